@@ -14,22 +14,11 @@ use tcpstate::capture::{CaptureFault, CaptureReader, MAX_FRAME_LEN, PcapngWriter
 fuzz_target!(|data: &[u8]| {
     let (frames, fault, rewritten) = read(data);
     if !data.starts_with(&[0x1f, 0x8b]) {
-        let (in_pieces, fault_in_pieces, _) = read(Pieces {
-            octets: data,
-            turn: 0,
-        });
-        assert_eq!(
-            (in_pieces, fault_in_pieces),
-            (frames, fault),
-            "pieces make no difference"
-        );
+        let (in_pieces, fault_in_pieces, _) = read(Pieces { octets: data, turn: 0 });
+        assert_eq!((in_pieces, fault_in_pieces), (frames, fault), "pieces make no difference");
     }
     let (copies, fault, copy_of_copy) = read(rewritten.as_slice());
-    assert_eq!(
-        (copies, fault),
-        (frames, None),
-        "what was read can be written and read again"
-    );
+    assert_eq!((copies, fault), (frames, None), "what was read can be written and read again");
     assert_eq!(copy_of_copy, rewritten, "and is the same then");
 });
 
@@ -41,11 +30,7 @@ fn read(source: impl Read) -> (u64, Option<CaptureFault>, Vec<u8>) {
         Err(fault) => {
             assert_eq!(fault.frame, 1);
             assert!(!fault.to_string().is_empty());
-            return (
-                0,
-                Some(fault),
-                writer.finish().expect("a vector takes everything"),
-            );
+            return (0, Some(fault), writer.finish().expect("a vector takes everything"));
         }
     };
     let mut frames = 0;
@@ -67,10 +52,7 @@ fn read(source: impl Read) -> (u64, Option<CaptureFault>, Vec<u8>) {
     };
     assert_eq!(reader.frames_read(), frames);
     assert_eq!(reader.next_frame(), Ok(None), "nothing comes after the end");
-    assert_eq!(
-        reader.skipped().damaged_packets > 0,
-        reader.first_damage().is_some()
-    );
+    assert_eq!(reader.skipped().damaged_packets > 0, reader.first_damage().is_some());
     if let Some(fault) = &fault {
         assert_eq!(fault.frame, frames + 1);
         assert!(!fault.to_string().is_empty());
@@ -91,9 +73,6 @@ impl Read for Pieces<'_> {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let count = (self.turn % 7 + 1).min(room.len());
-        self.octets
-            .take(count as u64)
-            .read(room)
-            .inspect(|count| self.octets = &self.octets[*count..])
+        self.octets.take(count as u64).read(room).inspect(|count| self.octets = &self.octets[*count..])
     }
 }

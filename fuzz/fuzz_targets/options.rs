@@ -69,11 +69,7 @@ fn check_walk(options: &TcpOptions<'_>) {
         assert!(builder.as_bytes()[at..].iter().all(|&octet| octet == 0));
     }
     check_lookups(options);
-    assert!(
-        options
-            .padding()
-            .is_none_or(|padding| padding.len() < octets.len())
-    );
+    assert!(options.padding().is_none_or(|padding| padding.len() < octets.len()));
     assert_eq!(options.to_string().is_empty(), octets.is_empty());
 }
 
@@ -92,10 +88,7 @@ fn check_lookups(options: &TcpOptions<'_>) {
     }
     let (mss, shift, timestamps, sack_permitted, sack) = found;
     assert_eq!((options.mss(), options.window_scale()), (mss, shift));
-    assert_eq!(
-        (options.timestamps(), options.sack_permitted()),
-        (timestamps, sack_permitted)
-    );
+    assert_eq!((options.timestamps(), options.sack_permitted()), (timestamps, sack_permitted));
     assert_eq!(options.sack(), sack.unwrap_or_default());
     assert_eq!(options.sack().iter().len(), options.sack().len());
 }
@@ -115,10 +108,7 @@ fn check_same(octets: &[u8]) {
             }
             (TcpOption::Sack(blocks), TcpOptionElement::SelectiveAcknowledgement(first, more)) => {
                 let theirs = std::iter::once(first).chain(more.into_iter().flatten());
-                blocks
-                    .iter()
-                    .map(|(left, right)| (left.get(), right.get()))
-                    .eq(theirs)
+                blocks.iter().map(|(left, right)| (left.get(), right.get())).eq(theirs)
             }
             _ => false,
         };
@@ -136,30 +126,14 @@ enum Values<'a> {
     SackPermitted,
     Sack(&'a [u8]),
     SackOf(Vec<(u32, u32)>),
-    Timestamps {
-        val: u32,
-        ecr: u32,
-    },
+    Timestamps { val: u32, ecr: u32 },
     Md5(&'a [u8]),
-    UserTimeout {
-        minutes: bool,
-        value: u16,
-    },
-    TcpAo {
-        key_id: u8,
-        next_key_id: u8,
-        mac: &'a [u8],
-    },
+    UserTimeout { minutes: bool, value: u16 },
+    TcpAo { key_id: u8, next_key_id: u8, mac: &'a [u8] },
     Mptcp(&'a [u8]),
     FastOpen(&'a [u8]),
-    FastOpenExperimental {
-        kind: u8,
-        cookie: &'a [u8],
-    },
-    Unknown {
-        kind: u8,
-        data: &'a [u8],
-    },
+    FastOpenExperimental { kind: u8, cookie: &'a [u8] },
+    Unknown { kind: u8, data: &'a [u8] },
 }
 
 impl<'a> Values<'a> {
@@ -176,15 +150,7 @@ impl<'a> Values<'a> {
             Self::Timestamps { val, ecr } => TcpOption::Timestamps { val, ecr },
             Self::Md5(octets) => TcpOption::Md5(octets.first_chunk()?),
             Self::UserTimeout { minutes, value } => TcpOption::UserTimeout { minutes, value },
-            Self::TcpAo {
-                key_id,
-                next_key_id,
-                mac,
-            } => TcpOption::TcpAo {
-                key_id,
-                next_key_id,
-                mac,
-            },
+            Self::TcpAo { key_id, next_key_id, mac } => TcpOption::TcpAo { key_id, next_key_id, mac },
             Self::Mptcp(data) => TcpOption::Mptcp(data),
             Self::FastOpen(cookie) => TcpOption::FastOpen(cookie),
             Self::FastOpenExperimental { kind, cookie } => TcpOption::FastOpenExperimental { kind, cookie },
@@ -200,9 +166,7 @@ fn check_writing(input: &mut Unstructured<'_>) {
         let before = builder;
         let written = match (&values, values.option()) {
             (Values::SackOf(blocks), _) => {
-                let edges = blocks
-                    .iter()
-                    .map(|&(left, right)| (SeqNumber::new(left), SeqNumber::new(right)));
+                let edges = blocks.iter().map(|&(left, right)| (SeqNumber::new(left), SeqNumber::new(right)));
                 let taken = builder.push_sack(edges);
                 assert!(taken <= 4 && taken <= blocks.len());
                 if taken == 0 { 0 } else { 2 + 8 * taken }

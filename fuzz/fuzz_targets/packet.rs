@@ -38,10 +38,7 @@ fuzz_target!(|input: &[u8]| {
     // Half of the inputs are whole frames; the others miss up to 127 times 16 octets.
     let wire_len = frame.len() + usize::from(not_captured.saturating_sub(128)) * 16;
     match link::network_layer(link_type, frame, wire_len) {
-        Ok(Network::Ip {
-            bytes,
-            wire_len: rest,
-        }) => {
+        Ok(Network::Ip { bytes, wire_len: rest }) => {
             assert_inside(bytes, frame);
             assert!((bytes.len()..=wire_len).contains(&rest));
             check_ip(bytes, rest);
@@ -66,21 +63,14 @@ fn check_ip(bytes: &[u8], wire_len: usize) {
         Err(error) => {
             assert!(!error.to_string().is_empty());
             // In IPv6 we refuse more: endless chains of headers, jumbograms that need not be.
-            assert!(
-                !matches!(theirs, Some(IpSlice::Ipv4(_))),
-                "refused what etherparse reads: {error}"
-            );
+            assert!(!matches!(theirs, Some(IpSlice::Ipv4(_))), "refused what etherparse reads: {error}");
             return;
         }
     };
     assert_inside(packet.payload, bytes);
     assert!(packet.payload.len() <= packet.payload_len && packet.payload_len <= wire_len);
     assert_eq!(packet.src.is_ipv4(), packet.dst.is_ipv4());
-    assert!(
-        packet
-            .fragment
-            .is_none_or(|fragment| fragment.offset % 8 == 0 && fragment.offset <= 65_528)
-    );
+    assert!(packet.fragment.is_none_or(|fragment| fragment.offset % 8 == 0 && fragment.offset <= 65_528));
     if whole {
         assert_eq!(packet.payload.len(), packet.payload_len);
     }
@@ -120,21 +110,12 @@ fn check_ipv4_header(bytes: &[u8]) {
     let len = repr.emit(&mut out).expect("what was read can be written");
     let again = Ipv4Header::parse(&out[..len], len).expect("what was written can be read");
     assert!(again.checksum_ok());
-    assert_eq!(
-        (again.options(), again.header_len()),
-        (options, header.header_len())
-    );
-    assert_eq!(
-        (again.id, again.fragment_offset),
-        (header.id, header.fragment_offset)
-    );
+    assert_eq!((again.options(), again.header_len()), (options, header.header_len()));
+    assert_eq!((again.id, again.fragment_offset), (header.id, header.fragment_offset));
     // All octets but the checksum, the length where it was zero, and the reserved flag, which is not kept.
     let reserved = bytes[6] & 0x80;
     assert_eq!(out[..2], bytes[..2]);
-    assert_eq!(
-        (out[6] | reserved, &out[7..10], &out[12..len]),
-        (bytes[6], &bytes[7..10], &bytes[12..len])
-    );
+    assert_eq!((out[6] | reserved, &out[7..10], &out[12..len]), (bytes[6], &bytes[7..10], &bytes[12..len]));
     if let Ok(theirs) = etherparse::Ipv4HeaderSlice::from_slice(bytes)
         && reserved == 0
     {
@@ -149,18 +130,12 @@ fn same_checksum(a: u16, b: u16) -> bool {
 }
 
 fn same_ip(ours: &IpPacket<'_>, theirs: &IpSlice<'_>) {
-    assert_eq!(
-        (ours.src, ours.dst),
-        (theirs.source_addr(), theirs.destination_addr())
-    );
+    assert_eq!((ours.src, ours.dst), (theirs.source_addr(), theirs.destination_addr()));
     match theirs {
         IpSlice::Ipv4(packet) => {
             let header = packet.header();
             assert_eq!(ours.hop_limit, header.ttl());
-            assert_eq!(
-                ours.traffic_class,
-                header.dcp().value() << 2 | header.ecn().value()
-            );
+            assert_eq!(ours.traffic_class, header.dcp().value() << 2 | header.ecn().value());
             // etherparse passes the authentication header here; we leave it in the payload.
             if header.protocol() == IpNumber::AUTHENTICATION_HEADER {
                 return;
@@ -199,10 +174,7 @@ fn check_tcp(packet: &IpPacket<'_>, whole: bool) {
         Ok(segment) => segment,
         Err(error) => {
             assert!(!error.to_string().is_empty());
-            assert!(
-                !whole || theirs.is_err(),
-                "refused what etherparse reads: {error}"
-            );
+            assert!(!whole || theirs.is_err(), "refused what etherparse reads: {error}");
             return;
         }
     };
@@ -210,41 +182,22 @@ fn check_tcp(packet: &IpPacket<'_>, whole: bool) {
     assert_inside(segment.options.as_bytes(), packet.payload);
     assert!(segment.payload.len() <= segment.payload_len);
     assert_eq!(segment.header_len + segment.payload_len, packet.payload_len);
-    assert_eq!(
-        segment.header_len,
-        TcpSegment::MIN_HEADER_LEN + segment.options.wire_len()
-    );
+    assert_eq!(segment.header_len, TcpSegment::MIN_HEADER_LEN + segment.options.wire_len());
     assert_eq!(segment.end_seq() - segment.seq, segment.seq_len());
     let status = segment.checksum_status(packet.src, packet.dst);
     assert_eq!(status == ChecksumStatus::Unknown, !whole);
     if whole {
-        same_tcp(
-            packet,
-            &segment,
-            &theirs.expect("etherparse reads every segment that we read"),
-        );
+        same_tcp(packet, &segment, &theirs.expect("etherparse reads every segment that we read"));
         tcp_round_trip(packet, &segment);
     }
 }
 
 fn same_tcp(packet: &IpPacket<'_>, ours: &TcpSegment<'_>, theirs: &TcpSlice<'_>) {
-    assert_eq!(
-        (ours.src_port, ours.dst_port),
-        (theirs.source_port(), theirs.destination_port())
-    );
-    assert_eq!(
-        (ours.seq.get(), ours.ack.get()),
-        (theirs.sequence_number(), theirs.acknowledgment_number())
-    );
-    assert_eq!(
-        (ours.window, ours.urgent),
-        (theirs.window_size(), theirs.urgent_pointer())
-    );
+    assert_eq!((ours.src_port, ours.dst_port), (theirs.source_port(), theirs.destination_port()));
+    assert_eq!((ours.seq.get(), ours.ack.get()), (theirs.sequence_number(), theirs.acknowledgment_number()));
+    assert_eq!((ours.window, ours.urgent), (theirs.window_size(), theirs.urgent_pointer()));
     assert_eq!(ours.checksum, theirs.checksum());
-    assert_eq!(
-        (ours.options.as_bytes(), ours.payload),
-        (theirs.options(), theirs.payload())
-    );
+    assert_eq!((ours.options.as_bytes(), ours.payload), (theirs.options(), theirs.payload()));
     let flags = [
         (TcpFlags::FIN, theirs.fin()),
         (TcpFlags::SYN, theirs.syn()),
@@ -283,15 +236,10 @@ fn tcp_round_trip(packet: &IpPacket<'_>, segment: &TcpSegment<'_>) {
     let mut out = vec![0xff; packet.payload.len()];
     // In two pieces, so that the second begins at an odd place now and then.
     let (first, second) = segment.payload.split_at(segment.payload.len().div_ceil(2));
-    let len = repr
-        .emit(&mut out, packet.src, packet.dst, [first, second])
-        .expect("there is room");
+    let len = repr.emit(&mut out, packet.src, packet.dst, [first, second]).expect("there is room");
     assert_eq!(len, packet.payload.len());
     let again = TcpSegment::parse(&out, len).expect("what was written can be read");
-    assert_eq!(
-        again.checksum_status(packet.src, packet.dst),
-        ChecksumStatus::Good
-    );
+    assert_eq!(again.checksum_status(packet.src, packet.dst), ChecksumStatus::Good);
     // All octets but the checksum and the reserved bits, which are written as zero.
     assert_eq!((&out[..12], &out[13..16], &out[18..]), {
         let octets = packet.payload;
@@ -318,14 +266,8 @@ fn check_udp(packet: &IpPacket<'_>, whole: bool) {
     }
     let Some(theirs) = theirs else { return };
     assert!(!datagram.is_truncated());
-    assert_eq!(
-        (datagram.src_port, datagram.dst_port),
-        (theirs.source_port(), theirs.destination_port())
-    );
-    assert_eq!(
-        (datagram.length, datagram.checksum),
-        (theirs.length(), theirs.checksum())
-    );
+    assert_eq!((datagram.src_port, datagram.dst_port), (theirs.source_port(), theirs.destination_port()));
+    assert_eq!((datagram.length, datagram.checksum), (theirs.length(), theirs.checksum()));
     assert_eq!(datagram.payload, theirs.payload());
     let header = theirs.to_header();
     let right = match (packet.src, packet.dst) {
@@ -349,10 +291,7 @@ fn check_udp(packet: &IpPacket<'_>, whole: bool) {
 }
 
 fn udp_round_trip(packet: &IpPacket<'_>, datagram: &UdpDatagram<'_>) {
-    let repr = UdpRepr {
-        src_port: datagram.src_port,
-        dst_port: datagram.dst_port,
-    };
+    let repr = UdpRepr { src_port: datagram.src_port, dst_port: datagram.dst_port };
     let len = UdpDatagram::HEADER_LEN + datagram.payload.len();
     let mut out = vec![0xff; len];
     let emitted = repr.emit(&mut out, packet.src, packet.dst, [datagram.payload]);
@@ -362,13 +301,7 @@ fn udp_round_trip(packet: &IpPacket<'_>, datagram: &UdpDatagram<'_>) {
     }
     assert_eq!(emitted, Ok(len));
     let again = UdpDatagram::parse(&out, len).expect("what was written can be read");
-    assert_eq!(
-        (again.src_port, again.dst_port),
-        (datagram.src_port, datagram.dst_port)
-    );
+    assert_eq!((again.src_port, again.dst_port), (datagram.src_port, datagram.dst_port));
     assert_eq!(again.payload, datagram.payload);
-    assert_eq!(
-        again.checksum_status(packet.src, packet.dst),
-        ChecksumStatus::Good
-    );
+    assert_eq!(again.checksum_status(packet.src, packet.dst), ChecksumStatus::Good);
 }

@@ -19,11 +19,7 @@ fuzz_target!(|file: &[u8]| {
     tight.memory_per_flow = 2 << 10;
     tight.hash_streams = false;
     let (flows, summary) = replay(file, tight);
-    assert_eq!(
-        (flows.len() as u64, &summary),
-        (summary.flows, &first.1),
-        "memory is for streams only"
-    );
+    assert_eq!((flows.len() as u64, &summary), (summary.flows, &first.1), "memory is for streams only");
 
     tight.fragment_memory = 1 << 10;
     tight.forget_ended = true;
@@ -48,10 +44,7 @@ fn replay(file: &[u8], config: ReplayConfig) -> (Vec<FlowReport>, Summary) {
         flows.push(flow);
     }
     let summary = finished.summary;
-    assert!(
-        begun <= summary.flows,
-        "flows may still be told apart at the end, and none is forgotten"
-    );
+    assert!(begun <= summary.flows, "flows may still be told apart at the end, and none is forgotten");
     for flow in &flows {
         check(flow, &summary, &config);
     }
@@ -75,12 +68,7 @@ fn check(flow: &FlowReport, summary: &Summary, config: &ReplayConfig) {
         assert!(stream.len <= flow.payload_bytes[end]);
         assert_eq!(stream.sha256.is_some(), config.hash_streams);
         assert!(stream.gaps.is_sorted_by(|before, after| before.0 < after.0), "gaps that touch are one");
-        assert!(
-            stream
-                .gaps
-                .iter()
-                .all(|&(offset, missing)| offset <= stream.len && missing > 0)
-        );
+        assert!(stream.gaps.iter().all(|&(offset, missing)| offset <= stream.len && missing > 0));
     }
 
     assert!(flow.transitions.is_sorted_by_key(|observed| observed.frame));
@@ -92,23 +80,14 @@ fn check(flow: &FlowReport, summary: &Summary, config: &ReplayConfig) {
     }
     for (index, end) in [End::A, End::B].into_iter().enumerate() {
         if let Some(last) = flow.transitions.iter().rfind(|observed| observed.end == end) {
-            assert_eq!(
-                last.state, flow.state[index],
-                "the last change leads to the last state"
-            );
+            assert_eq!(last.state, flow.state[index], "the last change leads to the last state");
         }
     }
 
     let order = |kind: Anomaly| Anomaly::ALL.iter().position(|&other| other == kind);
-    assert!(
-        flow.anomalies
-            .is_sorted_by(|before, after| order(before.0) < order(after.0))
-    );
+    assert!(flow.anomalies.is_sorted_by(|before, after| order(before.0) < order(after.0)));
     for (kind, at) in &flow.anomalies {
         assert!(!at.is_empty() && at.is_sorted_by(|before, after| before < after));
-        assert!(
-            at.iter()
-                .all(|frame| frames.contains(frame) && flow.anomalies_of(*frame).contains(*kind))
-        );
+        assert!(at.iter().all(|frame| frames.contains(frame) && flow.anomalies_of(*frame).contains(*kind)));
     }
 }

@@ -10,9 +10,14 @@ use std::process::ExitCode;
 use tcpstate::replay::ReplayError;
 use tcpstate::replay::report::text::Look;
 
+const EXAMPLES: &str = "\
+Examples:
+  tcpstate replay file.pcap      what happened to each TCP connection of a capture
+  tcpstate states                the states, and every transition between them";
+
 /// TCP connections as state transitions: read captures, print the state diagram.
 #[derive(Debug, Parser)]
-#[command(name = "tcpstate", version, propagate_version = true)]
+#[command(name = "tcpstate", version, propagate_version = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -29,7 +34,8 @@ Examples:
   tcpstate replay file.pcap                       a row for each TCP connection
   tcpstate replay --flow 0 file.pcap              one connection, packet by packet
   tcpstate replay --format jsonl file.pcap.gz     for programs: a JSON object per line
-  tcpdump -w - | tcpstate replay --as-they-end -  live: connections as they end
+  tcpdump -U -w - | tcpstate replay --as-they-end --msl 1 -
+                                                  live: connections as they end
 
 Exit codes: 0 all was read; 1 the file is damaged or cut (what could be read is
 reported, the fault is named on stderr); 2 the command was not understood.";
@@ -48,6 +54,8 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
     /// Print flows when they end instead of in order of first frame, and forget them
+    ///
+    /// A flow has ended when it is closed and 2·MSL of capture time have passed since its last frame.
     #[arg(long)]
     pub(crate) as_they_end: bool,
     /// Maximum segment lifetime: TIME-WAIT lasts twice as long
@@ -100,6 +108,10 @@ pub(crate) enum Colour {
 
 /// Columns of output that does not go to a terminal.
 const PLAIN_WIDTH: usize = 100;
+/// Below this nothing can be told in columns.
+const MIN_WIDTH: usize = 66;
+/// Above this lines are hard to follow.
+const MAX_WIDTH: usize = 200;
 
 impl Colour {
     /// How output to standard output is to look.
@@ -109,8 +121,9 @@ impl Colour {
             Self::Always => true,
             Self::Never => false,
         };
-        let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-        Look { width: width.unwrap_or(PLAIN_WIDTH).max(40), colour }
+        let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+        let wished = || std::env::var("COLUMNS").ok()?.parse().ok();
+        Look { width: terminal.or_else(wished).unwrap_or(PLAIN_WIDTH).clamp(MIN_WIDTH, MAX_WIDTH), colour }
     }
 }
 

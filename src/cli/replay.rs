@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use tcpstate::capture::{self, CaptureFault, CaptureReader, Frame};
+use tcpstate::capture::{self, CaptureFault, CaptureReader, FaultReason, Frame};
 use tcpstate::replay::report::jsonl::SummaryLine;
 use tcpstate::replay::report::story::Story;
 use tcpstate::replay::report::table;
@@ -25,12 +25,12 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let mut input = Input::new(&args.file, args.flow.is_some())?;
     let config = config(args);
     let mut output = Output::new(args);
-    if args.flow.is_none() {
-        output.begin()?;
-    }
     let spill = tempfile::tempfile().map_err(Failure::Temporary)?;
     let mut replay = Replay::with_spill(config, Box::new(FileSpill::new(spill)));
     let fault = input.read(|frame| {
+        if output.live {
+            output.begin()?;
+        }
         replay.frame(frame)?;
         while let Some(report) = replay.poll_ended() {
             output.flow(&report)?;
@@ -39,51 +39,60 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     })?;
     replay.skip(SkipReason::DamagedPacket, input.damaged);
     let mut finished = replay.finish()?;
-    let mut wanted = None;
-    while let Some(report) = finished.next_flow()? {
-        match args.flow {
-            None => output.flow(&report)?,
-            Some(number) if number == report.flow => wanted = Some(report),
-            Some(_) => {}
-        }
-    }
-    let mut complaint = fault.clone();
-    match (args.flow, wanted) {
-        (None, _) => output.end(&finished.summary, fault.as_ref())?,
-        (Some(_), Some(report)) if args.format == Format::Jsonl => {
-            output.flow(&report)?;
+    match args.flow {
+        None => {
+            while let Some(report) = finished.next_flow()? {
+                output.flow(&report)?;
+            }
             output.end(&finished.summary, fault.as_ref())?;
         }
-        (Some(_), Some(report)) => {
-            let mut story = Story::new(report, &config, output.look);
-            output.text(&story.heading())?;
-            complaint = input.read(|frame| output.text(&story.frame(frame)))?;
-        }
-        (Some(number), None) => {
-            let there_are = match finished.summary.flows {
-                0 => "the capture has no TCP flow".to_string(),
-                1 => "the capture has one flow, number 0".to_string(),
-                flows => format!("flows are numbered from 0 to {}", flows - 1),
-            };
-            output.out.flush()?;
-            if let Some(fault) = &fault {
-                complain(&args.file, fault);
+        Some(number) => {
+            match finished.find(|report| report.as_ref().map_or(true, |report| report.flow == number)) {
+                Some(report) => {
+                    one_flow(report?, &config, &mut input, &mut output, &finished.summary, fault.as_ref())?
+                }
+                // What could not be read may have held it.
+                None if fault.is_some() => {}
+                None => return Err(no_such_flow(number, finished.summary.flows)),
             }
-            return Err(Failure::Usage(format!("there is no flow {number}: {there_are}")));
         }
     }
     output.out.flush()?;
-    if let Some(damage) = &input.first_damage {
-        complain(&args.file, damage);
-    }
-    Ok(match complaint {
+    Ok(match fault {
         Some(fault) => {
             complain(&args.file, &fault);
             ExitCode::FAILURE
         }
-        None if input.first_damage.is_some() => ExitCode::FAILURE,
         None => ExitCode::SUCCESS,
     })
+}
+
+fn one_flow(
+    report: FlowReport,
+    config: &ReplayConfig,
+    input: &mut Input<'_>,
+    output: &mut Output,
+    summary: &Summary,
+    fault: Option<&CaptureFault>,
+) -> Result<(), Failure> {
+    if output.format == Format::Jsonl {
+        output.flow(&report)?;
+        return output.end(summary, fault);
+    }
+    let mut story = Story::new(report, config, output.look);
+    output.text(&story.heading())?;
+    // The fault that ends this reading is the one that ended the first.
+    input.read(|frame| output.text(&story.frame(frame)))?;
+    Ok(())
+}
+
+fn no_such_flow(number: u64, flows: u64) -> Failure {
+    let there_are = match flows {
+        0 => "the capture has no TCP flow".to_string(),
+        1 => "the capture has one flow, number 0".to_string(),
+        flows => format!("flows are numbered from 0 to {}", flows - 1),
+    };
+    Failure::Usage(format!("there is no flow {number}: {there_are}"))
 }
 
 fn config(args: &ReplayArgs) -> ReplayConfig {
@@ -99,6 +108,11 @@ fn config(args: &ReplayArgs) -> ReplayConfig {
 
 /// One clear line about a file that could not be read to its end.
 fn complain(file: &Path, fault: &CaptureFault) {
+    if matches!(fault.reason, FaultReason::Open { .. }) {
+        // This one names the file itself.
+        anstream::eprintln!("tcpstate: {fault}");
+        return;
+    }
     let name = if file == Path::new("-") { "standard input".into() } else { file.display().to_string() };
     anstream::eprintln!("tcpstate: {name}: {fault}");
 }
@@ -108,8 +122,8 @@ struct Input<'p> {
     path: &'p Path,
     /// What standard input gave, kept to be read again.
     kept: Option<File>,
+    /// Packets of a pcapng file that could not be read, with the rest going on after them.
     damaged: u64,
-    first_damage: Option<CaptureFault>,
 }
 
 impl<'p> Input<'p> {
@@ -118,7 +132,7 @@ impl<'p> Input<'p> {
         let once = path == Path::new("-")
             || std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
         let kept = (again && once).then(|| keep(path)).transpose()?;
-        Ok(Self { path, kept, damaged: 0, first_damage: None })
+        Ok(Self { path, kept, damaged: 0 })
     }
 
     fn open(&mut self) -> Result<Result<CaptureReader<Source>, CaptureFault>, Failure> {
@@ -128,7 +142,7 @@ impl<'p> Input<'p> {
         Ok(CaptureReader::new(source))
     }
 
-    /// Reads every frame that can be read; answers what ended the reading before the end of the file.
+    /// Reads every frame that can be read; answers the first thing that could not.
     fn read(
         &mut self,
         mut take: impl FnMut(&Frame<'_>) -> Result<(), Failure>,
@@ -154,8 +168,7 @@ impl<'p> Input<'p> {
             bar.finish_and_clear();
         }
         self.damaged = reader.skipped().damaged_packets;
-        self.first_damage = reader.first_damage().cloned();
-        Ok(fault)
+        Ok(reader.first_damage().cloned().or(fault))
     }
 }
 
@@ -190,6 +203,8 @@ struct Output {
     look: Look,
     /// Flows are to be seen when they end, not when a buffer is full.
     live: bool,
+    /// The heading of the table has been printed.
+    begun: bool,
 }
 
 impl Output {
@@ -199,19 +214,26 @@ impl Output {
             format: args.format,
             look: args.color.look(),
             live: args.as_they_end,
+            begun: false,
         }
     }
 
+    /// Prints what stands above the rows, once.
     fn begin(&mut self) -> Result<(), Failure> {
-        match self.format {
-            Format::Table => self.text(&table::heading(self.look)),
-            Format::Jsonl => Ok(()),
+        if self.format == Format::Table && !self.begun {
+            self.begun = true;
+            self.text(&table::heading(self.look))?;
+            self.out.flush()?;
         }
+        Ok(())
     }
 
     fn flow(&mut self, report: &FlowReport) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.text(&table::row(report, self.look))?,
+            Format::Table => {
+                self.begin()?;
+                self.text(&table::row(report, self.look))?;
+            }
             Format::Jsonl => {
                 serde_json::to_writer(&mut self.out, report)?;
                 self.out.write_all(b"\n")?;
@@ -225,7 +247,12 @@ impl Output {
 
     fn end(&mut self, summary: &Summary, fault: Option<&CaptureFault>) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.text(&table::total(summary, self.look)),
+            // Where nothing at all could be read, the complaint says it all.
+            Format::Table if summary.frames == 0 && fault.is_some() => Ok(()),
+            Format::Table => {
+                self.begin()?;
+                self.text(&table::total(summary, self.look))
+            }
             Format::Jsonl => {
                 serde_json::to_writer(&mut self.out, &SummaryLine { summary, fault })?;
                 self.out.write_all(b"\n")?;

@@ -79,14 +79,14 @@ impl Anomaly {
             Self::Retransmission => "retransmission",
             Self::OutOfOrder => "out of order",
             Self::DuplicateAck => "duplicate ACK",
-            Self::LostSegment => "previous segment missing",
-            Self::NotCaptured => "acknowledges what was not captured",
+            Self::LostSegment => "lost segment",
+            Self::NotCaptured => "not captured",
             Self::ZeroWindow => "zero window",
             Self::WindowProbe => "window probe",
             Self::Keepalive => "keepalive",
             Self::PortReuse => "port reuse",
             Self::BadChecksum => "bad checksum",
-            Self::Overlap => "overlap that differs",
+            Self::Overlap => "overlap",
             Self::OutOfWindow => "out of window",
         }
     }
@@ -126,49 +126,43 @@ impl AnomalySet {
     }
 }
 
-/// For each kind of anomaly the frames that showed it.
+/// Which frames showed which anomalies: for each such frame the step from the one before, and the set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AnomalyLog {
-    /// Sorted by kind; a flow has few kinds.
-    lists: Vec<FrameList>,
-}
-
-#[derive(Clone, Debug)]
-struct FrameList {
-    kind: Anomaly,
     last: u64,
-    steps: NumberList,
+    entries: NumberList,
 }
 
 impl AnomalyLog {
     /// Notes the anomalies of `frame`; frames come in ascending order.
     pub(crate) fn note(&mut self, frame: u64, set: AnomalySet, spill: &mut dyn Spill) -> io::Result<()> {
-        for kind in set.iter() {
-            let at = self.lists.partition_point(|list| list.kind < kind);
-            if self.lists.get(at).is_none_or(|list| list.kind != kind) {
-                self.lists.reserve_exact(1);
-                self.lists.insert(at, FrameList { kind, last: 0, steps: NumberList::default() });
-            }
-            if let Some(list) = self.lists.get_mut(at) {
-                list.steps.push(frame.saturating_sub(list.last), spill)?;
-                list.last = frame;
-            }
-        }
+        self.entries.push(frame.saturating_sub(self.last), spill)?;
+        self.entries.push(u64::from(set.0), spill)?;
+        self.last = frame;
         Ok(())
     }
 
-    /// The frames of each kind.
+    /// Moves what is in memory to the store: nothing more is expected.
+    pub(crate) fn put_away(&mut self, spill: &mut dyn Spill) -> io::Result<()> {
+        self.entries.put_away(spill)
+    }
+
+    /// The frames of each kind that occurred, in the order of [`Anomaly::ALL`].
     pub(crate) fn frames(&self, spill: &mut dyn Spill) -> io::Result<Vec<(Anomaly, Vec<u64>)>> {
-        let mut all = Vec::with_capacity(self.lists.len());
-        for list in &self.lists {
-            let mut frame = 0;
-            let mut frames = list.steps.read(spill)?;
-            for entry in &mut frames {
-                frame += *entry;
-                *entry = frame;
+        let numbers = self.entries.read(spill)?;
+        let mut lists: Vec<(Anomaly, Vec<u64>)> = Anomaly::ALL.map(|kind| (kind, Vec::new())).into();
+        let mut frame = 0;
+        for &[step, set] in numbers.as_chunks::<2>().0 {
+            frame += step;
+            let set = AnomalySet(u16::try_from(set).unwrap_or_default());
+            for (kind, frames) in &mut lists {
+                // A frame may be noted twice, for what was found out about it at different times.
+                if set.contains(*kind) && frames.last() != Some(&frame) {
+                    frames.push(frame);
+                }
             }
-            all.push((list.kind, frames));
         }
-        Ok(all)
+        lists.retain(|(_, frames)| !frames.is_empty());
+        Ok(lists)
     }
 }

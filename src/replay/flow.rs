@@ -4,7 +4,8 @@ use super::anomaly::{Anomaly, AnomalyLog, AnomalySet};
 use super::observer::{Observer, Sighting, Story};
 use super::reassembly::{Shared, Stream};
 use super::report::FlowReport;
-use super::sequence::{PathHints, Place, Placed, SendSide, SeqSpan};
+use super::sequence::{Captured, PathHints, Place, Placed, SendSide, SeqSpan};
+use super::table::Stranger;
 use super::worlds::{Both, End};
 use crate::SeqNumber;
 use crate::tcp::state::State;
@@ -12,9 +13,46 @@ use crate::time::Instant;
 use crate::wire::ChecksumStatus;
 use crate::wire::options::TcpOption;
 use crate::wire::tcp::{TcpFlags, TcpSegment};
-use core::net::SocketAddr;
+use alloc::boxed::Box;
+use core::net::{IpAddr, SocketAddr};
+use core::num::NonZeroU64;
 use core::time::Duration;
 use std::io;
+
+/// A moment, or none, in eight octets: there are many flows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stamp(Option<NonZeroU64>);
+
+impl Stamp {
+    const NONE: Self = Self(None);
+
+    fn at(moment: Instant) -> Self {
+        Self(Some(NonZeroU64::MIN.saturating_add(moment.as_nanos())))
+    }
+
+    fn get(self) -> Option<Instant> {
+        self.0.map(|nanos| Instant::from_nanos(nanos.get() - 1))
+    }
+}
+
+/// An address and a port, without what IPv6 sockets carry beside: a capture does not know that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Socket {
+    address: IpAddr,
+    port: u16,
+}
+
+impl From<SocketAddr> for Socket {
+    fn from(socket: SocketAddr) -> Self {
+        Self { address: socket.ip(), port: socket.port() }
+    }
+}
+
+impl From<Socket> for SocketAddr {
+    fn from(socket: Socket) -> Self {
+        Self::new(socket.address, socket.port)
+    }
+}
 
 /// What one end has sent, counted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,12 +74,18 @@ struct Side {
     last_ack: Option<SeqNumber>,
     last_window: u16,
     dup_acks: u32,
-    sent_syn: Option<Instant>,
+    sent_syn: Stamp,
     sent_syn_ack: bool,
-    /// Its SYN carried data under a Fast Open option: the position where that data ends.
-    fast_open_data: Option<i64>,
+    /// The window scale that its SYN offered (RFC 7323 §2.2).
+    window_scale: Option<u8>,
+    /// A checksum of its segments was right: a wrong one is no habit of the capture then.
+    checksums_good: bool,
+    /// When it last sent a reset.
+    reset_at: Stamp,
+    /// Its SYN carried so many octets under a Fast Open option.
+    fast_open_len: u32,
     /// Since when it is in TIME-WAIT.
-    time_wait_since: Option<Instant>,
+    time_wait_since: Stamp,
 }
 
 /// A frame's place in the capture.
@@ -66,50 +110,77 @@ pub(crate) struct Checked<'s, 'a> {
 #[derive(Debug)]
 pub(crate) struct Flow {
     pub(crate) number: u64,
-    pub(crate) a: SocketAddr,
-    pub(crate) b: SocketAddr,
+    a: Socket,
+    b: Socket,
     pub(crate) first_frame: u64,
     last_frame: u64,
     start: Instant,
+    /// The latest time of its own frames.
+    end: Instant,
+    /// The latest time of any frame, when its last one came.
     last_time: Instant,
     sides: Both<Side>,
     observer: Observer,
     states: Both<Option<State>>,
-    round_trip: Duration,
+    /// As the handshake showed it, if no segment of that was repeated (RFC 6298 §3).
+    round_trip: Option<Duration>,
     anomalies: AnomalyLog,
     /// Since when both ends have nothing more to say.
-    closed_since: Option<Instant>,
+    closed_since: Stamp,
     /// When the engine is to come back to this flow.
-    pub(crate) deadline: Option<Instant>,
+    deadline: Stamp,
+    /// A SYN that may be another connection's.
+    pub(crate) stranger: Option<Box<Stranger>>,
 }
 
 /// How long a closed flow waits for octets that the capture has out of order.
 const REORDERING_GRACE: Duration = Duration::from_secs(1);
+/// How long an open connection may be silent before it is let go of, where flows are let go of at all: what a
+/// NAT has to grant one (RFC 5382 §5, REQ-5: 2 hours 4 minutes).
+const IDLE_LIMIT: Duration = Duration::from_secs(2 * 3600 + 4 * 60);
 
 impl Flow {
     /// A flow whose first frame goes from `a` to `b`.
     pub(crate) fn new(number: u64, a: SocketAddr, b: SocketAddr, at: FrameAt) -> Self {
         Self {
             number,
-            a,
-            b,
+            a: Socket::from(a),
+            b: Socket::from(b),
             first_frame: at.number,
             last_frame: at.number,
             start: at.time,
+            end: at.time,
             last_time: at.now,
             sides: Both::default(),
-            observer: Observer::default(),
+            observer: Observer::new(at.number),
             states: Both::default(),
-            round_trip: Duration::ZERO,
+            round_trip: None,
             anomalies: AnomalyLog::default(),
-            closed_since: None,
-            deadline: None,
+            closed_since: Stamp::NONE,
+            deadline: Stamp::NONE,
+            stranger: None,
         }
+    }
+
+    /// The sockets of both ends.
+    pub(crate) fn sockets(&self) -> (SocketAddr, SocketAddr) {
+        (self.a.into(), self.b.into())
+    }
+
+    /// Which end a socket of this flow is.
+    pub(crate) fn end_of(&self, socket: SocketAddr) -> End {
+        if Socket::from(socket) == self.a { End::A } else { End::B }
+    }
+
+    /// Whether the flow is between these two sockets, whichever of them sends.
+    pub(crate) fn is_between(&self, from: SocketAddr, to: SocketAddr) -> bool {
+        let (from, to) = (Socket::from(from), Socket::from(to));
+        (self.a, self.b) == (from, to) || (self.a, self.b) == (to, from)
     }
 
     /// Whether the connection is over, but for TIME-WAIT.
     pub(crate) const fn is_closed(&self) -> bool {
-        self.closed_since.is_some()
+        self.closed_since.0.is_some()
     }
 
     /// Whether some end may be in a state in which a SYN with a new number is a stranger.
@@ -123,9 +194,10 @@ impl Flow {
         let sent = &self.sides.of(from).sent;
         match sent.isn {
             Some(isn) => isn == seq,
-            // A SYN that the capture has out of order stands just before what was seen first.
-            None if sent.seen => sent.position(seq) == -1,
-            None => true,
+            // A SYN that the capture has out of order stands just before what was seen first, of itself or by
+            // an acknowledgment.
+            None if sent.seen || sent.acked().is_some() => sent.position(seq) == -1,
+            None => !self.is_closed(),
         }
     }
 
@@ -152,23 +224,36 @@ impl Flow {
     ) -> io::Result<()> {
         let segment = checked.segment;
         self.last_frame = at.number;
-        self.last_time = self.last_time.max(at.now);
+        self.end = self.end.max(at.time);
+        self.last_time = at.now;
         self.count(from, segment);
         let mut odd = AnomalySet::default();
+        let side = self.sides.of_mut(from);
+        side.checksums_good |= checked.checksum == ChecksumStatus::Good;
         if !checked.ip_checksum_ok
             || matches!(checked.checksum, ChecksumStatus::Bad | ChecksumStatus::Offloaded)
         {
             odd.insert(Anomaly::BadChecksum);
         }
+        // Damaged on the way: the receiver discards it (RFC 9293 §3.1). Its octets are kept all the same, for
+        // what is damaged may be the checksum alone; its flags and its acknowledgment decide nothing.
+        let damaged = checked.checksum == ChecksumStatus::Bad && side.checksums_good;
         if segment.flags.contains(TcpFlags::RST) {
-            let seen = self.sight_reset(at, from, segment);
-            self.look(at, &seen, shared)?;
-        } else {
-            let placed = self.place(at, from, segment, &mut odd);
-            let seen = self.sight(at, from, segment, placed, &mut odd);
-            self.reassemble(from, segment, placed, &mut odd, shared)?;
-            if placed.place != Place::Nowhere {
+            if !damaged {
+                let seen = self.sight_reset(at, from, segment);
                 self.look(at, &seen, shared)?;
+                self.sides.of_mut(from).reset_at = Stamp::at(at.now);
+            }
+        } else {
+            let placed = self.place(at, from, segment, damaged, &mut odd);
+            if damaged {
+                self.reassemble(from, segment, placed, &mut odd, shared)?;
+            } else {
+                let seen = self.sight(at, from, segment, placed, &mut odd);
+                self.reassemble(from, segment, placed, &mut odd, shared)?;
+                if placed.place != Place::Nowhere {
+                    self.look(at, &seen, shared)?;
+                }
             }
         }
         if odd.is_empty() { Ok(()) } else { self.anomalies.note(at.number, odd, shared.spill) }
@@ -184,30 +269,39 @@ impl Flow {
     }
 
     /// Finds the segment's place in its sender's sequence space.
-    fn place(&mut self, at: FrameAt, from: End, segment: &TcpSegment<'_>, odd: &mut AnomalySet) -> Placed {
+    fn place(
+        &mut self,
+        at: FrameAt,
+        from: End,
+        segment: &TcpSegment<'_>,
+        damaged: bool,
+        odd: &mut AnomalySet,
+    ) -> Placed {
         let syn = segment.flags.contains(TcpFlags::SYN);
         let syn_ack = syn && segment.flags.contains(TcpFlags::ACK);
         let peer = self.sides.of(from.peer());
         let peer_window_closed = peer.last_window == 0 && peer.last_ack.is_some();
-        let hints = PathHints { round_trip: self.round_trip, dup_acks: peer.dup_acks };
+        let hints = PathHints { round_trip: self.round_trip.unwrap_or_default(), dup_acks: peer.dup_acks };
         let side = self.sides.of_mut(from);
-        let had_acked = side.sent.acked;
+        let had_acked = side.sent.acked();
         let span = SeqSpan {
             seq: segment.seq,
             syn,
             len: u32::try_from(segment.payload_len).unwrap_or(u32::MAX),
-            fin: segment.flags.contains(TcpFlags::FIN),
+            fin: segment.flags.contains(TcpFlags::FIN) && !damaged,
         };
-        let placed = side.sent.place(span, at.now, hints);
+        let placed = side.sent.place(span, Captured { frame: at.number, now: at.now }, hints);
+        let one_at_the_end = segment.payload_len == 1 && placed.end == side.sent.next;
         match placed.place {
             // Ends that call each other at once answer with the SYN that they have sent already.
             Place::Again if syn_ack && !side.sent_syn_ack => {}
+            Place::Again if peer_window_closed && one_at_the_end => odd.insert(Anomaly::WindowProbe),
             Place::Again => odd.insert(Anomaly::Retransmission),
             Place::Reordered => odd.insert(Anomaly::OutOfOrder),
             Place::Nowhere => odd.insert(Anomaly::OutOfWindow),
             Place::Probe if peer_window_closed => odd.insert(Anomaly::WindowProbe),
             Place::Probe => odd.insert(Anomaly::Keepalive),
-            Place::Next if peer_window_closed && segment.payload_len == 1 => odd.insert(Anomaly::WindowProbe),
+            Place::Next if peer_window_closed && one_at_the_end => odd.insert(Anomaly::WindowProbe),
             // What the peer has acknowledged was not lost; that it was not captured is said there.
             Place::AfterGap if had_acked.is_none_or(|acked| acked < placed.data) => {
                 odd.insert(Anomaly::LostSegment)
@@ -216,12 +310,13 @@ impl Flow {
         }
         if syn {
             side.sent_syn_ack |= syn_ack;
-            side.sent_syn = Some(at.now);
+            side.sent_syn = Stamp::at(at.now);
+            side.window_scale = segment.options.window_scale();
             let fast_open = segment.options.iter().flatten().any(|option| {
                 matches!(option, TcpOption::FastOpen(_) | TcpOption::FastOpenExperimental { .. })
             });
             if fast_open && !syn_ack && segment.payload_len > 0 {
-                side.fast_open_data = Some(placed.end);
+                side.fast_open_len = span.len;
             }
         }
         placed
@@ -237,45 +332,67 @@ impl Flow {
         odd: &mut AnomalySet,
     ) -> Sighting {
         let flag = |bit| segment.flags.contains(bit);
-        let (syn, ack, fin) = (flag(TcpFlags::SYN), flag(TcpFlags::ACK), flag(TcpFlags::FIN));
-        let mut seen = Sighting {
-            frame: at.number,
-            from,
-            syn,
-            ack,
-            rst: false,
-            fin: false,
-            fin_was_awaited: false,
-            new_data: matches!(placed.place, Place::Next | Place::AfterGap) && segment.payload_len > 0,
-            repeats_unacked: false,
-            acks_syn: false,
-            acks_fin: false,
-            all_up_to_fin: false,
-            acks_unseen: false,
-            tail_seen: false,
-            rst_counts: false,
-            rst_gives_up: false,
-        };
+        let (syn, ack) = (flag(TcpFlags::SYN), flag(TcpFlags::ACK));
+        let empty = placed.end == placed.data;
+        let mut seen = Sighting { syn, ack, ..Sighting::new(at.number, from) };
         if ack && placed.place != Place::Nowhere {
             self.acknowledge(from, segment, &mut seen, odd);
         }
+        if self.round_trip.is_none() && ack && !syn {
+            self.round_trip = self.measure_round_trip(at.now, from);
+        }
+        let reset_at = self.sides.of(from.peer()).reset_at.get();
+        let patience = REORDERING_GRACE.max(2 * self.round_trip.unwrap_or_default());
+        seen.long_after_reset = reset_at.is_some_and(|reset| at.now.since(reset) > patience);
         let side = self.sides.of_mut(from);
         let sent = &side.sent;
-        seen.fin = fin && sent.fin.is_some_and(|fin| fin == placed.end - 1);
-        seen.fin_was_awaited = seen.fin && sent.acked.is_some_and(|acked| acked < placed.end);
+        // A first segment may be a repetition of something that was sent before the capture began. An empty one
+        // at the end of the data shows that no FIN has followed that.
+        let continues = side.counts.frames > 1;
+        let shows_the_end = placed.place == Place::Nothing && sent.captured == placed.end;
+        seen.speaks_open = continues
+            && match placed.place {
+                Place::Next | Place::AfterGap => segment.payload_len > 0,
+                _ => shows_the_end && side.counts.payload_bytes > 0 && sent.fin().is_none(),
+            };
+        seen.new_data = matches!(placed.place, Place::Next | Place::AfterGap) && segment.payload_len > 0;
+        seen.fin = flag(TcpFlags::FIN) && sent.fin().is_some_and(|fin| fin == placed.end - 1);
+        seen.fin_missed_at = placed.fin_missed_at;
+        seen.fin_was_awaited = seen.fin && sent.acked().is_some_and(|acked| acked < placed.end);
+        seen.fin_was_acked = seen.fin && sent.acked().is_some_and(|acked| acked >= placed.end);
         seen.repeats_unacked =
-            placed.place == Place::Again && sent.acked.is_none_or(|acked| acked < placed.end.max(0));
+            placed.place == Place::Again && sent.acked().is_none_or(|acked| acked < placed.end.max(0));
         seen.all_up_to_fin = sent.is_complete_up_to_fin();
-        seen.tail_seen = sent.acked.is_some_and(|acked| sent.next >= acked);
+        seen.tail_seen =
+            !empty && placed.end == sent.next && sent.acked().is_none_or(|acked| acked <= placed.end);
+        seen.has_sent_unseen = empty && placed.end > sent.captured;
         if !syn && segment.window == 0 {
             odd.insert(Anomaly::ZeroWindow);
         }
         side.last_window = segment.window;
-        if self.round_trip.is_zero() && ack && !syn {
-            let called = self.sides.of(from).sent_syn.filter(|_| self.sides.of(from.peer()).sent_syn_ack);
-            self.round_trip = called.map_or(Duration::ZERO, |called| at.now.since(called));
-        }
         seen
+    }
+
+    /// From the caller's SYN to its acknowledgment of the answer, if neither was repeated and the acknowledgment
+    /// is the caller's next segment.
+    fn measure_round_trip(&self, now: Instant, from: End) -> Option<Duration> {
+        let (caller, callee) = (&self.sides.of(from).counts, &self.sides.of(from.peer()));
+        let clean = caller.syn == 1 && caller.frames == 2 && callee.counts.syn == 1 && callee.sent_syn_ack;
+        let called = self.sides.of(from).sent_syn.get().filter(|_| clean)?;
+        Some(now.since(called))
+    }
+
+    /// The window that `from` advertises, in octets; the largest it can be where its scale was not captured.
+    fn window(&self, from: End, segment: &TcpSegment<'_>) -> i64 {
+        let (own, peer) = (self.sides.of(from), self.sides.of(from.peer()));
+        let shift = if segment.flags.contains(TcpFlags::SYN) {
+            0
+        } else if own.sent.isn.is_some() && peer.sent.isn.is_some() {
+            own.window_scale.filter(|_| peer.window_scale.is_some()).unwrap_or(0)
+        } else {
+            14
+        };
+        i64::from(segment.window) << shift.min(14)
     }
 
     /// Takes the acknowledgment of a segment.
@@ -286,38 +403,43 @@ impl Flow {
         seen: &mut Sighting,
         odd: &mut AnomalySet,
     ) {
-        let window = self.sides.of(from).last_window;
+        let window = self.window(from, segment);
+        let last_window = self.sides.of(from).last_window;
         let had_said = self.sides.of(from).last_ack;
         let peer = self.sides.of_mut(from.peer());
         let sent = &mut peer.sent;
-        if !sent.seen && sent.acked.is_none() {
+        if !sent.seen && sent.acked().is_none() {
             sent.begin_at(segment.ack);
         }
         let position = sent.position(segment.ack);
-        if !sent.is_near(position) {
+        // Nothing can be acknowledged beyond a FIN.
+        if !sent.is_near(position) || sent.fin().is_some_and(|fin| position > fin + 1) {
             return;
         }
+        let fast_open_data = i64::from(peer.fast_open_len);
         seen.acks_syn = sent.isn.is_none() || position >= 0;
-        seen.acks_fin = sent.fin.is_some_and(|fin| position > fin);
-        seen.acks_unseen = position > sent.next;
+        seen.acks_data = position > fast_open_data;
+        seen.is_fast_open = fast_open_data > 0;
+        seen.acks_fin = sent.fin().is_some_and(|fin| position > fin);
+        seen.acks_unseen = position > sent.captured;
         let carries_nothing = segment.payload_len == 0
             && !segment.flags.contains(TcpFlags::SYN)
             && !segment.flags.contains(TcpFlags::FIN);
-        // A window that changes makes it an update, unless it reports what has arrived beyond a gap.
+        // A window that changes makes it an update, unless it reports what has arrived beyond a gap; one that
+        // stays closed answers a probe.
         let reports_a_gap = || segment.options.sack().iter().any(|(left, _)| left.after(segment.ack));
-        let says_the_same = segment.window == window || reports_a_gap();
+        let says_the_same = segment.window == last_window && segment.window > 0 || reports_a_gap();
         let is_dup = carries_nothing
             && sent.seen
             && sent.is_outstanding()
-            && sent.acked == Some(position)
+            && sent.acked() == Some(position)
             && had_said == Some(segment.ack)
             && says_the_same;
-        if sent.acknowledge(position) && sent.seen {
+        if sent.acknowledge(position, window) && sent.seen {
             odd.insert(Anomaly::NotCaptured);
         }
-        let fast_open = peer.fast_open_data.is_some_and(|end| position > 0 && position <= end);
         let answers = segment.flags.contains(TcpFlags::SYN);
-        self.observer.fast_open |= answers && fast_open;
+        self.observer.fast_open |= answers && position > 0 && position <= fast_open_data;
         let own = self.sides.of_mut(from);
         if is_dup {
             odd.insert(Anomaly::DuplicateAck);
@@ -333,37 +455,25 @@ impl Flow {
         let ack = segment.flags.contains(TcpFlags::ACK);
         let own = &self.sides.of(from).sent;
         let peer = &self.sides.of(from.peer()).sent;
-        let own_is_known = own.seen || own.acked.is_some();
+        let own_is_known = own.seen || own.acked().is_some();
         let at_own = own.position(segment.seq);
-        // The receiver wants a number inside its window (RFC 9293 §3.10.7.4); one that has only called wants
-        // its SYN acknowledged (§3.10.7.3).
         let called_only = peer.isn.is_some() && !own.seen;
-        let rst_counts = if called_only {
+        let mut seen = Sighting { rst: true, ack, ..Sighting::new(at.number, from) };
+        // A receiver that has only called wants its SYN acknowledged (RFC 9293 §3.10.7.3). Any other wants
+        // exactly the number that it expects next (§3.10.7.4), which lies between what it has acknowledged and
+        // what was sent. Further on it may be the next number all the same, if the capture lacks something; or
+        // be answered by a challenge.
+        seen.rst_counts = if called_only {
             ack && (0..=peer.next).contains(&peer.position(segment.ack))
         } else {
-            !own_is_known || own.is_near(at_own) && own.acked.is_none_or(|acked| at_own >= acked)
+            !own_is_known || own.is_near(at_own) && own.acked().is_none_or(|acked| at_own >= acked)
         };
+        seen.rst_doubtful = seen.rst_counts && !called_only && own_is_known && at_own > own.next;
         // Who has a connection gives it up with its own next number; another number answers a segment that
         // belongs to no connection (§3.5.2).
-        let rst_gives_up = !own.seen || own.is_near(at_own) && at_own >= own.acked.unwrap_or(0).min(own.next);
-        Sighting {
-            frame: at.number,
-            from,
-            syn: false,
-            ack,
-            rst: true,
-            fin: false,
-            fin_was_awaited: false,
-            new_data: false,
-            repeats_unacked: false,
-            acks_syn: false,
-            acks_fin: false,
-            all_up_to_fin: false,
-            acks_unseen: false,
-            tail_seen: false,
-            rst_counts,
-            rst_gives_up,
-        }
+        seen.rst_gives_up =
+            !own.seen || own.is_near(at_own) && at_own >= own.acked().unwrap_or(0).min(own.next);
+        seen
     }
 
     fn reassemble(
@@ -378,15 +488,23 @@ impl Flow {
         if segment.flags.contains(TcpFlags::SYN) && placed.place != Place::Nowhere {
             side.stream.anchor(placed.data, shared)?;
         }
+        if let Some(stray) = placed.stray_from {
+            side.stream.drop_ahead(stray);
+        }
+        // Nothing that stands behind a FIN is data.
+        let behind_fin = side.sent.fin().is_some_and(|fin| placed.data > fin);
         // A probe's octet is not data: it may be anything (RFC 9293 §3.8.4).
-        if !segment.payload.is_empty() && !matches!(placed.place, Place::Nowhere | Place::Probe) {
+        if !segment.payload.is_empty()
+            && !behind_fin
+            && !matches!(placed.place, Place::Nowhere | Place::Probe)
+        {
             let differing = side.stream.insert(placed.data, segment.payload, shared)?;
             if differing > 0 {
                 odd.insert(Anomaly::Overlap);
             }
         }
         let peer = self.sides.of_mut(from.peer());
-        if let Some(acked) = peer.sent.acked {
+        if let Some(acked) = peer.sent.acked() {
             peer.stream.acknowledged(acked, shared)?;
         }
         Ok(())
@@ -399,53 +517,106 @@ impl Flow {
             let story = self.observer.story();
             for end in [End::A, End::B] {
                 let state = story.state(end);
+                self.trace(at.number, end, state);
                 *self.states.of_mut(end) = state;
                 let since = &mut self.sides.of_mut(end).time_wait_since;
-                *since = if state == Some(State::TimeWait) { since.or(Some(at.now)) } else { None };
+                *since = match (state, since.0) {
+                    (Some(State::TimeWait), None) => Stamp::at(at.now),
+                    (Some(State::TimeWait), Some(_)) => *since,
+                    _ => Stamp::NONE,
+                };
             }
             self.note_closed(at.now, shared)?;
         }
         // A repeated FIN begins TIME-WAIT again (RFC 9293 §3.10.7.4).
         if seen.fin {
             let since = &mut self.sides.of_mut(receiver).time_wait_since;
-            *since = since.map(|_| at.now);
+            if *since != Stamp::NONE {
+                *since = Stamp::at(at.now);
+            }
         }
         Ok(())
+    }
+
+    /// With the feature `tracing`: an event for a state that is another one from this frame on. Here a claim is
+    /// as it stands now; a later frame may still refute it.
+    #[cfg_attr(
+        not(feature = "tracing"),
+        allow(unused_variables, clippy::unused_self, reason = "nothing to tell")
+    )]
+    fn trace(&self, frame: u64, end: End, state: Option<State>) {
+        #[cfg(feature = "tracing")]
+        if *self.states.of(end) != state {
+            let name = |state: Option<State>| state.map_or("unknown", State::name);
+            tracing::debug!(
+                target: "tcpstate::replay",
+                flow = self.number,
+                frame,
+                end = end.name(),
+                from = name(*self.states.of(end)),
+                to = name(state),
+                "state"
+            );
+        }
     }
 
     fn note_closed(&mut self, now: Instant, shared: &mut Shared<'_>) -> io::Result<()> {
         let over = |state| matches!(state, Some(State::Closed | State::TimeWait | State::Listen));
         let closed = over(self.states.a) && over(self.states.b);
         if !closed {
-            self.closed_since = None;
-        } else if self.closed_since.is_none() {
-            self.closed_since = Some(now);
-            for end in [End::A, End::B] {
-                let side = self.sides.of_mut(end);
-                side.stream.forget_history(shared);
-                if !side.stream.is_waiting() {
-                    side.stream.give_up_gaps(data_end(&side.sent), shared)?;
-                }
+            if core::mem::take(&mut self.closed_since) != Stamp::NONE {
+                self.sides.a.stream.go_on();
+                self.sides.b.stream.go_on();
             }
+        } else if self.closed_since == Stamp::NONE {
+            self.closed_since = Stamp::at(now);
+            self.anomalies.put_away(shared.spill)?;
+            self.sides.a.sent.forget_holes();
+            self.sides.b.sent.forget_holes();
+            self.sides.a.stream.set_aside(shared)?;
+            self.sides.b.stream.set_aside(shared)?;
         }
         Ok(())
     }
 
     /// Another connection has its ports now: nothing will follow.
     pub(crate) fn retire(&mut self, now: Instant, shared: &mut Shared<'_>) -> io::Result<()> {
-        self.closed_since.get_or_insert(now);
+        if self.closed_since == Stamp::NONE {
+            self.closed_since = Stamp::at(now);
+        }
+        // The other connection ended this one's TIME-WAIT (RFC 9293 §3.6.1).
+        self.sides.a.time_wait_since = Stamp::NONE;
+        self.sides.b.time_wait_since = Stamp::NONE;
         self.give_up_gaps(shared)
+    }
+
+    /// When the engine comes back to this flow.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline.get()
+    }
+
+    /// Sets that; answers when it was before.
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) -> Option<Instant> {
+        core::mem::replace(&mut self.deadline, deadline.map_or(Stamp::NONE, Stamp::at)).get()
     }
 
     /// When this flow next has to be looked at: for octets out of order, for TIME-WAIT, or to be let go of.
     pub(crate) fn next_deadline(&self, two_msl: Duration, forget: bool) -> Option<Instant> {
-        let closed = self.closed_since?;
+        let Some(closed) = self.closed_since.get() else {
+            // Looked at now and then, not moved on with every frame.
+            return forget.then(|| self.deadline.get().unwrap_or(self.last_time + self.patience(two_msl)));
+        };
         let waiting = self.sides.a.stream.is_waiting() || self.sides.b.stream.is_waiting();
         let grace = waiting.then(|| closed + REORDERING_GRACE);
         let time_wait =
-            [&self.sides.a, &self.sides.b].into_iter().filter_map(|side| side.time_wait_since).min();
-        let end = forget.then(|| self.last_time + two_msl);
-        [grace, time_wait.map(|since| since + two_msl), end].into_iter().flatten().min()
+            [&self.sides.a, &self.sides.b].into_iter().filter_map(|side| side.time_wait_since.get()).min();
+        let quiet = forget.then(|| self.last_time + two_msl);
+        [grace, time_wait.map(|since| since + two_msl), quiet].into_iter().flatten().min()
+    }
+
+    /// How long a flow may be silent before it is taken to be over.
+    fn patience(&self, two_msl: Duration) -> Duration {
+        if self.is_closed() || !self.is_open() { two_msl } else { IDLE_LIMIT.max(two_msl) }
     }
 
     /// The deadline has come: `at` is the first frame that is not before it. Answers whether the flow is to be
@@ -457,23 +628,26 @@ impl Flow {
         forget: bool,
         shared: &mut Shared<'_>,
     ) -> io::Result<bool> {
-        if self.closed_since.is_some_and(|closed| closed + REORDERING_GRACE <= at.now) {
+        if self.closed_since.get().is_some_and(|closed| closed + REORDERING_GRACE <= at.now) {
             self.give_up_gaps(shared)?;
         }
+        let quiet = self.last_time + self.patience(two_msl) <= at.now;
         for end in [End::A, End::B] {
-            if self.sides.of(end).time_wait_since.is_some_and(|since| since + two_msl <= at.now) {
-                self.sides.of_mut(end).time_wait_since = None;
+            if self.sides.of(end).time_wait_since.get().is_some_and(|since| since + two_msl <= at.now) {
+                self.sides.of_mut(end).time_wait_since = Stamp::NONE;
+                self.trace(at.number, end, Some(State::Closed));
                 *self.states.of_mut(end) = Some(State::Closed);
                 self.observer.time_wait_over(end, at.number);
             }
         }
-        Ok(forget && self.is_closed() && self.last_time + two_msl <= at.now)
+        Ok(forget && quiet)
     }
 
     fn give_up_gaps(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
         for end in [End::A, End::B] {
             let side = self.sides.of_mut(end);
             side.stream.give_up_gaps(data_end(&side.sent), shared)?;
+            side.stream.set_aside(shared)?;
         }
         Ok(())
     }
@@ -485,12 +659,12 @@ impl Flow {
         let (a, b) = (&self.sides.a, &self.sides.b);
         Ok(FlowReport {
             flow: self.number,
-            a: self.a,
-            b: self.b,
+            a: self.a.into(),
+            b: self.b.into(),
             first_frame: self.first_frame,
             last_frame: self.last_frame,
             start: self.start,
-            duration: self.last_time.since(self.start),
+            duration: self.end.since(self.start),
             frames: [a.counts.frames, b.counts.frames],
             payload_bytes: [a.counts.payload_bytes, b.counts.payload_bytes],
             syn: [a.counts.syn, b.counts.syn],
@@ -500,6 +674,7 @@ impl Flow {
             stream: [a.stream.summary(shared)?, b.stream.summary(shared)?],
             open: self.observer.open(),
             close: self.observer.close(&story),
+            reset_by: self.observer.reset_by(),
             state: [story.state(End::A), story.state(End::B)],
             transitions: story.transitions,
             anomalies: self.anomalies.frames(shared.spill)?,
@@ -510,5 +685,7 @@ impl Flow {
 /// Where the data of a direction ends, as far as the capture tells: before the FIN, or after what was sent or
 /// acknowledged.
 fn data_end(sent: &SendSide) -> Option<i64> {
-    sent.seen.then(|| sent.fin.unwrap_or(sent.next.max(sent.acked.unwrap_or(0))))
+    // Of what was acknowledged and not captured, the last octet may as well have been the FIN.
+    let acked = sent.acked().map_or(0, |acked| acked - 1);
+    sent.seen.then(|| sent.fin().unwrap_or(sent.captured.max(acked).max(sent.next - 1)))
 }

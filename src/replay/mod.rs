@@ -59,7 +59,7 @@ use reassembly::Shared;
 use std::io;
 use table::FlowTable;
 
-/// What a replay is to do.
+/// What a replay is to do. Begin with the default and change fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplayConfig {
@@ -106,7 +106,7 @@ struct Store {
     config: ReplayConfig,
     /// Octets of history that are kept now.
     history: usize,
-    spill: Box<dyn Spill>,
+    spill: Box<dyn Spill + Send>,
 }
 
 impl Store {
@@ -152,7 +152,7 @@ impl Replay {
 
     /// A replay that stores long lists in `spill`.
     #[must_use]
-    pub fn with_spill(config: ReplayConfig, spill: Box<dyn Spill>) -> Self {
+    pub fn with_spill(config: ReplayConfig, spill: Box<dyn Spill + Send>) -> Self {
         Self {
             config,
             dissector: Dissector::new(FragmentLimits {
@@ -213,7 +213,7 @@ impl Replay {
     /// [`ReplayError::Spill`] when the store for long lists fails.
     pub fn finish(mut self) -> Result<Finished, ReplayError> {
         let mut shared = self.store.shared();
-        self.table.settle_strangers(&mut shared)?;
+        self.table.settle_all(&mut shared)?;
         let numbering = !self.config.forget_ended;
         let created = self.table.created();
         Ok(Finished {
@@ -250,9 +250,14 @@ impl Replay {
             if over {
                 let report = flow.report(&mut shared)?;
                 self.ended.push_back(report);
+                self.table.settle_without_next(slot, &mut shared)?;
                 self.table.forget(slot);
             } else {
-                self.set_deadline(slot);
+                // Later than now, whatever the flow says: every turn of this loop makes progress.
+                let (two_msl, forget) = (self.config.two_msl, self.config.forget_ended);
+                let later = at.now + Duration::from_nanos(1);
+                self.table
+                    .set_deadlines(slot, |flow| flow.next_deadline(two_msl, forget).map(|at| at.max(later)));
             }
         }
         Ok(())
@@ -263,7 +268,7 @@ impl Replay {
 pub struct Finished {
     store: Store,
     ended: VecDeque<FlowReport>,
-    flows: Box<dyn Iterator<Item = Box<Flow>>>,
+    flows: Box<dyn Iterator<Item = Box<Flow>> + Send>,
     /// Flows are numbered anew in order of first frame, unless some were printed with their number before.
     next_number: Option<u64>,
     /// The totals.
@@ -292,6 +297,15 @@ impl Finished {
         }
         let mut shared = self.store.shared();
         Ok(Some(flow.report(&mut shared)?))
+    }
+}
+
+/// The same as [`Finished::next_flow`].
+impl Iterator for Finished {
+    type Item = Result<FlowReport, ReplayError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_flow().transpose()
     }
 }
 

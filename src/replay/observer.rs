@@ -9,7 +9,8 @@
 use super::worlds::{Both, End, Worlds};
 use crate::tcp::state::{Event, State};
 use alloc::vec::Vec;
-use core::num::NonZeroU64;
+use core::fmt;
+use core::num::NonZeroU32;
 
 /// What is known to have happened to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,10 +23,10 @@ enum Fact {
     Opened,
     /// It sent something that is neither SYN nor RST (noted only where no SYN was captured).
     Spoke,
-    /// It sent new data (noted only where no SYN was captured).
-    SentData,
-    /// The peer acknowledged more than was captured from this end, and nothing has followed from it: among
-    /// what is missing there may be a FIN.
+    /// It showed that it had not sent a FIN so far.
+    SpokeOpen,
+    /// More was acknowledged, or sent as its own numbers show, than was captured from this end, and nothing has
+    /// followed from it: among what is missing there may be a FIN.
     TailMissing,
     SentFin,
     GotAckOfFin,
@@ -42,7 +43,7 @@ impl Fact {
         Self::SentSynAck,
         Self::Opened,
         Self::Spoke,
-        Self::SentData,
+        Self::SpokeOpen,
         Self::TailMissing,
         Self::SentFin,
         Self::GotAckOfFin,
@@ -63,17 +64,21 @@ enum Phase {
     ReceiveFin,
 }
 
-/// A frame and a part of it, in one word: the frame in the upper 62 bits.
+/// A frame and a part of it, in one word: frames count from the flow's first, in the upper 30 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Moment(NonZeroU64);
+struct Moment(NonZeroU32);
 
 impl Moment {
-    fn new(frame: u64, phase: Phase) -> Option<Self> {
-        NonZeroU64::new(frame << 2 | phase as u64).map(Self)
+    const LAST_FRAME: u64 = (1 << 30) - 2;
+
+    /// Later frames than can be told apart count as the last.
+    fn new(frames_since_first: u64, phase: Phase) -> Self {
+        let frame = u32::try_from(frames_since_first.min(Self::LAST_FRAME)).unwrap_or(0) + 1;
+        Self(NonZeroU32::MIN.saturating_add((frame << 2 | phase as u32) - 1))
     }
 
-    const fn frame(self) -> u64 {
-        self.0.get() >> 2
+    const fn frames_since_first(self) -> u64 {
+        (self.0.get() >> 2) as u64 - 1
     }
 }
 
@@ -81,8 +86,16 @@ impl Moment {
 #[derive(Clone, Copy, Debug, Default)]
 struct Facts {
     moments: [Option<Moment>; Fact::ALL.len()],
+    /// The first frame of it that is not a reset.
+    first_seen: Option<Moment>,
     /// Its SYN itself was captured, not only the answer to it.
     syn_captured: bool,
+    /// The last copy of its FIN acknowledged the peer's.
+    last_fin_acks: bool,
+    /// Its FIN was sent before the frame that brought it: in which order with the peer's is not known.
+    fin_backdated: bool,
+    /// The reset that it got may have been answered by a challenge.
+    rst_doubtful: bool,
     /// It sent its FIN before it had acknowledged the peer's, which was already on its way.
     fins_crossed: bool,
     /// It has acknowledged the peer's FIN: that one arrived, whatever comes later.
@@ -117,25 +130,72 @@ pub(crate) struct Sighting {
     pub(crate) rst: bool,
     /// Carries a FIN that stands where the data ends.
     pub(crate) fin: bool,
+    /// The FIN had been missed before: since this frame.
+    pub(crate) fin_missed_at: Option<u64>,
+    /// The capture has the acknowledgment of that FIN before it.
+    pub(crate) fin_was_acked: bool,
     /// The receiver has spoken before, and had not received that FIN then.
     pub(crate) fin_was_awaited: bool,
     /// Carries octets that were not sent before.
     pub(crate) new_data: bool,
+    /// Shows that no FIN has been sent so far, though the capture began in the middle.
+    pub(crate) speaks_open: bool,
     /// Repeats something that the receiver had not acknowledged.
     pub(crate) repeats_unacked: bool,
     /// Acknowledges the receiver's SYN (or it is not known where that SYN was).
     pub(crate) acks_syn: bool,
+    /// Acknowledges something behind the receiver's SYN, and behind the data that came with it.
+    pub(crate) acks_data: bool,
+    /// The receiver's SYN carried data under a Fast Open option.
+    pub(crate) is_fast_open: bool,
     /// Acknowledges the receiver's FIN.
     pub(crate) acks_fin: bool,
     /// The sender's FIN has been seen, and before it nothing is missing.
     pub(crate) all_up_to_fin: bool,
     /// Acknowledges more than has been seen of the receiver.
     pub(crate) acks_unseen: bool,
-    /// Nothing that was acknowledged of the sender's is missing at the end any more.
+    /// Its own number shows that it has sent something that was not captured.
+    pub(crate) has_sent_unseen: bool,
+    /// Nothing of the sender's is missing at the end any more.
     pub(crate) tail_seen: bool,
-    /// For a reset: the receiver takes it; and it is the sender's own connection that is given up.
+    /// For a reset: the receiver takes it, or may take it; it is the sender's own connection that is given up.
     pub(crate) rst_counts: bool,
+    pub(crate) rst_doubtful: bool,
     pub(crate) rst_gives_up: bool,
+    /// The receiver has sent a reset, longer ago than anything of this sender's could have been on its way.
+    pub(crate) long_after_reset: bool,
+}
+
+impl Sighting {
+    /// A frame that says nothing yet.
+    pub(crate) const fn new(frame: u64, from: End) -> Self {
+        Self {
+            frame,
+            from,
+            syn: false,
+            ack: false,
+            rst: false,
+            fin: false,
+            fin_missed_at: None,
+            fin_was_acked: false,
+            fin_was_awaited: false,
+            new_data: false,
+            speaks_open: false,
+            repeats_unacked: false,
+            acks_syn: false,
+            acks_data: false,
+            is_fast_open: false,
+            acks_fin: false,
+            all_up_to_fin: false,
+            acks_unseen: false,
+            has_sent_unseen: false,
+            tail_seen: false,
+            rst_counts: false,
+            rst_doubtful: false,
+            rst_gives_up: false,
+            long_after_reset: false,
+        }
+    }
 }
 
 /// How a connection was opened; each word is defined in `docs/replay.md`.
@@ -175,6 +235,12 @@ impl Open {
     }
 }
 
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// How a connection was closed; each word is defined in `docs/replay.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -209,8 +275,15 @@ impl Close {
     }
 }
 
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// One end came to be in another state at a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Observed {
     /// The frame that did it.
     pub frame: u64,
@@ -221,8 +294,10 @@ pub struct Observed {
 }
 
 /// Follows the states of both ends of one flow.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Observer {
+    /// The flow's first frame.
+    first: u64,
     facts: Both<Facts>,
     /// A SYN came with data and a Fast Open option, and its answer acknowledged the data.
     pub(crate) fast_open: bool,
@@ -245,6 +320,15 @@ impl Story {
 }
 
 impl Observer {
+    /// An observer of a flow that begins with this frame.
+    pub(crate) fn new(first: u64) -> Self {
+        Self { first, facts: Both::default(), fast_open: false, changed: false }
+    }
+
+    const fn since_first(&self, frame: u64) -> u64 {
+        frame.saturating_sub(self.first)
+    }
+
     /// Whether the flow may be judged from its SYN on.
     fn has_syn(&self) -> bool {
         [End::A, End::B].into_iter().any(|end| {
@@ -269,13 +353,13 @@ impl Observer {
     /// Notes `fact`, if it is not noted yet.
     fn note(&mut self, end: End, fact: Fact, frame: u64, phase: Phase) {
         if !self.has(end, fact) {
-            self.set(end, fact, Moment::new(frame, phase));
+            self.set(end, fact, Some(Moment::new(self.since_first(frame), phase)));
         }
     }
 
     /// Notes that `fact` holds only from now on.
     fn renew(&mut self, end: End, fact: Fact, frame: u64, phase: Phase) {
-        self.set(end, fact, Moment::new(frame, phase));
+        self.set(end, fact, Some(Moment::new(self.since_first(frame), phase)));
     }
 
     fn take_back(&mut self, end: End, fact: Fact) {
@@ -290,6 +374,11 @@ impl Observer {
     /// Takes note of a frame; answers whether anything about the states may have changed.
     pub(crate) fn see(&mut self, seen: &Sighting) -> bool {
         self.changed = false;
+        if !seen.rst && self.facts.of(seen.from).first_seen.is_none() {
+            let first_seen = Moment::new(self.since_first(seen.frame), Phase::Proof);
+            self.facts.of_mut(seen.from).first_seen = Some(first_seen);
+            self.changed = true;
+        }
         self.refute_resets(seen);
         if seen.rst {
             self.see_reset(seen);
@@ -311,7 +400,9 @@ impl Observer {
             self.take_back(x, Fact::SentRst);
             self.take_back(y, Fact::GotRst);
         }
-        if !seen.rst && (seen.syn || seen.repeats_unacked) {
+        let doubtful = self.facts.of(x).rst_doubtful;
+        let goes_on = seen.syn || seen.repeats_unacked || seen.long_after_reset && seen.new_data;
+        if !seen.rst && (goes_on || doubtful) {
             self.take_back(x, Fact::GotRst);
         }
     }
@@ -321,8 +412,13 @@ impl Observer {
         if seen.rst_gives_up {
             self.note(x, Fact::SentRst, seen.frame, Phase::Act);
         }
-        if seen.rst_counts {
+        let certain = seen.rst_counts && !seen.rst_doubtful;
+        if certain && self.facts.of(y).rst_doubtful {
+            self.take_back(y, Fact::GotRst);
+        }
+        if seen.rst_counts && !self.has(y, Fact::GotRst) {
             self.note(y, Fact::GotRst, seen.frame, Phase::ReceiveFin);
+            self.facts.of_mut(y).rst_doubtful = seen.rst_doubtful;
         }
     }
 
@@ -343,7 +439,7 @@ impl Observer {
             // The answer shows that it was asked, even if that was not captured or comes later.
             self.note(y, Fact::SentSyn, seen.frame, Phase::Proof);
             let asked = self.facts.of(y).get(Fact::SentSyn);
-            if asked.is_some_and(|asked| asked.frame() > seen.frame) {
+            if asked.is_some_and(|asked| asked.frames_since_first() > self.since_first(seen.frame)) {
                 self.renew(y, Fact::SentSyn, seen.frame, Phase::Proof);
             }
         }
@@ -364,18 +460,22 @@ impl Observer {
 
     fn see_past_the_syn(&mut self, seen: &Sighting) {
         let (x, y) = (seen.from, seen.from.peer());
+        if seen.speaks_open {
+            self.note(x, Fact::SpokeOpen, seen.frame, Phase::Proof);
+        }
         if !self.has_syn() {
             self.note(x, Fact::Spoke, seen.frame, Phase::Proof);
-            if seen.new_data {
-                self.note(x, Fact::SentData, seen.frame, Phase::Proof);
-            }
         } else if seen.ack {
             let called = self.has(x, Fact::SentSyn);
             let answered = self.has(x, Fact::SentSynAck);
-            if called || (answered && !self.facts.of(y).syn_captured) {
+            // Who has only answered sends no data, closes nothing and has nothing to acknowledge but the SYN
+            // (RFC 9293 §3.10.2), unless the caller opened fast.
+            let acts_open = seen.acks_data || !seen.is_fast_open && (seen.new_data || seen.fin);
+            if called || answered && (acts_open || !self.facts.of(y).syn_captured) {
                 self.note(x, Fact::Opened, seen.frame, Phase::Proof);
-            } else if !answered && self.has(y, Fact::Opened) {
-                // Its SYN-ACK was not captured; the caller has it, and it has gone on.
+            } else if !answered && (self.has(y, Fact::Opened) || acts_open && seen.acks_syn) {
+                // Its SYN-ACK was not captured; the caller has it, and it has the caller's answer.
+                self.note(y, Fact::Opened, seen.frame, Phase::Proof);
                 self.note(x, Fact::Opened, seen.frame, Phase::Proof);
             }
             let waits = self.has(y, Fact::SentSynAck);
@@ -389,6 +489,9 @@ impl Observer {
         if seen.tail_seen {
             self.take_back(x, Fact::TailMissing);
         }
+        if seen.has_sent_unseen {
+            self.note(x, Fact::TailMissing, seen.frame, Phase::Proof);
+        }
         if seen.acks_unseen {
             self.note(y, Fact::TailMissing, seen.frame, Phase::Proof);
         }
@@ -397,9 +500,13 @@ impl Observer {
     fn see_close(&mut self, seen: &Sighting) {
         let (x, y) = (seen.from, seen.from.peer());
         if seen.acks_fin {
-            // It has the peer's FIN: at the latest now.
+            // It has the peer's FIN: at the latest now. What came with the FIN was processed before it.
+            if self.facts.of(y).last_fin_acks {
+                self.note(x, Fact::GotAckOfFin, seen.frame, Phase::Proof);
+            }
             self.note(x, Fact::GotFin, seen.frame, Phase::Proof);
         }
+        let closes_now = seen.fin && !self.has(x, Fact::SentFin);
         if seen.fin {
             self.see_fin(seen);
         } else if seen.repeats_unacked && self.has(y, Fact::GotFin) && !self.facts.of(y).acked_peer_fin {
@@ -414,11 +521,16 @@ impl Observer {
             self.facts.of_mut(x).acked_peer_fin = true;
             self.note(y, Fact::GotAckOfFin, seen.frame, Phase::Receive);
         }
+        if closes_now && seen.fin_was_acked {
+            self.facts.of_mut(y).acked_peer_fin = true;
+            self.note(x, Fact::GotAckOfFin, seen.frame, Phase::ReceiveFin);
+        }
     }
 
     fn see_fin(&mut self, seen: &Sighting) {
         let (x, y) = (seen.from, seen.from.peer());
         let unproven = !self.facts.of(x).acked_peer_fin;
+        self.facts.of_mut(x).last_fin_acks = seen.acks_fin;
         if self.has(x, Fact::SentFin) {
             // It closes again: neither an acknowledgment nor a FIN that it does not acknowledge arrived.
             self.take_back(x, Fact::GotAckOfFin);
@@ -439,7 +551,11 @@ impl Observer {
         let own = self.facts.of_mut(x);
         own.fin_acks_fin = seen.acks_fin && !own.acked_peer_fin;
         own.fin_was_awaited = seen.fin_was_awaited;
-        self.note(x, Fact::SentFin, seen.frame, Phase::Act);
+        own.fin_backdated = seen.fin_missed_at.is_some();
+        match seen.fin_missed_at {
+            Some(frame) => self.note(x, Fact::SentFin, frame, Phase::Proof),
+            None => self.note(x, Fact::SentFin, seen.frame, Phase::Act),
+        }
     }
 
     /// What the facts amount to.
@@ -450,7 +566,7 @@ impl Observer {
             facts.extend(Fact::ALL.into_iter().filter_map(|fact| Some((own.get(fact)?, fact, end))));
         }
         facts.sort_unstable();
-        let mut teller = Teller::new(self.beginning());
+        let mut teller = Teller::new(self.first, self.beginning());
         for (moment, fact, end) in facts {
             teller.tell(self, moment, fact, end);
         }
@@ -487,6 +603,15 @@ impl Observer {
         }
     }
 
+    /// Who sent the reset that nothing refuted: the first, if both did.
+    pub(crate) fn reset_by(&self) -> Option<End> {
+        [End::A, End::B]
+            .into_iter()
+            .filter_map(|end| Some((self.facts.of(end).get(Fact::SentRst)?, end)))
+            .min()
+            .map(|(_, end)| end)
+    }
+
     /// How it was closed.
     pub(crate) fn close(&self, story: &Story) -> Close {
         let (a, b) = (self.facts.of(End::A), self.facts.of(End::B));
@@ -505,12 +630,13 @@ impl Observer {
 
 /// Puts the facts through the transition table, one after another.
 struct Teller {
+    first: u64,
     story: Story,
 }
 
 impl Teller {
-    const fn new(worlds: Worlds) -> Self {
-        Self { story: Story { transitions: Vec::new(), worlds, was_reset: false } }
+    const fn new(first: u64, worlds: Worlds) -> Self {
+        Self { first, story: Story { transitions: Vec::new(), worlds, was_reset: false } }
     }
 
     fn tell(&mut self, observer: &Observer, moment: Moment, fact: Fact, end: End) {
@@ -523,18 +649,9 @@ impl Teller {
                 moment,
                 worlds.shown(end, |state| state.is_synchronized() || state == State::SynReceived),
             ),
-            Fact::SentData => self.go(moment, worlds.shown(end, State::may_send)),
+            Fact::SpokeOpen => self.go(moment, worlds.shown(end, State::may_send)),
             Fact::TailMissing => self.go(moment, worlds.may_have_closed(end)),
-            Fact::SentFin => {
-                // Where nothing is known it may be a repeated one: its sender has closed before.
-                let closable = |state: State| state.on(Event::Close).is_some_and(State::has_sent_fin);
-                let repeats = |state| matches!(state, State::FinWait1 | State::Closing | State::LastAck);
-                let mut shown = worlds.shown(end, |state| closable(state) || repeats(state));
-                if observer.facts.of(end).fin_was_awaited {
-                    shown = shown.shown(end.peer(), |state| !state.has_received_fin());
-                }
-                self.go(moment, shown.moved(end, |state| state.on(Event::Close).filter(|_| closable(state))));
-            }
+            Fact::SentFin => self.go(moment, Self::closed(observer, worlds, end)),
             Fact::GotAckOfFin => self.go(moment, worlds.moved(end, |state| state.on(Event::AckOfFin))),
             Fact::GotFin => self.go(moment, worlds.moved(end, |state| state.on(Event::Fin))),
             Fact::SentRst => self.reset(observer, moment, end, Event::Abort),
@@ -545,6 +662,25 @@ impl Teller {
         }
     }
 
+    /// The worlds after `end` has sent its FIN.
+    fn closed(observer: &Observer, worlds: Worlds, end: End) -> Worlds {
+        let facts = observer.facts.of(end);
+        if facts.fin_backdated {
+            return worlds.has_closed_before(end);
+        }
+        // Where nothing is known it may be a repeated one: its sender has closed before.
+        let closable = |state: State| state.on(Event::Close).is_some_and(State::has_sent_fin);
+        let repeats = |state| matches!(state, State::FinWait1 | State::Closing | State::LastAck);
+        let mut shown = worlds.shown(end, |state| closable(state) || repeats(state));
+        if facts.fin_was_awaited {
+            shown = shown.shown(end.peer(), |state| !state.has_received_fin());
+        }
+        let closed = shown.moved(end, |state| state.on(Event::Close).filter(|_| closable(state)));
+        // Whether a peer that was never captured has acknowledged it cannot be known.
+        let alone = observer.facts.of(end.peer()).first_seen.is_none();
+        if alone { closed.may_be_acknowledged(end) } else { closed }
+    }
+
     fn open(&mut self, observer: &Observer, moment: Moment, end: End) {
         let peer = end.peer();
         let opened = self.story.worlds.moved(end, |state| match state {
@@ -552,16 +688,10 @@ impl Teller {
             State::SynSent => state.on(Event::SynAck),
             _ => state.on(Event::AckOfSyn),
         });
-        // Only one who has sent a SYN can have been answered: an answer that was not captured was given by
-        // a peer of which nothing is known from here on.
-        let answered = [Fact::SentSyn, Fact::SentSynAck]
-            .into_iter()
-            .filter_map(|fact| observer.facts.of(peer).get(fact))
-            .any(|answer| answer <= moment);
-        let already = observer.facts.of(peer).get(Fact::Opened).is_some_and(|opened| opened <= moment);
-        let worlds = if answered || already { opened } else { opened.opened_unseen(peer) };
-        // Who has just opened has not closed: only now can that be said of an end that was not known.
-        self.go(moment, worlds.shown(end, |state| state == State::Established));
+        // Of a peer that was not captured so far nothing is known from here on.
+        let peer_seen = observer.facts.of(peer).first_seen.is_some_and(|seen| seen <= moment);
+        let worlds = if peer_seen { opened } else { opened.opened_unseen(peer) };
+        self.go(moment, worlds);
     }
 
     fn reset(&mut self, observer: &Observer, moment: Moment, end: End, event: Event) {
@@ -571,13 +701,12 @@ impl Teller {
         self.story.was_reset |= worlds.any(end, open);
         // In SYN-RECEIVED after a passive open the listener goes on (RFC 9293 §3.10.7.4).
         let passive = !observer.has(end, Fact::SentSyn);
-        self.go(
-            moment,
-            worlds.moved(end, |state| match (state, event) {
-                (State::SynReceived, Event::Rst) if passive => state.on(Event::BackToListen),
-                _ => state.on(event),
-            }),
-        );
+        let after = worlds.moved(end, |state| match (state, event) {
+            (State::SynReceived, Event::Rst) if passive => state.on(Event::BackToListen),
+            _ => state.on(event),
+        });
+        let doubtful = event == Event::Rst && observer.facts.of(end).rst_doubtful;
+        self.go(moment, if doubtful { worlds.or(after) } else { after });
     }
 
     /// The next worlds; whose known state is another one now has made a transition.
@@ -585,7 +714,8 @@ impl Teller {
         for end in [End::A, End::B] {
             let (before, after) = (self.story.worlds.known(end), next.known(end));
             if before != after {
-                self.story.transitions.push(Observed { frame: moment.frame(), end, state: after });
+                let frame = self.first + moment.frames_since_first();
+                self.story.transitions.push(Observed { frame, end, state: after });
             }
         }
         self.story.worlds = next;

@@ -1,9 +1,11 @@
 //! One direction's octets put together: the first copy wins, later copies are compared with it.
 
+use super::sequence::MaybePosition;
 use super::spill::{NumberList, Spill};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 use std::io;
 
@@ -19,20 +21,91 @@ const PIECE_OVERHEAD: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     /// Up to here everything is delivered or skipped; `None` until it is known where the stream begins.
-    next: Option<i64>,
+    next: MaybePosition,
     delivered: u64,
-    hash: Option<Box<Sha256>>,
+    hash: Hash,
+    /// Octets that are kept; a flow that is closed, or has sent none yet, keeps none.
+    kept: Option<Box<Kept>>,
+    gaps: Option<Box<Gaps>>,
+    conflict_bytes: u64,
+    truncated: bool,
+    /// The connection is over: nothing is kept any more to compare repeats with.
+    over: bool,
+}
+
+/// The hash of a stream, as far as it goes.
+#[derive(Debug, Default)]
+enum Hash {
+    /// Of no octets, or not asked for.
+    #[default]
+    Empty,
+    Running(Box<Sha256>),
+    /// Its state lies in the store, here.
+    Aside(u64),
+}
+
+impl Hash {
+    fn update(&mut self, bytes: &[u8], spill: &mut dyn Spill) -> io::Result<()> {
+        match self.current(spill)? {
+            Some(mut hash) => {
+                hash.update(bytes);
+                *self = Self::Running(hash);
+            }
+            None => *self = Self::Running(Box::new(Sha256::new_with_prefix(bytes))),
+        }
+        Ok(())
+    }
+
+    /// The state, taken out of where it is.
+    fn current(&mut self, spill: &mut dyn Spill) -> io::Result<Option<Box<Sha256>>> {
+        match core::mem::take(self) {
+            Self::Empty => Ok(None),
+            Self::Running(hash) => Ok(Some(hash)),
+            Self::Aside(at) => restore(at, spill).map(Some),
+        }
+    }
+
+    /// Moves the state to the store: little is expected to follow.
+    fn set_aside(&mut self, spill: &mut dyn Spill) -> io::Result<()> {
+        if let Self::Running(hash) = self {
+            *self = Self::Aside(spill.append(&hash.serialize())?);
+        }
+        Ok(())
+    }
+
+    fn digest(&self, spill: &mut dyn Spill) -> io::Result<[u8; 32]> {
+        Ok(match self {
+            Self::Empty => Sha256::digest([]).into(),
+            Self::Running(hash) => hash.as_ref().clone().finalize().into(),
+            Self::Aside(at) => restore(*at, spill)?.finalize().into(),
+        })
+    }
+}
+
+fn restore(at: u64, spill: &mut dyn Spill) -> io::Result<Box<Sha256>> {
+    let mut state = SerializedState::<Sha256>::default();
+    spill.read_at(at, &mut state)?;
+    Sha256::deserialize(&state).map(Box::new).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+/// Octets that a stream keeps while its connection is open.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Pieces beyond a gap, by position.
     ahead: BTreeMap<i64, Box<[u8]>>,
     ahead_bytes: usize,
     history: History,
-    /// All gaps but the last, in pairs: how far the offset advanced since the one before, octets missing.
-    gaps: NumberList,
+}
+
+/// Where octets are missing.
+#[derive(Debug, Default)]
+struct Gaps {
+    /// All but the last, in pairs: how far the offset advanced since the one before, octets missing.
+    list: NumberList,
     /// The offset of the last gap in the list.
-    listed_gap: u64,
+    listed: u64,
     /// The last gap, which may still grow: offset, octets missing.
-    last_gap: Option<(u64, u64)>,
-    conflict_bytes: u64,
-    truncated: bool,
+    last: Option<(u64, u64)>,
 }
 
 /// What a direction's stream amounts to.
@@ -67,8 +140,8 @@ pub(crate) struct Shared<'s> {
 impl Stream {
     /// The stream begins at `base`: its SYN has been seen.
     pub(crate) fn anchor(&mut self, base: i64, shared: &mut Shared<'_>) -> io::Result<()> {
-        if self.next.is_none() {
-            self.next = Some(base);
+        if self.next.get().is_none() {
+            self.next = MaybePosition::at(base);
             self.deliver_ready(shared)?;
         }
         Ok(())
@@ -76,9 +149,9 @@ impl Stream {
 
     /// Takes the captured octets `bytes` at position `at`; answers how many differ from an earlier copy.
     pub(crate) fn insert(&mut self, at: i64, bytes: &[u8], shared: &mut Shared<'_>) -> io::Result<u64> {
-        let Some(next) = self.next else {
+        let Some(next) = self.next.get() else {
             let conflict = self.keep_ahead(at, bytes);
-            if self.ahead_bytes > ANCHOR_AFTER.min(shared.memory) {
+            if self.ahead_bytes() > ANCHOR_AFTER.min(shared.memory) {
                 self.anchor_at_lowest(shared)?;
             }
             return Ok(conflict);
@@ -87,10 +160,11 @@ impl Stream {
         let (at, bytes) = if at < next {
             let old = usize::try_from(next.abs_diff(at)).unwrap_or(usize::MAX).min(bytes.len());
             let (old, new) = bytes.split_at_checked(old).unwrap_or((bytes, &[]));
-            let (differing, compared) = self.history.compare(at, old);
+            let (differing, compared) =
+                self.kept.as_ref().map_or((0, 0), |kept| kept.history.compare(at, old));
             conflict = differing;
             self.conflict_bytes += differing;
-            self.truncated |= compared < old.len();
+            self.truncated |= compared < old.len() && !self.over;
             (next, new)
         } else {
             (at, bytes)
@@ -98,12 +172,15 @@ impl Stream {
         if bytes.is_empty() {
             return Ok(conflict);
         }
-        if at == next && self.ahead.is_empty() {
-            self.deliver(bytes, shared);
+        if at == next && !self.is_waiting() {
+            self.deliver(bytes, shared)?;
         } else {
             conflict += self.keep_ahead(at, bytes);
             self.deliver_ready(shared)?;
-            while self.ahead_bytes > shared.memory {
+            if let Some(kept) = &mut self.kept {
+                kept.history.make_room(kept.ahead_bytes, shared);
+            }
+            while self.ahead_bytes() > shared.memory {
                 self.skip_gap(shared)?;
             }
         }
@@ -113,23 +190,60 @@ impl Stream {
     /// The receiver has acknowledged everything before `upto`: what is missing there was not captured.
     #[inline]
     pub(crate) fn acknowledged(&mut self, upto: i64, shared: &mut Shared<'_>) -> io::Result<()> {
-        while self.ahead_bytes > SKIP_ACKED_AFTER
-            && self.next.is_some()
-            && self.ahead.first_key_value().is_some_and(|(&at, _)| at <= upto)
+        while self.ahead_bytes() > SKIP_ACKED_AFTER
+            && self.next.get().is_some()
+            && self.first_ahead().is_some_and(|at| at <= upto)
         {
             self.skip_gap(shared)?;
         }
         Ok(())
     }
 
-    /// Whether octets wait for a gap before them to be filled.
-    pub(crate) fn is_waiting(&self) -> bool {
-        !self.ahead.is_empty()
+    /// Octets that wait for a gap to be filled, bookkeeping included.
+    fn ahead_bytes(&self) -> usize {
+        self.kept.as_ref().map_or(0, |kept| kept.ahead_bytes)
     }
 
-    /// Lets go of everything that was kept for comparing: the connection is over.
+    fn first_ahead(&self) -> Option<i64> {
+        self.kept.as_ref()?.ahead.first_key_value().map(|(&at, _)| at)
+    }
+
+    /// Whether octets wait for a gap before them to be filled.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.first_ahead().is_some()
+    }
+
+    /// The connection is over: lets go of everything that was kept for comparing.
     pub(crate) fn forget_history(&mut self, shared: &mut Shared<'_>) {
-        self.history.clear(shared);
+        self.over = true;
+        if let Some(kept) = &mut self.kept {
+            kept.history.clear(shared);
+            if kept.ahead.is_empty() {
+                self.kept = None;
+            }
+        }
+    }
+
+    /// The connection is not over after all.
+    pub(crate) const fn go_on(&mut self) {
+        self.over = false;
+    }
+
+    /// The connection is over: what is left in memory goes to the store, but for octets that wait for a gap to
+    /// be filled.
+    pub(crate) fn set_aside(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
+        self.forget_history(shared);
+        self.hash.set_aside(shared.spill)?;
+        self.gaps.as_mut().map_or(Ok(()), |gaps| gaps.list.put_away(shared.spill))
+    }
+
+    /// What waits at `from` and beyond does not belong to the stream.
+    pub(crate) fn drop_ahead(&mut self, from: i64) {
+        if let Some(kept) = &mut self.kept {
+            for piece in kept.ahead.split_off(&from).values() {
+                kept.ahead_bytes = kept.ahead_bytes.saturating_sub(piece.len() + PIECE_OVERHEAD);
+            }
+        }
     }
 
     /// Gives up waiting: every gap that is left stays one. `end` is where the data ends, if that is known.
@@ -138,11 +252,11 @@ impl Stream {
         while self.is_waiting() {
             self.skip_gap(shared)?;
         }
-        if let (Some(next), Some(end)) = (self.next, end)
+        if let (Some(next), Some(end)) = (self.next.get(), end)
             && end > next
         {
             self.note_gap(end.abs_diff(next), shared)?;
-            self.next = Some(end);
+            self.next = MaybePosition::at(end);
         }
         self.forget_history(shared);
         Ok(())
@@ -150,7 +264,12 @@ impl Stream {
 
     /// What the stream amounts to so far.
     pub(crate) fn summary(&self, shared: &mut Shared<'_>) -> io::Result<StreamSummary> {
-        let numbers = self.gaps.read(shared.spill)?;
+        let numbers = match &self.gaps {
+            Some(gaps) => gaps.list.read(shared.spill)?,
+            None => Vec::new(),
+        };
+        let sha256 = if shared.hash { Some(self.hash.digest(shared.spill)?) } else { None };
+        let last = self.gaps.as_ref().and_then(|gaps| gaps.last);
         let mut offset = 0;
         let (pairs, _) = numbers.as_chunks::<2>();
         let gaps = pairs.iter().map(|&[step, missing]| {
@@ -159,73 +278,72 @@ impl Stream {
         });
         Ok(StreamSummary {
             len: self.delivered,
-            sha256: shared.hash.then(|| match &self.hash {
-                Some(hash) => hash.as_ref().clone().finalize().into(),
-                None => Sha256::digest([]).into(),
-            }),
-            gaps: gaps.chain(self.last_gap).collect(),
+            sha256,
+            gaps: gaps.chain(last).collect(),
             conflict_bytes: self.conflict_bytes,
             truncated: self.truncated,
         })
     }
 
     fn anchor_at_lowest(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
-        match self.ahead.first_key_value() {
-            Some((&lowest, _)) => self.anchor(lowest, shared),
-            None => Ok(()),
-        }
+        self.first_ahead().map_or(Ok(()), |lowest| self.anchor(lowest, shared))
     }
 
-    fn deliver(&mut self, bytes: &[u8], shared: &mut Shared<'_>) {
+    fn deliver(&mut self, bytes: &[u8], shared: &mut Shared<'_>) -> io::Result<()> {
         if shared.hash {
-            self.hash.get_or_insert_with(Box::default).update(bytes);
+            self.hash.update(bytes, shared.spill)?;
         }
-        self.history.push(self.next.unwrap_or(0), bytes, self.ahead_bytes, shared);
+        if self.over {
+            self.hash.set_aside(shared.spill)?;
+        } else {
+            let kept = self.kept.get_or_insert_default();
+            kept.history.push(self.next.get().unwrap_or(0), bytes, kept.ahead_bytes, shared);
+        }
         self.delivered += bytes.len() as u64;
-        self.next = self.next.map(|next| next + bytes.len() as i64);
+        if let Some(next) = self.next.get() {
+            self.next = MaybePosition::at(next + bytes.len() as i64);
+        }
+        Ok(())
     }
 
     /// Delivers what lies at `next`, as far as it goes without a gap.
     fn deliver_ready(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
-        while let Some(first) = self.ahead.first_entry() {
-            let at = *first.key();
-            match self.next {
-                Some(next) if at > next => break,
-                Some(next) => {
-                    let piece = first.remove();
-                    self.ahead_bytes = self.ahead_bytes.saturating_sub(piece.len() + PIECE_OVERHEAD);
-                    if at < next {
-                        // Only a SYN that comes after its data can leave pieces behind the anchor.
-                        self.insert(at, &piece, shared)?;
-                    } else {
-                        self.deliver(&piece, shared);
-                    }
-                }
-                None => break,
+        while let (Some(next), Some(kept)) = (self.next.get(), &mut self.kept) {
+            let Some(first) = kept.ahead.first_entry().filter(|first| *first.key() <= next) else { break };
+            let (at, piece) = first.remove_entry();
+            kept.ahead_bytes = kept.ahead_bytes.saturating_sub(piece.len() + PIECE_OVERHEAD);
+            if at < next {
+                // Only a SYN that comes after its data can leave pieces behind the anchor.
+                self.insert(at, &piece, shared)?;
+            } else {
+                self.deliver(&piece, shared)?;
             }
         }
         Ok(())
     }
 
     fn skip_gap(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
-        if let (Some(next), Some((&at, _))) = (self.next, self.ahead.first_key_value()) {
+        if let (Some(next), Some(at)) = (self.next.get(), self.first_ahead()) {
             if at > next {
                 self.note_gap(at.abs_diff(next), shared)?;
-                self.history.clear(shared);
+                if let Some(kept) = &mut self.kept {
+                    kept.history.clear(shared);
+                }
             }
-            self.next = Some(at.max(next));
+            self.next = MaybePosition::at(at.max(next));
         }
         self.deliver_ready(shared)
     }
 
     fn note_gap(&mut self, missing: u64, shared: &mut Shared<'_>) -> io::Result<()> {
-        match &mut self.last_gap {
+        let gaps = self.gaps.get_or_insert_default();
+        match &mut gaps.last {
             Some((offset, last)) if *offset == self.delivered => *last += missing,
             _ => {
-                if let Some((offset, missing)) = self.last_gap.replace((self.delivered, missing)) {
-                    self.gaps.push(offset - self.listed_gap, shared.spill)?;
-                    self.gaps.push(missing, shared.spill)?;
-                    self.listed_gap = offset;
+                if let Some((offset, missing)) = gaps.last.replace((self.delivered, missing)) {
+                    gaps.list.push(offset - gaps.listed, shared.spill)?;
+                    gaps.list.push(missing, shared.spill)?;
+                    gaps.listed = offset;
                 }
             }
         }
@@ -234,12 +352,13 @@ impl Stream {
 
     /// Keeps those of `bytes` that are not there yet, and compares those that are.
     fn keep_ahead(&mut self, at: i64, bytes: &[u8]) -> u64 {
+        let kept = self.kept.get_or_insert_default();
         let end = at + bytes.len() as i64;
         let mut conflict = 0;
         let mut fresh: Vec<(i64, i64)> = Vec::new();
         let mut from = at;
-        let before = self.ahead.range(..at).next_back().map_or(at, |(&start, _)| start);
-        for (&start, piece) in self.ahead.range(before..end) {
+        let before = kept.ahead.range(..at).next_back().map_or(at, |(&start, _)| start);
+        for (&start, piece) in kept.ahead.range(before..end) {
             let stop = start + piece.len() as i64;
             if stop <= from {
                 continue;
@@ -257,8 +376,8 @@ impl Stream {
         }
         for (low, high) in fresh {
             let piece: Box<[u8]> = slice(bytes, low - at, high - at).into();
-            self.ahead_bytes += piece.len() + PIECE_OVERHEAD;
-            self.ahead.insert(low, piece);
+            kept.ahead_bytes += piece.len() + PIECE_OVERHEAD;
+            kept.ahead.insert(low, piece);
         }
         self.conflict_bytes += conflict;
         conflict
@@ -329,6 +448,16 @@ impl History {
         }
         *shared.history += Self::CHUNK;
         chunk
+    }
+
+    /// What waits for a gap to be filled is worth more than what was delivered.
+    fn make_room(&mut self, ahead: usize, shared: &mut Shared<'_>) {
+        while !self.chunks.is_empty() && self.chunks.len() * Self::CHUNK + ahead > shared.memory {
+            if let Some(oldest) = self.chunks.pop_front() {
+                self.start += oldest.len() as i64;
+                *shared.history = shared.history.saturating_sub(Self::CHUNK);
+            }
+        }
     }
 
     fn clear(&mut self, shared: &mut Shared<'_>) {

@@ -61,6 +61,8 @@ pub struct FlowReport {
     pub open: Open,
     /// How it was closed.
     pub close: Close,
+    /// Who gave the connection up by a reset, if somebody did.
+    pub reset_by: Option<End>,
     /// The last known states; `None`: cannot be known.
     pub state: [Option<State>; 2],
     /// Every change of a state, in order.
@@ -98,6 +100,7 @@ impl FlowReport {
 
 /// The totals of a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Summary {
     /// Flows found.

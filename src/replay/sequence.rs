@@ -2,13 +2,14 @@
 
 use crate::SeqNumber;
 use crate::time::Instant;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 /// Positions further than this from the newest one do not belong to the connection: no window is larger
 /// (RFC 7323 §2.3).
 const FURTHEST: i64 = 1 << 30;
-/// Gaps remembered at once in one direction; the oldest is forgotten first.
+/// Gaps remembered at once in one direction; the lowest is forgotten first.
 const MAX_HOLES: usize = 1024;
 /// A gap filled within this time was filled by a segment that the network had reordered.
 const REORDER_AT_LEAST: Duration = Duration::from_millis(3);
@@ -22,6 +23,15 @@ pub(crate) struct PathHints {
     pub(crate) round_trip: Duration,
     /// Duplicate acknowledgments in a row from the peer, the last thing that it said.
     pub(crate) dup_acks: u32,
+}
+
+impl PathHints {
+    /// What a segment is that fills a gap of this age: nobody can know of a loss and repair it within a round
+    /// trip.
+    fn reordered_or_again(self, age: Duration) -> Place {
+        let soon = age <= REORDER_AT_LEAST || age < self.round_trip.mul_f32(0.9);
+        if soon && self.dup_acks < DUP_THRESH { Place::Reordered } else { Place::Again }
+    }
 }
 
 /// A segment as far as its sender's sequence space is concerned.
@@ -63,6 +73,48 @@ pub(crate) struct Placed {
     pub(crate) data: i64,
     /// Position after the last octet and the FIN.
     pub(crate) end: i64,
+    /// The segment brings a FIN that an earlier frame had shown to be missing: that frame.
+    pub(crate) fin_missed_at: Option<u64>,
+    /// A segment from beyond the receiver's window was taken seriously before and turns out to be a stray: what
+    /// was captured from this position on is not the connection's.
+    pub(crate) stray_from: Option<i64>,
+}
+
+/// When a frame was captured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Captured {
+    pub(crate) frame: u64,
+    pub(crate) now: Instant,
+}
+
+/// A gap: up to where, and since when it has been there.
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    to: i64,
+    since: Captured,
+}
+
+/// A position, or none, in eight octets: there are many flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MaybePosition(i64);
+
+impl MaybePosition {
+    /// No position is that far from the others.
+    const NONE: Self = Self(i64::MIN);
+
+    pub(crate) const fn at(position: i64) -> Self {
+        Self(position)
+    }
+
+    pub(crate) const fn get(self) -> Option<i64> {
+        if self.0 == Self::NONE.0 { None } else { Some(self.0) }
+    }
+}
+
+impl Default for MaybePosition {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 /// The sending side of one end, as the capture shows it.
@@ -72,17 +124,43 @@ pub(crate) struct SendSide {
     pub(crate) seen: bool,
     pub(crate) isn: Option<SeqNumber>,
     /// Position of the FIN.
-    pub(crate) fin: Option<i64>,
-    /// Everything before this position that the peer has acknowledged.
-    pub(crate) acked: Option<i64>,
+    fin: MaybePosition,
+    /// The peer has acknowledged everything before this position.
+    acked: MaybePosition,
     /// Position after everything sent so far, and the sequence number there.
     pub(crate) next: i64,
     next_seq: SeqNumber,
-    /// Gaps: from, and to where and since when.
-    holes: BTreeMap<i64, (i64, Instant)>,
+    /// Position after the last octet or FIN that was captured; an empty segment may show a `next` beyond it.
+    pub(crate) captured: i64,
+    /// The furthest position that the receiver's window has allowed, if it has acknowledged anything.
+    allowed: i64,
+    /// `next` and the position captured before a segment from beyond that window was taken seriously.
+    before_jump: Option<Box<(i64, i64)>>,
+    /// Gaps by where they begin; most directions never have one.
+    #[allow(
+        clippy::box_collection,
+        reason = "8 octets instead of 24 where there is none, which is nearly always"
+    )]
+    holes: Option<Box<BTreeMap<i64, Hole>>>,
+    forgot_holes: bool,
 }
 
 impl SendSide {
+    /// Position of the FIN, if it was captured.
+    pub(crate) const fn fin(&self) -> Option<i64> {
+        self.fin.get()
+    }
+
+    /// The peer has acknowledged everything before this position.
+    pub(crate) const fn acked(&self) -> Option<i64> {
+        self.acked.get()
+    }
+
+    /// Gaps matter no more: the connection is over.
+    pub(crate) fn forget_holes(&mut self) {
+        self.holes = None;
+    }
+
     /// The position of `seq`, judged from the newest one; positions count the octets after the SYN from 0.
     pub(crate) fn position(&self, seq: SeqNumber) -> i64 {
         self.next + i64::from(seq.distance_from(self.next_seq))
@@ -96,23 +174,26 @@ impl SendSide {
     /// Takes note of a first sign of this end: its sequence space begins to be known at `seq`.
     pub(crate) fn begin_at(&mut self, seq: SeqNumber) {
         self.next = 0;
+        self.captured = 0;
         self.next_seq = seq;
     }
 
     /// Finds the place of a segment that is not a reset, and moves on.
-    pub(crate) fn place(&mut self, span: SeqSpan, now: Instant, hints: PathHints) -> Placed {
+    pub(crate) fn place(&mut self, span: SeqSpan, at: Captured, hints: PathHints) -> Placed {
         let first = !self.seen;
         if first {
             self.seen = true;
             // An acknowledgment by the peer may have shown the origin already, at the same octet.
-            if self.acked.is_none() || !self.is_near(self.position(span.seq)) {
+            if self.acked().is_none() || !self.is_near(self.position(span.seq)) {
                 self.begin_at(span.seq + u32::from(span.syn));
             } else {
                 // What came between was sent before the first segment that was captured.
                 self.next = self.next.max(self.position(span.seq));
+                self.captured = self.next;
                 self.next_seq = span.seq.latest(self.next_seq);
             }
         }
+        let stray_from = self.fall_back(span);
         let start = self.position(span.seq);
         let data = start + i64::from(span.syn);
         let end = data + i64::from(span.len) + i64::from(span.fin);
@@ -121,21 +202,67 @@ impl SendSide {
         } else if span.syn {
             self.judge_syn(span.seq, first)
         } else {
-            self.judge(start, end, span, now, hints)
+            self.judge(start, end, span)
         };
-        if place != Place::Nowhere {
-            if span.fin && self.fin.is_none() && end > 0.max(self.next - 1) {
-                self.fin = Some(end - 1);
-            }
-            if end > self.next {
-                if data > self.next {
-                    self.add_hole(self.next, data, now);
-                }
-                self.next_seq += u32::try_from(end - self.next).unwrap_or(0);
-                self.next = end;
-            }
+        let mut placed = Placed { place, data, end, fin_missed_at: None, stray_from };
+        if matches!(place, Place::Again)
+            && !span.syn
+            && let Some(since) = self.fill_hole(start, end)
+        {
+            placed.place = hints.reordered_or_again(at.now.since(since.now));
+            // The gap reached to the end of everything: nothing but the FIN can have stood there.
+            placed.fin_missed_at = (span.fin && self.fin().is_none()).then_some(since.frame);
         }
-        Placed { place, data, end }
+        if place != Place::Nowhere {
+            self.take_back_acknowledgment(placed);
+            self.advance(placed, span, at);
+        }
+        placed
+    }
+
+    fn advance(&mut self, placed: Placed, span: SeqSpan, at: Captured) {
+        let (data, end) = (placed.data, placed.end);
+        if span.fin && self.fin().is_none() && end > 0.max(self.next - 1) {
+            self.fin = MaybePosition::at(end - 1);
+        }
+        if end > data {
+            self.captured = self.captured.max(end);
+        }
+        if end > self.next {
+            if data > self.next {
+                if self.acked().is_some() && data > self.allowed {
+                    self.before_jump = Some(Box::new((self.next, self.captured.min(self.next))));
+                }
+                // What was acknowledged arrived: no gap in the stream, only in the capture.
+                let from = self.next.max(self.acked().unwrap_or(self.next));
+                if from < data {
+                    self.add_hole(from, Hole { to: data, since: at });
+                }
+            }
+            self.next_seq += u32::try_from(end - self.next).unwrap_or(0);
+            self.next = end;
+        }
+    }
+
+    /// A segment that goes on where the sender stood before it jumped out of its peer's window shows that the
+    /// jump was not the sender's. Answers from where on everything is a stray.
+    fn fall_back(&mut self, span: SeqSpan) -> Option<i64> {
+        let (next, captured) = *self.before_jump.as_deref()?;
+        let start = self.position(span.seq);
+        if start != next || span.len == 0 && !span.fin {
+            return None;
+        }
+        self.before_jump = None;
+        if let Some(holes) = &mut self.holes {
+            holes.split_off(&next);
+        }
+        self.next_seq = span.seq;
+        self.next = next;
+        self.captured = captured;
+        if self.fin().is_some_and(|fin| fin >= next) {
+            self.fin = MaybePosition::NONE;
+        }
+        Some(next)
     }
 
     fn judge_syn(&mut self, seq: SeqNumber, first: bool) -> Place {
@@ -149,8 +276,8 @@ impl SendSide {
         }
     }
 
-    fn judge(&mut self, start: i64, end: i64, span: SeqSpan, now: Instant, hints: PathHints) -> Place {
-        let all_acknowledged = self.acked.is_some_and(|acked| acked >= self.next);
+    fn judge(&self, start: i64, end: i64, span: SeqSpan) -> Place {
+        let all_acknowledged = self.acked().is_some_and(|acked| acked >= self.next);
         if start == end {
             return match self.next - start {
                 0 => Place::Nothing,
@@ -165,79 +292,90 @@ impl SendSide {
         if start > self.next {
             return Place::AfterGap;
         }
-        if span.len == 1 && !span.fin && end == self.next && self.fin.is_none() && all_acknowledged {
+        if span.len == 1 && !span.fin && end == self.next && self.fin().is_none() && all_acknowledged {
             return Place::Probe;
         }
-        match self.fill_hole(start, end) {
-            Some(since) => {
-                let age = now.since(since);
-                // Nobody can know of a loss and repair it within a round trip.
-                let too_soon = age <= REORDER_AT_LEAST || age < hints.round_trip.mul_f32(0.9);
-                if too_soon && hints.dup_acks < DUP_THRESH { Place::Reordered } else { Place::Again }
-            }
-            None => Place::Again,
-        }
+        Place::Again
     }
 
-    fn add_hole(&mut self, from: i64, to: i64, now: Instant) {
-        if self.holes.len() >= MAX_HOLES {
-            self.holes.pop_first();
+    fn add_hole(&mut self, from: i64, hole: Hole) {
+        let holes = self.holes.get_or_insert_default();
+        if holes.len() >= MAX_HOLES {
+            holes.pop_first();
+            self.forgot_holes = true;
         }
-        self.holes.insert(from, (to, now));
+        holes.insert(from, hole);
     }
 
     /// Fills what the segment covers of gaps; answers since when the gap has been there that it begins in.
-    fn fill_hole(&mut self, start: i64, end: i64) -> Option<Instant> {
+    fn fill_hole(&mut self, start: i64, end: i64) -> Option<Captured> {
         let mut begins_in = None;
-        let mut from = self.holes.range(..=start).next_back().map_or(start, |(&from, _)| from);
+        let holes = self.holes.as_mut()?;
+        let mut from = holes.range(..=start).next_back().map_or(start, |(&from, _)| from);
         // A gap may reach beyond the segment, and a range must not begin after its end.
-        while let Some((&low, &(high, since))) = self.holes.range(from.min(end)..end).next() {
-            from = high;
-            if high <= start {
+        while let Some((&low, &hole)) = holes.range(from.min(end)..end).next() {
+            from = hole.to;
+            if hole.to <= start {
                 continue;
             }
             if low <= start {
-                begins_in = Some(since);
+                begins_in = Some(hole.since);
             }
-            self.holes.remove(&low);
+            holes.remove(&low);
             if low < start {
-                self.holes.insert(low, (start, since));
+                holes.insert(low, Hole { to: start, ..hole });
             }
-            if high > end {
-                self.holes.insert(end, (high, since));
+            if hole.to > end {
+                holes.insert(end, hole);
             }
         }
         begins_in
     }
 
-    /// The peer acknowledges everything before `position`: gaps there were only not captured. Answers whether
-    /// the acknowledgment is for something that the capture lacks.
-    pub(crate) fn acknowledge(&mut self, position: i64) -> bool {
-        let unseen = position > self.acked.unwrap_or(i64::MIN)
-            && (position > self.next || self.holes.range(..position).next().is_some());
-        if self.acked.is_none_or(|acked| acked < position) {
-            self.acked = Some(position);
+    /// The peer acknowledges everything before `position` and allows `window` octets more: gaps before it were
+    /// only not captured. Answers whether the acknowledgment is for something that the capture lacks.
+    pub(crate) fn acknowledge(&mut self, position: i64, window: i64) -> bool {
+        let unseen = position > self.acked().unwrap_or(i64::MIN)
+            && (position > self.captured
+                || self.holes.as_ref().is_some_and(|holes| holes.range(..position).next().is_some()));
+        if self.acked().is_none_or(|acked| acked < position) {
+            self.acked = MaybePosition::at(position);
         }
-        while let Some((&low, &(high, since))) = self.holes.first_key_value() {
-            if low >= position {
-                break;
-            }
-            self.holes.remove(&low);
-            if high > position {
-                self.holes.insert(position, (high, since));
+        self.allowed = self.allowed.max(position + window);
+        if self.before_jump.as_deref().is_some_and(|(next, _)| position > *next) {
+            self.before_jump = None;
+        }
+        if let Some(holes) = &mut self.holes {
+            while let Some((_, hole)) =
+                holes.first_entry().filter(|hole| *hole.key() < position).map(|hole| hole.remove_entry())
+            {
+                if hole.to > position {
+                    holes.insert(position, hole);
+                }
             }
         }
         unseen
     }
 
+    /// New octets end before what was acknowledged: that was acknowledged before it was sent, and means
+    /// nothing (RFC 9293 §3.10.7.4, fifth check). An acknowledgment that the capture has a little too early ends
+    /// with the octets themselves.
+    fn take_back_acknowledgment(&mut self, placed: Placed) {
+        let new = placed.end > placed.data && matches!(placed.place, Place::Next | Place::AfterGap);
+        if new && self.acked().is_some_and(|acked| acked > placed.end) {
+            self.acked = MaybePosition::at(placed.data);
+        }
+    }
+
     /// Whether the FIN has been seen and, before it, no gap that might still be filled.
     pub(crate) fn is_complete_up_to_fin(&self) -> bool {
-        self.fin.is_some() && self.holes.is_empty()
+        let no_holes = self.holes.as_ref().is_none_or(|holes| holes.is_empty());
+        self.fin().is_some() && no_holes && !self.forgot_holes
     }
 
     /// Whether something is sent that the peer has not acknowledged.
     pub(crate) fn is_outstanding(&self) -> bool {
-        self.acked.is_none_or(|acked| acked < self.next)
+        self.acked().is_none_or(|acked| acked < self.next)
     }
 }
 

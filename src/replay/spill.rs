@@ -98,8 +98,8 @@ impl<F: Read + Write + Seek> Spill for FileSpill<F> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NumberList {
     tail: Vec<u8>,
-    /// Where the newest stored chunk begins, and its length.
-    stored: Option<(u64, u32)>,
+    /// Where the newest stored chunk begins, and its length; 0: none is stored.
+    stored: (u64, u32),
 }
 
 /// A chunk begins with the place and length of the chunk before it (length 0: there is none).
@@ -119,14 +119,23 @@ impl NumberList {
         Ok(())
     }
 
+    /// Moves everything to the store.
+    pub(crate) fn put_away(&mut self, spill: &mut dyn Spill) -> io::Result<()> {
+        if !self.tail.is_empty() {
+            self.store(spill)?;
+        }
+        self.tail = Vec::new();
+        Ok(())
+    }
+
     fn store(&mut self, spill: &mut dyn Spill) -> io::Result<()> {
-        let (at, len) = self.stored.unwrap_or((0, 0));
+        let (at, len) = self.stored;
         let mut chunk = Vec::with_capacity(CHUNK_HEADER + self.tail.len());
         chunk.extend_from_slice(&at.to_le_bytes());
         chunk.extend_from_slice(&len.to_le_bytes());
         chunk.extend_from_slice(&self.tail);
         let at = spill.append(&chunk)?;
-        self.stored = Some((at, chunk.len() as u32));
+        self.stored = (at, chunk.len() as u32);
         self.tail.clear();
         Ok(())
     }
@@ -134,7 +143,7 @@ impl NumberList {
     /// Every number, in the order in which they were pushed.
     pub(crate) fn read(&self, spill: &mut dyn Spill) -> io::Result<Vec<u64>> {
         let mut chunks: Vec<Box<[u8]>> = Vec::new();
-        let mut next = self.stored;
+        let mut next = Some(self.stored).filter(|(_, len)| *len > 0);
         while let Some((at, len)) = next {
             let mut chunk = alloc::vec![0; len as usize].into_boxed_slice();
             spill.read_at(at, &mut chunk)?;

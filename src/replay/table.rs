@@ -3,7 +3,6 @@
 use super::anomaly::Anomaly;
 use super::flow::{Checked, Flow, FrameAt};
 use super::reassembly::Shared;
-use super::worlds::End;
 use crate::SeqNumber;
 use crate::time::Instant;
 use crate::wire::ChecksumStatus;
@@ -11,23 +10,16 @@ use crate::wire::tcp::{TcpFlags, TcpSegment};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::hash::BuildHasher;
 use core::net::SocketAddr;
+use hashbrown::HashTable;
+use std::hash::RandomState;
 use std::io;
-
-#[allow(clippy::disallowed_types, reason = "for look-ups alone; nothing walks it")]
-type Map<K, V> = std::collections::HashMap<K, V>;
-
-/// Two sockets, whichever of them sent: the smaller one first.
-type Key = (SocketAddr, SocketAddr);
-
-fn key(from: SocketAddr, to: SocketAddr) -> Key {
-    if from <= to { (from, to) } else { (to, from) }
-}
 
 /// A SYN with a number of its own that meets an open connection. It may be a new connection on the same
 /// ports, or an old duplicate, or forged: the next frame tells.
 #[derive(Debug)]
-struct Stranger {
+pub(crate) struct Stranger {
     at: FrameAt,
     from: SocketAddr,
     to: SocketAddr,
@@ -39,24 +31,20 @@ struct Stranger {
     end: SeqNumber,
 }
 
-#[derive(Debug)]
-struct Entry {
-    slot: u32,
-    stranger: Option<Box<Stranger>>,
-}
-
-/// All flows.
+/// All flows. The index holds slots alone, found by the hash of their flow's two sockets: a table of millions
+/// of flows costs five octets more for each.
 #[derive(Debug, Default)]
 pub(crate) struct FlowTable {
-    map: Map<Key, Entry>,
+    index: HashTable<u32>,
+    keys: RandomState,
     slots: Vec<Option<Box<Flow>>>,
     free: Vec<u32>,
     created: u64,
     deadlines: BTreeSet<(Instant, u32)>,
-    /// A flow that lost its ports to a newer one just now.
-    replaced: Option<u32>,
+    /// Flows that lost their ports to newer ones just now.
+    replaced: Vec<u32>,
     /// The last look-up: frames of one flow come in runs.
-    last: Option<(Key, u32)>,
+    last: Option<u32>,
 }
 
 impl FlowTable {
@@ -69,6 +57,27 @@ impl FlowTable {
         self.slots.get_mut(slot as usize)?.as_deref_mut()
     }
 
+    /// The hash of two sockets, the same in both directions. Its key is random: nobody can make a capture
+    /// whose flows collide.
+    fn hash(keys: &RandomState, from: SocketAddr, to: SocketAddr) -> u64 {
+        keys.hash_one(if from <= to { (from, to) } else { (to, from) })
+    }
+
+    fn hash_of(keys: &RandomState, flow: &Flow) -> u64 {
+        let (a, b) = flow.sockets();
+        Self::hash(keys, a, b)
+    }
+
+    fn find(&self, from: SocketAddr, to: SocketAddr) -> Option<u32> {
+        let between = |slot: u32| {
+            self.slots.get(slot as usize)?.as_deref().filter(|flow| flow.is_between(from, to)).map(|_| slot)
+        };
+        self.last.and_then(between).or_else(|| {
+            let hash = Self::hash(&self.keys, from, to);
+            self.index.find(hash, |slot| between(*slot).is_some()).copied()
+        })
+    }
+
     /// Gives a segment to its flow, which may have to be made; answers where that is.
     pub(crate) fn take(
         &mut self,
@@ -78,45 +87,64 @@ impl FlowTable {
         checked: Checked<'_, '_>,
         shared: &mut Shared<'_>,
     ) -> io::Result<u32> {
-        let key = key(from, to);
-        if let Some((last, slot)) = self.last
-            && last == key
-            && !checked.segment.flags.contains(TcpFlags::SYN)
+        let mut found = self.find(from, to);
+        if let Some(slot) = found
+            && let Some(stranger) = self.flow_mut(slot).and_then(|flow| flow.stranger.take())
         {
-            self.give(slot, at, from, checked, shared)?;
-            return Ok(slot);
+            found = Some(self.settle(slot, *stranger, Some((from, checked.segment)), shared)?);
         }
-        self.last = None;
-        if let Some(stranger) = self.map.get_mut(&key).and_then(|entry| entry.stranger.take()) {
-            self.settle(*stranger, Some((from, checked.segment)), shared)?;
-        }
-        let Some(slot) = self.map.get(&key).map(|entry| entry.slot) else {
-            let slot = self.create(key, from, to, at, shared)?;
-            self.give(slot, at, from, checked, shared)?;
-            return Ok(slot);
-        };
-        let Some(flow) = self.flow_mut(slot) else { return Ok(slot) };
-        let end = if flow.a == from { End::A } else { End::B };
-        match meets(flow, end, checked.segment) {
-            Meeting::SameFlow => {
-                self.last = Some((key, slot));
+        let meeting =
+            found.and_then(|slot| self.flow_mut(slot).map(|flow| (slot, meets(flow, from, checked.segment))));
+        let slot = match meeting {
+            Some((slot, Meeting::SameFlow)) => {
                 self.give(slot, at, from, checked, shared)?;
-                Ok(slot)
+                slot
             }
-            Meeting::NewFlow => {
-                let slot = self.create(key, from, to, at, shared)?;
-                self.give(slot, at, from, checked, shared)?;
-                self.note_reuse(slot, at.number, shared)?;
-                Ok(slot)
-            }
-            Meeting::NotSure => {
-                let stranger = Stranger::new(at, from, to, checked);
-                if let Some(entry) = self.map.get_mut(&key) {
-                    entry.stranger = Some(Box::new(stranger));
+            Some((slot, Meeting::NotSure)) => {
+                if let Some(flow) = self.flow_mut(slot) {
+                    flow.stranger = Some(Box::new(Stranger::new(at, from, to, checked)));
                 }
-                Ok(slot)
+                slot
             }
+            Some((old, Meeting::NewFlow)) => self.replace(old, at, from, to, checked, shared)?,
+            None => {
+                let slot = self.create(from, to, at);
+                let keys = &self.keys;
+                let slots = &self.slots;
+                self.index.insert_unique(Self::hash(keys, from, to), slot, |slot| {
+                    let flow = slots.get(*slot as usize).and_then(Option::as_deref);
+                    flow.map_or(0, |flow| Self::hash_of(keys, flow))
+                });
+                self.give(slot, at, from, checked, shared)?;
+                slot
+            }
+        };
+        self.last = Some(slot);
+        Ok(slot)
+    }
+
+    /// A new flow on the sockets of an old one.
+    fn replace(
+        &mut self,
+        old: u32,
+        at: FrameAt,
+        from: SocketAddr,
+        to: SocketAddr,
+        checked: Checked<'_, '_>,
+        shared: &mut Shared<'_>,
+    ) -> io::Result<u32> {
+        let slot = self.create(from, to, at);
+        let hash = Self::hash(&self.keys, from, to);
+        if let Some(entry) = self.index.find_mut(hash, |slot| *slot == old) {
+            *entry = slot;
         }
+        if let Some(flow) = self.flow_mut(old) {
+            flow.retire(at.now, shared)?;
+        }
+        self.replaced.push(old);
+        self.give(slot, at, from, checked, shared)?;
+        self.flow_mut(slot).map_or(Ok(()), |flow| flow.note(at.number, Anomaly::PortReuse, shared))?;
+        Ok(slot)
     }
 
     fn give(
@@ -128,22 +156,11 @@ impl FlowTable {
         shared: &mut Shared<'_>,
     ) -> io::Result<()> {
         let Some(flow) = self.flow_mut(slot) else { return Ok(()) };
-        let end = if flow.a == from { End::A } else { End::B };
+        let end = flow.end_of(from);
         flow.take(at, end, checked, shared)
     }
 
-    fn note_reuse(&mut self, slot: u32, frame: u64, shared: &mut Shared<'_>) -> io::Result<()> {
-        self.flow_mut(slot).map_or(Ok(()), |flow| flow.note(frame, Anomaly::PortReuse, shared))
-    }
-
-    fn create(
-        &mut self,
-        key: Key,
-        a: SocketAddr,
-        b: SocketAddr,
-        at: FrameAt,
-        shared: &mut Shared<'_>,
-    ) -> io::Result<u32> {
+    fn create(&mut self, a: SocketAddr, b: SocketAddr, at: FrameAt) -> u32 {
         let flow = Box::new(Flow::new(self.created, a, b, at));
         self.created += 1;
         let slot = match self.free.pop() {
@@ -156,44 +173,43 @@ impl FlowTable {
         if let Some(place) = self.slots.get_mut(slot as usize) {
             *place = Some(flow);
         }
-        self.replaced = self.map.insert(key, Entry { slot, stranger: None }).map(|old| old.slot);
-        if let Some(old) = self.replaced.and_then(|old| self.flow_mut(old)) {
-            old.retire(at.now, shared)?;
-        }
-        Ok(slot)
+        slot
     }
 
-    /// The frame that follows a stranger tells what it was; at the end of the capture there is none.
+    /// The frame that follows a stranger tells what it was; at the end of the capture there is none. Answers
+    /// which flow has the sockets now.
     fn settle(
         &mut self,
+        slot: u32,
         stranger: Stranger,
         next: Option<(SocketAddr, &TcpSegment<'_>)>,
         shared: &mut Shared<'_>,
-    ) -> io::Result<()> {
-        let Ok(segment) = TcpSegment::parse(&stranger.tcp, stranger.wire_len) else { return Ok(()) };
+    ) -> io::Result<u32> {
+        let Ok(segment) = TcpSegment::parse(&stranger.tcp, stranger.wire_len) else { return Ok(slot) };
         let checked = Checked {
             segment: &segment,
             checksum: stranger.checksum,
             ip_checksum_ok: stranger.ip_checksum_ok,
         };
-        let key = key(stranger.from, stranger.to);
         if next.is_none_or(|(from, segment)| stranger.is_confirmed_by(from, segment)) {
-            let slot = self.create(key, stranger.from, stranger.to, stranger.at, shared)?;
-            self.give(slot, stranger.at, stranger.from, checked, shared)?;
-            self.note_reuse(slot, stranger.at.number, shared)
-        } else {
-            let slot = self.map.get(&key).map_or(u32::MAX, |entry| entry.slot);
-            self.give(slot, stranger.at, stranger.from, checked, shared)
+            return self.replace(slot, stranger.at, stranger.from, stranger.to, checked, shared);
+        }
+        self.give(slot, stranger.at, stranger.from, checked, shared)?;
+        Ok(slot)
+    }
+
+    /// Nothing more comes between the sockets of this flow: a SYN that nobody answered was a new connection.
+    pub(crate) fn settle_without_next(&mut self, slot: u32, shared: &mut Shared<'_>) -> io::Result<()> {
+        match self.flow_mut(slot).and_then(|flow| flow.stranger.take()) {
+            Some(stranger) => self.settle(slot, *stranger, None, shared).map(|_| ()),
+            None => Ok(()),
         }
     }
 
-    /// The capture is over: SYNs that nobody answered were new connections.
-    pub(crate) fn settle_strangers(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
-        #[allow(clippy::disallowed_methods, reason = "sorted before use")]
-        let mut strangers: Vec<_> = self.map.values_mut().filter_map(|entry| entry.stranger.take()).collect();
-        strangers.sort_unstable_by_key(|stranger| stranger.at.number);
-        for stranger in strangers {
-            self.settle(*stranger, None, shared)?;
+    /// The capture is over.
+    pub(crate) fn settle_all(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
+        for slot in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
+            self.settle_without_next(slot, shared)?;
         }
         Ok(())
     }
@@ -202,12 +218,12 @@ impl FlowTable {
     pub(crate) fn forget(&mut self, slot: u32) {
         let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
         self.last = None;
-        if let Some(deadline) = flow.deadline {
+        if let Some(deadline) = flow.deadline() {
             self.deadlines.remove(&(deadline, slot));
         }
-        let key = key(flow.a, flow.b);
-        if self.map.get(&key).is_some_and(|entry| entry.slot == slot && entry.stranger.is_none()) {
-            self.map.remove(&key);
+        let hash = Self::hash_of(&self.keys, &flow);
+        if let Ok(entry) = self.index.find_entry(hash, |indexed| *indexed == slot) {
+            entry.remove();
         }
         self.free.push(slot);
     }
@@ -215,18 +231,18 @@ impl FlowTable {
     /// Takes the deadlines anew of a flow that has changed, and of one that it replaced.
     pub(crate) fn set_deadlines(&mut self, slot: u32, next: impl Fn(&Flow) -> Option<Instant>) {
         self.set_deadline(slot, &next);
-        if let Some(old) = self.replaced.take() {
-            self.set_deadline(old, next);
+        while let Some(old) = self.replaced.pop() {
+            self.set_deadline(old, &next);
         }
     }
 
     fn set_deadline(&mut self, slot: u32, next: impl Fn(&Flow) -> Option<Instant>) {
         let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_deref_mut) else { return };
         let deadline = next(flow);
-        if flow.deadline == deadline {
+        if flow.deadline() == deadline {
             return;
         }
-        if let Some(old) = core::mem::replace(&mut flow.deadline, deadline) {
+        if let Some(old) = flow.set_deadline(deadline) {
             self.deadlines.remove(&(old, slot));
         }
         if let Some(new) = deadline {
@@ -242,13 +258,13 @@ impl FlowTable {
         }
         self.deadlines.pop_first();
         if let Some(flow) = self.flow_mut(slot) {
-            flow.deadline = None;
+            flow.set_deadline(None);
         }
         Some(slot)
     }
 
     /// Every flow that is left, in order of first frame.
-    pub(crate) fn into_flows(self) -> impl Iterator<Item = Box<Flow>> {
+    pub(crate) fn into_flows(self) -> impl Iterator<Item = Box<Flow>> + Send {
         let mut slots = self.slots;
         slots.sort_unstable_by_key(|slot| slot.as_ref().map(|flow| flow.first_frame));
         slots.into_iter().flatten()
@@ -262,7 +278,8 @@ enum Meeting {
 }
 
 /// Whether a segment belongs to the flow that its two sockets lead to.
-fn meets(flow: &Flow, from: End, segment: &TcpSegment<'_>) -> Meeting {
+fn meets(flow: &Flow, from: SocketAddr, segment: &TcpSegment<'_>) -> Meeting {
+    let from = flow.end_of(from);
     if !segment.flags.contains(TcpFlags::SYN)
         || segment.flags.contains(TcpFlags::RST)
         || flow.owns_syn(from, segment.seq)
@@ -297,7 +314,7 @@ impl Stranger {
     fn is_confirmed_by(&self, from: SocketAddr, next: &TcpSegment<'_>) -> bool {
         let answers = (next.ack - self.seq).wrapping_sub(1) < (self.end - self.seq);
         if from == self.from {
-            next.flags.contains(TcpFlags::SYN)
+            next.flags.contains(TcpFlags::SYN) && next.seq == self.seq
         } else {
             next.flags.contains(TcpFlags::ACK)
                 && answers

@@ -94,7 +94,7 @@ impl Talk {
                 ("+", hex) => {
                     options = (0..hex.len())
                         .step_by(2)
-                        .map(|n| u8::from_str_radix(&hex[n..n + 2], 16).unwrap())
+                        .map(|n| u8::from_str_radix(hex.get(n..n + 2).unwrap(), 16).unwrap())
                         .collect()
                 }
                 _ => {
@@ -121,23 +121,40 @@ impl Talk {
         self
     }
 
-    /// An octet of the last frame is changed on the way.
-    pub(crate) fn damaged(mut self) -> Self {
-        let (_, packet) = self.frames.last_mut().unwrap();
-        *packet.last_mut().unwrap() ^= 1;
+    /// The clock of the capture steps back.
+    pub(crate) fn back_to_the_beginning(mut self) -> Self {
+        self.now = Instant::ZERO;
         self
     }
 
-    pub(crate) fn flows(&self) -> Vec<FlowReport> {
+    /// An octet of the last frame is changed on the way.
+    pub(crate) fn damaged(mut self) -> Self {
+        let (_, packet) = self.frames.last_mut().unwrap();
+        // The checksum's own octets, so that nothing else is another.
+        packet[20 + 16] ^= 1;
+        self
+    }
+
+    /// The flows that were let go of before the capture was over.
+    pub(crate) fn flows_before_the_end(&self) -> Vec<FlowReport> {
         let mut replay = Replay::new(self.config);
-        let mut flows = Vec::new();
+        self.feed(&mut replay);
+        core::iter::from_fn(|| replay.poll_ended()).collect()
+    }
+
+    fn feed(&self, replay: &mut Replay) {
         for (index, (time, packet)) in self.frames.iter().enumerate() {
             let number = index as u64 + 1;
             let frame =
                 Frame { number, time: *time, dlt: RAW_IPV4, data: packet, wire_len: packet.len() as u32 };
             replay.frame(&frame).unwrap();
-            flows.extend(core::iter::from_fn(|| replay.poll_ended()));
         }
+    }
+
+    pub(crate) fn flows(&self) -> Vec<FlowReport> {
+        let mut replay = Replay::new(self.config);
+        self.feed(&mut replay);
+        let mut flows: Vec<_> = core::iter::from_fn(|| replay.poll_ended()).collect();
         let mut finished = replay.finish().unwrap();
         flows.extend(core::iter::from_fn(|| finished.next_flow().unwrap()));
         flows

@@ -86,6 +86,100 @@ fn a_syn_repeated_on_an_open_connection_is_a_new_flow() {
 }
 
 #[test]
+fn forged_syns_do_not_take_a_connection_over() {
+    let talk = Talk::open().a("P. 1 1 xhi").b(". 1 3").shift(50_000).a("S 0").shift(90_000).a("S 0").shift(0);
+    let flow = talk.b(". 1 3").a("P. 3 1 xmore").b("P. 1 7 xx").a(". 7 2").flow();
+    assert_eq!(anomalies(&flow), [(Anomaly::OutOfWindow, [6, 7].into())]);
+    assert_eq!(states(&flow), ["ESTABLISHED", "ESTABLISHED"]);
+}
+
+#[test]
+fn a_call_in_the_other_direction_after_a_refusal_is_a_new_flow() {
+    let talk = Talk::new().a("S 0").b("R. 0 1").shift(500_000).b("S 0").a("S. 1000 1").b(". 1 1001");
+    let flows = talk.flows();
+    assert_eq!(flows.len(), 2);
+    assert_eq!(flows[0].open, Open::Refused);
+    assert_eq!((flows[1].open, flows[1].frames), (Open::ThreeWay, [2, 1]));
+}
+
+#[test]
+fn the_tail_of_an_older_connection_is_told_from_a_new_call() {
+    let flows = Talk::new().b("P. 5000 1 xtail").shift(100_000).a("S 0").b("S. 0 1").flows();
+    assert_eq!(flows.iter().map(|flow| flow.frames).collect::<Vec<_>>(), [[1, 0], [1, 1]]);
+}
+
+#[test]
+fn times_that_step_back_count_for_the_flow_they_belong_to() {
+    let mut talk = Talk::new().wait(Duration::from_secs(5_000)).other();
+    talk = talk.back_to_the_beginning().a("S 0").b("S. 0 1").a(". 1 1");
+    assert_eq!(talk.flow().duration, Duration::from_millis(20));
+}
+
+#[test]
+fn time_wait_ends_with_the_connection_that_takes_its_ports() {
+    let talk =
+        Talk::open().a("F. 1 1").b("F. 1 2").a(". 2 2").shift(99).a("S 0").wait(Duration::from_secs(300));
+    assert_eq!(states(&talk.other().flows()[0]), ["TIME-WAIT", "CLOSED"]);
+}
+
+#[test]
+fn the_round_trip_is_not_taken_from_a_repeated_handshake() {
+    // RFC 6298 §3: the second SYN-ACK may be what the acknowledgment answers.
+    let talk = Talk::new().a("S 0").b("S. 0 1").wait(Duration::from_secs(1)).b("S. 0 1").a(". 1 1");
+    let flow = talk.a("P. 5 1 xbbbb").wait(Duration::from_millis(300)).a("P. 1 1 xaaaa").flow();
+    assert!(anomalies(&flow).contains(&(Anomaly::Retransmission, [3, 6].into())));
+}
+
+#[test]
+fn a_repeated_probe_of_a_closed_window_is_a_probe() {
+    let talk =
+        Talk::open().a("P. 1 1 xdata").b(". 1 5 w0").a(". 5 1 x!").b(". 1 5 w0").a(". 5 1 x!").b(". 1 5 w0");
+    assert_eq!(
+        anomalies(&talk.flow()),
+        [(Anomaly::ZeroWindow, [5, 7, 9].into()), (Anomaly::WindowProbe, [6, 8].into()),]
+    );
+}
+
+#[test]
+fn a_late_repeat_after_the_close_truncates_nothing() {
+    let talk = Talk::open().a("P. 1 1 xdata").b(". 1 5").a("F. 5 1").b("F. 1 6").a(". 6 2").a("P. 1 1 xdata");
+    assert!(!talk.flow().stream[0].truncated);
+}
+
+#[test]
+fn an_acknowledged_octet_that_may_be_a_fin_is_no_gap() {
+    assert!(Talk::open().b(". 1 2").flow().stream[0].gaps.is_empty());
+    assert_eq!(Talk::open().b(". 1 5").flow().stream[0].gaps, [(0, 3)]);
+}
+
+#[test]
+fn payload_behind_a_fin_is_no_data() {
+    let flow = Talk::open().a("F. 1 1").a("P. 2 1 xjunk").flow();
+    assert_eq!((flow.stream[0].len, flow.stream[0].gaps.len()), (0, 0));
+}
+
+#[test]
+fn silent_flows_are_let_go_of_where_flows_are_let_go_of() {
+    let talk = Talk::open().config(|config| config.forget_ended = true);
+    let busy = talk
+        .clone()
+        .wait(Duration::from_secs(7_000))
+        .a("P. 1 1 xhi")
+        .wait(Duration::from_secs(7_000))
+        .other();
+    assert_eq!(busy.flows_before_the_end().len(), 0, "2 hours and 4 minutes have not passed");
+    let idle = talk.wait(Duration::from_secs(7_440)).other();
+    assert_eq!(idle.flows_before_the_end().len(), 1);
+    let called =
+        Talk::new().config(|config| config.forget_ended = true).a("S 0").wait(Duration::from_secs(240));
+    assert_eq!(
+        called.other().flows_before_the_end().len(),
+        1,
+        "a call that nobody answers is given up sooner"
+    );
+}
+
+#[test]
 fn calls_with_new_numbers_that_nobody_answers_are_flows_of_their_own() {
     let flows = Talk::new().a("S 0").shift(1_000).a("S 0").shift(2_000).a("S 0").flows();
     assert_eq!(flows.len(), 3);
@@ -239,4 +333,62 @@ fn every_frame_is_in_a_flow_or_has_a_reason_why_not() {
         ]
     );
     assert_eq!((summary.frames, summary.flows), (5, 0));
+}
+
+/// What a subscriber hears: the fields of each event, in one line.
+#[cfg(feature = "tracing")]
+mod traced {
+    use super::Talk;
+    use std::fmt::{Debug, Write};
+    use std::string::String;
+    use std::sync::{Arc, Mutex};
+    use std::vec::Vec;
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    #[derive(Clone, Default)]
+    struct Ear(Arc<Mutex<Vec<String>>>);
+
+    struct Line(String);
+
+    impl Visit for Line {
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            write!(self.0, "{}={value:?} ", field.name()).unwrap();
+        }
+    }
+
+    impl Subscriber for Ear {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            let mut line = Line(String::new());
+            event.record(&mut line);
+            self.0.lock().unwrap().push(line.0);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn every_change_of_a_state_is_an_event() {
+        let ear = Ear::default();
+        tracing::subscriber::with_default(ear.clone(), || Talk::new().a("S 0").b("S. 0 1").flow());
+        let heard = ear.0.lock().unwrap();
+        assert_eq!(heard.len(), 4, "{heard:?}");
+        let last = "message=state flow=0 frame=2 end=\"b\" from=\"LISTEN\" to=\"SYN-RECEIVED\" ";
+        assert_eq!(heard[3], last);
+    }
+}
+
+#[test]
+fn a_flow_and_its_place_in_the_table_stay_under_a_kilobyte() {
+    // What is left of a closed flow: this, a look-up entry of about 100 octets, and a few short lists.
+    assert!(size_of::<super::flow::Flow>() <= 760, "{}", size_of::<super::flow::Flow>());
 }

@@ -92,11 +92,14 @@ impl Worlds {
         a as usize * STATES + b as usize
     }
 
+    /// The pairs, found by their bits: nearly always there is one.
     fn iter(self) -> impl Iterator<Item = Both<State>> {
-        State::ALL
-            .into_iter()
-            .flat_map(|a| State::ALL.into_iter().map(move |b| Both { a, b }))
-            .filter(move |pair| self.0 & (1 << Self::index(pair.a, pair.b)) != 0)
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let index = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            Some(Both { a: *State::ALL.get(index / STATES)?, b: *State::ALL.get(index % STATES)? })
+        })
     }
 
     /// Every pair put through `change`, which may answer several pairs or none.
@@ -147,21 +150,48 @@ impl Worlds {
         })
     }
 
-    /// `end` may have sent a FIN that nobody captured, and the peer acknowledged it.
+    /// `end` may have sent a FIN that nobody captured; the peer then has it, and may have acknowledged it.
     #[must_use]
     pub(crate) fn may_have_closed(self, end: End) -> Self {
         self.through(|pair, keep| {
             keep(pair);
-            let mut closed = pair;
-            let own = closed.of_mut(end);
-            let acknowledged = own.on(Event::Close).and_then(|state| state.on(Event::AckOfFin));
-            if let Some(state) = acknowledged {
-                *own = state;
-                let peer = closed.of_mut(end.peer());
+            let closed = pair.of(end).on(Event::Close).filter(|state| state.has_sent_fin());
+            for own in [closed, closed.and_then(|state| state.on(Event::AckOfFin))].into_iter().flatten() {
+                let mut after = pair;
+                *after.of_mut(end) = own;
+                let peer = after.of_mut(end.peer());
                 *peer = peer.on(Event::Fin).unwrap_or(*peer);
-                keep(closed);
+                keep(after);
             }
         })
+    }
+
+    /// The worlds of both.
+    #[must_use]
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// `end` has sent its FIN some time ago; whether before or after it received the peer's is not known.
+    #[must_use]
+    pub(crate) fn has_closed_before(self, end: End) -> Self {
+        self.through(|mut pair, keep| {
+            let state = *pair.of(end);
+            // It closed while it was still ESTABLISHED, and then received the peer's FIN.
+            let closing = || State::Established.on(Event::Close)?.on(Event::Fin);
+            let crossed = if state == State::CloseWait { closing() } else { None };
+            let closed = state.on(Event::Close).filter(|after| after.has_sent_fin());
+            for after in [Some(closed.unwrap_or(state)), crossed].into_iter().flatten() {
+                *pair.of_mut(end) = after;
+                keep(pair);
+            }
+        })
+    }
+
+    /// The FIN of `end` may be acknowledged by now.
+    #[must_use]
+    pub(crate) fn may_be_acknowledged(self, end: End) -> Self {
+        self.or(self.moved(end, |state| state.on(Event::AckOfFin)))
     }
 
     /// The state of `end` if it is the same in every world.

@@ -1,4 +1,4 @@
-//! One connection in sequence space: no payload byte, no address, no wire format.
+//! One connection in sequence space, without payload, addresses or wire formats: so far its states.
 //!
 //! | RFC 9293 | here |
 //! |---|---|

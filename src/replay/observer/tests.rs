@@ -249,9 +249,19 @@ fn in_the_middle_of_a_stream_data_both_ways_shows_that_both_are_established() {
     let talk = Talk::new().a("P. 100 100 xhello");
     assert_eq!(states(&talk.flow()), ["unknown", "unknown"], "a may be in CLOSE-WAIT");
     let talk = talk.b("P. 100 105 xhello");
-    assert_eq!(transitions(&talk.flow()), ["2 a ESTABLISHED", "2 b ESTABLISHED"]);
+    assert_eq!(
+        states(&talk.flow()),
+        ["unknown", "unknown"],
+        "both may be repeating what was sent before a FIN"
+    );
+    let talk = talk.a("P. 105 105 xmore").b(". 105 109");
+    assert_eq!(
+        transitions(&talk.flow()),
+        ["4 a ESTABLISHED", "4 b ESTABLISHED"],
+        "b's data ends without a FIN"
+    );
     assert_eq!(talk.flow().open, Open::Midstream);
-    let talk = talk.a("F. 105 105");
+    let talk = talk.a("F. 109 105");
     assert_eq!(states(&talk.flow()), ["FIN-WAIT-1", "CLOSE-WAIT"]);
 }
 
@@ -290,10 +300,120 @@ fn an_end_that_is_never_captured_is_unknown_once_the_other_goes_on() {
     assert_eq!(states(&talk.flow()), ["SYN-SENT", "LISTEN"]);
     let talk = talk.a(". 1 1").a("P. 1 1 xhello");
     assert_eq!(transitions(&talk.flow()), ["1 a SYN-SENT", "2 a ESTABLISHED", "2 b unknown"]);
-    let talk = talk.a("F. 6 1");
-    assert_eq!(states(&talk.flow()), ["FIN-WAIT-1", "unknown"], "a has acknowledged nothing since it opened");
-    let talk = talk.a(". 7 300");
+    let closed = talk.clone().a("F. 6 1");
+    assert_eq!(states(&closed.flow()), ["unknown", "unknown"], "nobody sees whether the FIN is acknowledged");
+    let talk = talk.a(". 6 300");
     assert_eq!(states(&talk.flow()), ["unknown", "unknown"], "there may have been a FIN in it");
+}
+
+#[test]
+fn a_caller_that_is_never_captured_is_unknown_once_the_other_goes_on() {
+    let talk = Talk::new().b("S. 0 1");
+    assert_eq!(states(&talk.flow()), ["SYN-RECEIVED", "ESTABLISHED"]);
+    let talk = talk.b("P. 1 1 xhello");
+    assert_eq!(states(&talk.flow()), ["ESTABLISHED", "unknown"]);
+}
+
+#[test]
+fn a_fin_behind_a_gap_of_the_capture_counts_when_the_gap_was_acknowledged() {
+    let talk = Talk::open().b(". 1 300").a("F. 300 1").b("F. 1 300");
+    assert_eq!(states(&talk.flow()), ["CLOSING", "CLOSING"]);
+}
+
+#[test]
+fn a_number_that_runs_ahead_may_have_been_a_fin() {
+    let talk = Talk::open().b("F. 1 1").a(". 2 2");
+    assert_eq!(states(&talk.flow()), ["unknown", "unknown"]);
+}
+
+#[test]
+fn a_fin_of_an_end_whose_answer_was_not_captured_counts() {
+    let talk = Talk::new().a("S 0").b("F. 1 1").a(". 1 2");
+    assert_eq!(states(&talk.flow()), ["CLOSE-WAIT", "FIN-WAIT-2"]);
+}
+
+#[test]
+fn an_acknowledgment_that_opens_may_cover_an_unseen_fin() {
+    let talk = Talk::new().a("S 0").b("S. 0 1").a(". 1 2");
+    assert_eq!(states(&talk.flow()), ["unknown", "unknown"]);
+}
+
+#[test]
+fn a_fin_that_was_not_captured_is_not_denied_by_an_empty_segment() {
+    let talk = Talk::open().b(". 1 2").b("P. 1 2 xdata").a(". 2 5");
+    assert_eq!(states(&talk.flow()), ["unknown", "unknown"]);
+}
+
+#[test]
+fn who_answers_data_has_got_the_acknowledgment_of_its_syn() {
+    let talk = Talk::open().a("P. 1 1 xhello").b("S. 0 1").b(". 1 6");
+    assert_eq!(states(&talk.flow()), ["ESTABLISHED", "ESTABLISHED"]);
+    let talk = Talk::new().a("S 0").b("S. 0 1").b("P. 1 1 xbanner");
+    assert_eq!(states(&talk.flow()), ["ESTABLISHED", "ESTABLISHED"], "a server that speaks first is open");
+    assert_eq!(talk.flow().open, Open::ThreeWay);
+}
+
+#[test]
+fn a_fast_open_server_may_send_before_it_is_open() {
+    let talk = Talk::new().a("S 0 xhello +220affffffffffffffff0101").b("S. 0 6").b("P. 1 6 xanswer");
+    assert_eq!(states(&talk.flow())[1], "SYN-RECEIVED");
+}
+
+#[test]
+fn nothing_is_acknowledged_beyond_a_fin() {
+    let talk = Talk::open().a("F. 1 1").b(". 1 500");
+    assert_eq!(states(&talk.flow()), ["FIN-WAIT-1", "CLOSE-WAIT"]);
+}
+
+#[test]
+fn an_acknowledgment_of_what_was_never_sent_is_forgotten_when_the_sender_goes_on() {
+    let talk = Talk::open().a(". 1 1000000").b("P. 1 1 xdata").a(". 1 5");
+    assert_eq!(states(&talk.flow()), ["ESTABLISHED", "ESTABLISHED"]);
+    assert!(talk.flow().stream[1].gaps.is_empty());
+}
+
+#[test]
+fn a_damaged_fin_decides_nothing() {
+    let talk = Talk::open().a("F. 5000 1 xx").damaged().a("F. 1 1").b("F. 1 2").a(". 2 2");
+    assert_eq!(states(&talk.flow()), ["TIME-WAIT", "CLOSED"]);
+    assert_eq!(talk.flow().close, Close::ThreeWay);
+}
+
+#[test]
+fn where_every_checksum_is_wrong_the_capture_is_to_blame() {
+    let talk = Talk::new().a("S 0").damaged().b("S. 0 1").damaged().a(". 1 1").damaged();
+    assert_eq!(states(&talk.flow())[0], "ESTABLISHED");
+}
+
+#[test]
+fn a_fin_that_was_lost_before_the_capture_may_have_crossed_the_other() {
+    let talk = Talk::open().b("F. 1 1").a(". 2 2").a("F. 1 2");
+    assert_eq!(states(&talk.flow())[0], "unknown", "CLOSING or LAST-ACK");
+    let talk = talk.b(". 2 2");
+    assert_eq!(states(&talk.flow())[0], "unknown", "TIME-WAIT or CLOSED");
+}
+
+#[test]
+fn a_fin_that_arrived_brought_its_acknowledgment_with_it() {
+    let talk = Talk::open().a("F. 1 1").b("F. 1 1").a(". 2 2").a("F. 1 2").b("F. 1 1").b(". 2 2");
+    assert_eq!(states(&talk.flow())[1], "TIME-WAIT");
+}
+
+#[test]
+fn a_reset_that_may_be_challenged_is_in_doubt_until_its_receiver_goes_on() {
+    let talk = Talk::open().a("P. 1 1 xhi").b(". 1 3").a("R 100");
+    assert_eq!(states(&talk.flow()), ["CLOSED", "unknown"]);
+    let talk = talk.b(". 1 3");
+    assert_eq!(states(&talk.flow())[1], "ESTABLISHED");
+}
+
+#[test]
+fn a_reset_long_ago_was_lost_if_its_receiver_sends_something_new() {
+    let reset = Talk::open().a("R. 1 1");
+    let soon = reset.clone().b("P. 1 1 xlate");
+    assert_eq!(states(&soon.flow()), ["CLOSED", "CLOSED"], "it was on its way");
+    let late = reset.wait(Duration::from_secs(30)).b("P. 1 1 xalive");
+    assert_eq!(states(&late.flow()), ["CLOSED", "ESTABLISHED"]);
 }
 
 #[test]
@@ -307,8 +427,8 @@ fn an_acknowledged_tail_that_was_not_captured_may_hold_a_fin() {
 
 #[test]
 fn an_end_whose_answer_was_not_captured_is_known_when_it_speaks() {
-    let talk = Talk::new().a("S 0").a(". 1 1").a("P. 1 1 xhi").b("P. 1 3 xhello");
-    let expected = ["1 a SYN-SENT", "2 a ESTABLISHED", "2 b unknown", "4 b ESTABLISHED"];
+    let talk = Talk::new().a("S 0").a(". 1 1").a("P. 1 1 xhi").b("P. 1 3 xhello").b("P. 6 3 xmore");
+    let expected = ["1 a SYN-SENT", "2 a ESTABLISHED", "2 b unknown", "5 b ESTABLISHED"];
     assert_eq!(transitions(&talk.flow()), expected);
     assert_eq!(talk.flow().open, Open::ThreeWay);
 }

@@ -8,6 +8,7 @@ use super::text::{Look, Paint, plural, short_span, wrap};
 use crate::SeqNumber;
 use crate::capture::Frame;
 use crate::replay::ReplayConfig;
+use crate::replay::anomaly::Anomaly;
 use crate::replay::dissect::{Dissected, Dissector, Sent};
 use crate::replay::worlds::End;
 use crate::tcp::state::State;
@@ -22,6 +23,10 @@ use core::fmt::Write;
 
 /// Columns of a state's name and the mark of a change.
 const STATE: usize = 13;
+/// The segment is told beside the states only if it gets so many columns there.
+const LEAST_TEXT: usize = 26;
+/// Where it begins otherwise, on lines of its own.
+const BELOW: usize = 8;
 
 /// Tells the story of one flow.
 #[derive(Debug)]
@@ -35,6 +40,8 @@ pub struct Story {
     states: [Option<State>; 2],
     /// What relative sequence numbers count from.
     base: [Option<SeqNumber>; 2],
+    /// The window scale that each end's SYN offered; it holds if both did (RFC 7323 §2.2).
+    scale: [Option<u8>; 2],
     frame_width: usize,
 }
 
@@ -52,6 +59,7 @@ impl Story {
             told: 0,
             states: report.initial_states(),
             base: report.isn,
+            scale: [None, None],
             frame_width: report.last_frame.to_string().len().max(5),
             report,
         }
@@ -73,14 +81,15 @@ impl Story {
             short_span(report.duration),
         );
         let legend = "Both states are those after the packet; * marks a change. seq and ack count from each end's \
-                      first number; len is the payload's.";
+                      first number; win is the window in octets, scaled where that was agreed; len is the \
+                      payload's length.";
         wrap(&mut out, self.look.width, 0, legend.split(' '));
         let width = self.frame_width;
         let columns =
-            format!("\n{:>width$} {:>11}  {:<STATE$}     {:<STATE$}  segment", "frame", "time", "a", "b");
-        let _ = writeln!(out, "{}", self.look.paint(Paint::Heading, columns));
+            format!("{:>width$} {:>11}  {:<STATE$}     {:<STATE$}  segment", "frame", "time", "a", "b");
+        let _ = writeln!(out, "\n{}", self.look.paint(Paint::Heading, columns));
         let [a, b] = self.states.map(name);
-        let _ = writeln!(out, "{:>width$} {:>11}  {a:<STATE$}     {b:<STATE$}", "", "");
+        let _ = writeln!(out, "{:>width$} {:>11}  {a:<STATE$}     {b}", "", "");
         out
     }
 
@@ -107,22 +116,27 @@ impl Story {
     /// A state may change between packets of the flow: when time passes.
     fn tell_of_others(&mut self, frame: &Frame<'_>, out: &mut String) {
         let before = self.states;
-        if self.move_to(frame.number) {
-            self.line(out, frame, None, before, "(2·MSL have passed)".to_string());
+        if !self.move_to(frame.number).is_empty() {
+            self.line(out, frame, None, before, "(2·MSL have passed)");
         }
     }
 
-    /// Whether a transition was made up to and at `frame`.
-    fn move_to(&mut self, frame: u64) -> bool {
-        let before = self.told;
+    /// Makes the transitions up to and at `frame`; answers the paths of ends that made more than one.
+    fn move_to(&mut self, frame: u64) -> Vec<(End, Vec<Option<State>>)> {
+        let mut paths = [(End::A, Vec::new()), (End::B, Vec::new())];
         while let Some(observed) = self.report.transitions.get(self.told).filter(|seen| seen.frame <= frame) {
-            match observed.end {
-                End::A => self.states[0] = observed.state,
-                End::B => self.states[1] = observed.state,
+            for ((end, path), state) in paths.iter_mut().zip(&mut self.states) {
+                if *end == observed.end {
+                    if path.is_empty() {
+                        path.push(*state);
+                    }
+                    path.push(observed.state);
+                    *state = observed.state;
+                }
             }
             self.told += 1;
         }
-        self.told > before
+        paths.into_iter().filter(|(_, path)| !path.is_empty()).collect()
     }
 
     fn tell(&mut self, frame: &Frame<'_>, sent: &Sent<'_>, out: &mut String) {
@@ -133,35 +147,43 @@ impl Story {
             pair if pair == (report.b, report.a) => End::B,
             _ => return,
         };
-        // A timer that ran out before this frame changed a state before it.
-        if frame.number > 1 && self.move_to(frame.number - 1) {
-            let before = self.states;
-            self.line(out, frame, None, before, "(2·MSL have passed)".to_string());
-        }
         let before = self.states;
-        self.move_to(frame.number);
+        let paths = self.move_to(frame.number);
         let text = self.segment(end, &sent.segment);
-        let mut remarks: Vec<String> =
-            self.report.anomalies_of(frame.number).iter().map(|kind| kind.label().to_string()).collect();
-        if sent.segment.checksum_status(sent.from.ip(), sent.to.ip()) == ChecksumStatus::Offloaded {
-            remarks.push("the checksum is left to the network card".to_string());
+        self.line(out, frame, Some(end), before, &text);
+        for (end, path) in paths.iter().filter(|(_, path)| path.len() > 2) {
+            let path: Vec<&str> = path.iter().map(|state| name(*state)).collect();
+            self.remark(out, Paint::Changed, &format!("* {}: {}", end.name(), path.join(" → ")));
         }
-        self.line(out, frame, Some(end), before, text);
-        if !remarks.is_empty() {
-            let indent = self.text_column();
-            let mut words = String::new();
-            wrap(
-                &mut words,
-                self.look.width.max(indent + 30),
-                indent,
-                format!("! {}", remarks.join(", ")).split(' '),
-            );
-            let _ = writeln!(out, "{}", self.look.paint(Paint::Odd, words.trim_end_matches('\n')));
+        let offloaded =
+            sent.segment.checksum_status(sent.from.ip(), sent.to.ip()) == ChecksumStatus::Offloaded;
+        let odd: Vec<&str> = (self.report.anomalies_of(frame.number).iter())
+            .map(|kind| match kind {
+                Anomaly::BadChecksum if offloaded => "checksum left to the network card",
+                _ => kind.label(),
+            })
+            .collect();
+        if !odd.is_empty() {
+            self.remark(out, Paint::Odd, &format!("! {}", odd.join(", ")));
         }
     }
 
-    const fn text_column(&self) -> usize {
-        self.frame_width + 1 + 11 + 2 + STATE + 5 + STATE + 2
+    /// Where the segment stands in a line, and up to where it may go. A terminal too narrow for that gets the
+    /// segment on lines of its own.
+    fn text_columns(&self) -> (usize, usize) {
+        let beside = self.frame_width + 1 + 11 + 2 + STATE + 5 + STATE + 2;
+        if self.look.width < beside + LEAST_TEXT {
+            (BELOW, self.look.width)
+        } else {
+            (beside, self.look.width)
+        }
+    }
+
+    fn remark(&self, out: &mut String, paint: Paint, text: &str) {
+        let (indent, width) = self.text_columns();
+        let mut words = String::new();
+        wrap(&mut words, width, indent, text.split(' '));
+        let _ = writeln!(out, "{}", self.look.paint(paint, words.trim_end_matches('\n')));
     }
 
     fn line(
@@ -170,35 +192,34 @@ impl Story {
         frame: &Frame<'_>,
         from: Option<End>,
         before: [Option<State>; 2],
-        text: String,
+        text: &str,
     ) {
         let arrow = match from {
             Some(End::A) => "──▶",
             Some(End::B) => "◀──",
             None => "   ",
         };
-        let [a, b] = [0, 1].map(|end: usize| {
-            let (now, was) = (self.states.get(end).copied().flatten(), before.get(end).copied().flatten());
-            let label = format!("{}{}", name(now), if now == was { "" } else { "*" });
-            let padded = format!("{label:<STATE$}");
+        let [[now_a, now_b], [was_a, was_b]] = [self.states, before];
+        let [a, b] = [(now_a, was_a), (now_b, was_b)].map(|(now, was)| {
+            let padded = format!("{:<STATE$}", format!("{}{}", name(now), if now == was { "" } else { "*" }));
             if now == was { padded } else { self.look.paint(Paint::Changed, padded) }
         });
         let since = frame.time.since(self.report.start);
         let width = self.frame_width;
         let _ = write!(
             out,
-            "{:>width$} {:>4}.{:06}  {a} {arrow} {b}  ",
+            "{:>width$} {:>4}.{:06}  {a} {arrow} {b}",
             frame.number,
             since.as_secs(),
             since.subsec_micros(),
         );
-        let indent = self.text_column();
+        let (indent, width) = self.text_columns();
         let mut lines = String::new();
-        // On a narrow terminal the segment still gets some room and runs over.
-        wrap(&mut lines, self.look.width.max(indent + 30), indent, text.split(' '));
-        out.push_str(lines.trim_start());
-        if lines.is_empty() {
-            out.push('\n');
+        wrap(&mut lines, width, indent, text.split(' '));
+        if indent == BELOW {
+            let _ = write!(out, "\n{lines}");
+        } else {
+            let _ = write!(out, "  {}", lines.trim_start());
         }
     }
 
@@ -221,7 +242,12 @@ impl Story {
         if segment.flags.contains(TcpFlags::ACK) {
             let _ = write!(text, " ack {}", relative(peer, segment.ack, segment.ack - 1));
         }
-        let _ = write!(text, " win {}", segment.window);
+        if syn {
+            *self.scale.get_mut(own).unwrap_or(&mut None) = segment.options.window_scale();
+        }
+        let agreed = self.scale.iter().all(Option::is_some) && !syn;
+        let shift = self.scale.get(own).copied().flatten().filter(|_| agreed).unwrap_or(0);
+        let _ = write!(text, " win {}", u64::from(segment.window) << shift.min(14));
         if segment.payload_len > 0 {
             let _ = write!(text, " len {}", segment.payload_len);
         }

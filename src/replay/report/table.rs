@@ -33,7 +33,9 @@ pub fn heading(look: Look) -> String {
 /// A flow: a line of figures (`a` before the stroke, `b` behind it), then in words how it went.
 #[must_use]
 pub fn row(report: &FlowReport, look: Look) -> String {
-    let ends = ends_width(look);
+    // A number with more digits than its column takes them from the ends.
+    let digits = report.flow.to_string().len();
+    let ends = ends_width(look).saturating_sub(digits.saturating_sub(FLOW));
     let (a, b) = (report.a.to_string(), report.b.to_string());
     let both = format!("{a} → {b}");
     let fits = both.chars().count() <= ends;
@@ -53,19 +55,26 @@ pub fn row(report: &FlowReport, look: Look) -> String {
         let _ = writeln!(out, "{:indent$}→ {b}", "");
     }
     let [state_a, state_b] = report.state.map(|state| state.map_or("unknown", State::name));
-    let went = format!("{}; {}; a {state_a}, b {state_b}", opened(report.open), closed(report.close),);
+    let mut close = closed(report.close).to_string();
+    if let (Close::Reset, Some(end)) = (report.close, report.reset_by) {
+        let _ = write!(close, " by {}", end.name());
+    }
+    let went =
+        [format!("{};", opened(report.open)), format!("{close};"), format!("a {state_a}, b {state_b}")];
     let mut words = String::new();
-    wrap(&mut words, look.width, indent, went.split(' '));
+    wrap(&mut words, look.width, indent, went.iter().map(String::as_str));
     let alarming = report.open == Open::Refused || report.close == Close::Reset;
     out.push_str(&match alarming {
         true => look.paint(Paint::Alarm, words.trim_end_matches('\n')) + "\n",
         false => words,
     });
-    let odd: Vec<String> =
-        report.anomalies.iter().map(|(kind, frames)| format!("{} × {kind}", frames.len())).collect();
+    let last = report.anomalies.len().saturating_sub(1);
+    let odd: Vec<String> = (report.anomalies.iter().enumerate())
+        .map(|(at, (kind, frames))| format!("{} × {kind}{}", frames.len(), if at < last { "," } else { "" }))
+        .collect();
     if !odd.is_empty() {
         let mut words = String::new();
-        wrap(&mut words, look.width, indent, odd.join(", ").split(' '));
+        wrap(&mut words, look.width, indent, odd.iter().map(String::as_str));
         out.push_str(&look.paint(Paint::Odd, words.trim_end_matches('\n')));
         out.push('\n');
     }
@@ -80,7 +89,7 @@ const fn opened(open: Open) -> &'static str {
         Open::FastOpen => "fast open",
         Open::Refused => "refused",
         Open::HalfOpen => "half-open",
-        Open::Midstream => "opened before the capture",
+        Open::Midstream => "opening not captured",
     }
 }
 

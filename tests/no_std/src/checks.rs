@@ -13,12 +13,8 @@ use tcpstate::{Event, Instant, SeqNumber, State};
 
 /// Runs every check; the error is the number of the first that fails.
 pub fn run() -> Result<(), u8> {
-    let checks = [
-        sequence_numbers_wrap,
-        time_saturates,
-        a_connection_opens_and_closes,
-        a_packet_is_written_and_read,
-    ];
+    let checks =
+        [sequence_numbers_wrap, time_saturates, a_connection_opens_and_closes, a_packet_is_written_and_read];
     for (number, check) in (1..).zip(checks) {
         if !black_box(check)() {
             return Err(number);
@@ -39,13 +35,7 @@ fn time_saturates() -> bool {
 }
 
 fn a_connection_opens_and_closes() -> bool {
-    let events = [
-        Event::ActiveOpen,
-        Event::SynAck,
-        Event::Close,
-        Event::AckOfFin,
-        Event::Fin,
-    ];
+    let events = [Event::ActiveOpen, Event::SynAck, Event::Close, Event::AckOfFin, Event::Fin];
     let last = black_box(events).into_iter().try_fold(State::Closed, State::on);
     last.is_some_and(|state| state.to_string() == "TIME-WAIT")
 }
@@ -70,8 +60,7 @@ fn write_packet() -> Option<Vec<u8>> {
     };
     let mut packet = vec![0; ip.header_len() + ip.payload_len];
     let len = ip.emit(&mut packet).ok()?;
-    syn.emit(packet.get_mut(len..)?, ip.src.into(), ip.dst.into(), [])
-        .ok()?;
+    syn.emit(packet.get_mut(len..)?, ip.src.into(), ip.dst.into(), []).ok()?;
     Some(packet)
 }
 

@@ -53,10 +53,7 @@ struct Bump {
 unsafe impl Sync for Bump {}
 
 #[global_allocator]
-static ALLOCATOR: Bump = Bump {
-    heap: UnsafeCell::new([0; HEAP_BYTES]),
-    used: AtomicUsize::new(0),
-};
+static ALLOCATOR: Bump = Bump { heap: UnsafeCell::new([0; HEAP_BYTES]), used: AtomicUsize::new(0) };
 
 // SAFETY: what `alloc` returns lies inside `heap`, is aligned as asked and is never handed out again.
 unsafe impl GlobalAlloc for Bump {
@@ -68,10 +65,7 @@ unsafe impl GlobalAlloc for Bump {
             let end = begin.checked_add(layout.size())?;
             (end <= HEAP_BYTES).then_some((begin, end))
         };
-        match self
-            .used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| Some(fit(used)?.1))
-        {
+        match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| Some(fit(used)?.1)) {
             // SAFETY: `fit` answered for this very `used`, so `begin` is within the heap.
             Ok(used) => fit(used).map_or(core::ptr::null_mut(), |(begin, _)| unsafe { base.add(begin) }),
             Err(_) => core::ptr::null_mut(),
