@@ -59,7 +59,7 @@ pub(crate) struct ReplayArgs {
     #[arg(long)]
     pub(crate) as_they_end: bool,
     /// Maximum segment lifetime: TIME-WAIT lasts twice as long
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) msl: u32,
     /// Memory for one open flow: octets out of order, and a history to compare repeats with
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]

@@ -93,8 +93,8 @@ pub(crate) struct Flow {
     /// As the handshake showed it, if no segment of that was repeated (RFC 6298 §3).
     round_trip: Option<Duration>,
     anomalies: AnomalyLog,
-    /// Since when both ends have nothing more to say.
-    closed_since: Stamp,
+    /// Both ends have nothing more to say.
+    closed: bool,
     /// When the engine is to come back to this flow.
     deadline: Stamp,
     /// A SYN that may be another connection's.
@@ -106,6 +106,8 @@ const REORDERING_GRACE: Duration = Duration::from_secs(1);
 /// How long an open connection may be silent before it is let go of, where flows are let go of at all: what a
 /// NAT has to grant one (RFC 5382 §5, REQ-5: 2 hours 4 minutes).
 const IDLE_LIMIT: Duration = Duration::from_secs(2 * 3600 + 4 * 60);
+/// How long a call is repeated at least before it is given up (RFC 9293 §3.8.3, MUST-23).
+const CALL_LIMIT: Duration = Duration::from_secs(3 * 60);
 
 impl Flow {
     /// A flow whose first frame goes from `a` to `b`.
@@ -124,7 +126,7 @@ impl Flow {
             states: Both::default(),
             round_trip: None,
             anomalies: AnomalyLog::default(),
-            closed_since: Stamp::NONE,
+            closed: false,
             deadline: Stamp::NONE,
             stranger: None,
         }
@@ -148,7 +150,7 @@ impl Flow {
 
     /// Whether the connection is over, but for TIME-WAIT.
     pub(crate) const fn is_closed(&self) -> bool {
-        self.closed_since.is_some()
+        self.closed
     }
 
     /// Whether some end may be in a state in which a SYN with a new number is a stranger.
@@ -214,6 +216,9 @@ impl Flow {
             }
         } else {
             let placed = self.place(at, from, segment, damaged, &mut odd);
+            if placed.stray_fin {
+                self.observer.take_back_fin(from);
+            }
             if damaged {
                 self.reassemble(from, segment, placed, &mut odd, shared)?;
             } else {
@@ -249,7 +254,11 @@ impl Flow {
         let syn_ack = syn && segment.flags.contains(TcpFlags::ACK);
         let peer = self.sides.of(from.peer());
         let peer_window_closed = peer.last_window == 0 && peer.last_ack.is_some();
-        let hints = PathHints { round_trip: self.round_trip.unwrap_or_default(), dup_acks: peer.dup_acks };
+        let hints = PathHints {
+            round_trip: self.round_trip.unwrap_or_default(),
+            dup_acks: peer.dup_acks,
+            window_closed: peer_window_closed,
+        };
         let side = self.sides.of_mut(from);
         let had_acked = side.sent.acked();
         let span = SeqSpan {
@@ -263,7 +272,6 @@ impl Flow {
         match placed.place {
             // Ends that call each other at once answer with the SYN that they have sent already.
             Place::Again if syn_ack && !side.sent_syn_ack => {}
-            Place::Again if peer_window_closed && one_at_the_end => odd.insert(Anomaly::WindowProbe),
             Place::Again => odd.insert(Anomaly::Retransmission),
             Place::Reordered => odd.insert(Anomaly::OutOfOrder),
             Place::Nowhere => odd.insert(Anomaly::OutOfWindow),
@@ -279,7 +287,9 @@ impl Flow {
         if syn {
             side.sent_syn_ack |= syn_ack;
             side.sent_syn = Stamp::at(at.now);
-            side.window_scale = segment.options.window_scale();
+            // Options that were not captured may have held any.
+            let unknown = segment.options.is_cut().then_some(14);
+            side.window_scale = segment.options.window_scale().or(unknown);
             let fast_open = segment.options.iter().flatten().any(|option| {
                 matches!(option, TcpOption::FastOpen(_) | TcpOption::FastOpenExperimental { .. })
             });
@@ -340,7 +350,7 @@ impl Flow {
                     _ => Stamp::NONE,
                 };
             }
-            self.note_closed(at.now, shared)?;
+            self.note_closed(shared)?;
         }
         // A repeated FIN begins TIME-WAIT again (RFC 9293 §3.10.7.4).
         if seen.fin {
@@ -374,16 +384,16 @@ impl Flow {
         }
     }
 
-    fn note_closed(&mut self, now: Instant, shared: &mut Shared<'_>) -> io::Result<()> {
+    fn note_closed(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
         let over = |state| matches!(state, Some(State::Closed | State::TimeWait | State::Listen));
         let closed = over(self.states.a) && over(self.states.b);
         if !closed {
-            if core::mem::take(&mut self.closed_since).is_some() {
+            if core::mem::take(&mut self.closed) {
                 self.sides.a.stream.go_on();
                 self.sides.b.stream.go_on();
             }
-        } else if !self.closed_since.is_some() {
-            self.closed_since = Stamp::at(now);
+        } else if !self.closed {
+            self.closed = true;
             self.anomalies.put_away(shared.spill)?;
             self.sides.a.sent.forget_holes();
             self.sides.b.sent.forget_holes();
@@ -394,10 +404,8 @@ impl Flow {
     }
 
     /// Another connection has its ports now: nothing will follow.
-    pub(crate) fn retire(&mut self, now: Instant, shared: &mut Shared<'_>) -> io::Result<()> {
-        if !self.closed_since.is_some() {
-            self.closed_since = Stamp::at(now);
-        }
+    pub(crate) fn retire(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
+        self.closed = true;
         // The other connection ended this one's TIME-WAIT (RFC 9293 §3.6.1).
         self.sides.a.time_wait_since = Stamp::NONE;
         self.sides.b.time_wait_since = Stamp::NONE;
@@ -416,21 +424,27 @@ impl Flow {
 
     /// When this flow next has to be looked at: for octets out of order, for TIME-WAIT, or to be let go of.
     pub(crate) fn next_deadline(&self, two_msl: Duration, forget: bool) -> Option<Instant> {
-        let Some(closed) = self.closed_since.get() else {
+        let time_waits =
+            [&self.sides.a, &self.sides.b].map(|side| Some(side.time_wait_since.get()? + two_msl));
+        let unfinished = self.sides.a.stream.is_unfinished() || self.sides.b.stream.is_unfinished();
+        let grace = (self.is_closed() && unfinished).then(|| self.last_time + REORDERING_GRACE);
+        let quiet = forget.then(|| match self.deadline.get() {
             // Looked at now and then, not moved on with every frame.
-            return forget.then(|| self.deadline.get().unwrap_or(self.last_time + self.patience(two_msl)));
-        };
-        let waiting = self.sides.a.stream.is_waiting() || self.sides.b.stream.is_waiting();
-        let grace = waiting.then(|| closed + REORDERING_GRACE);
-        let time_wait =
-            [&self.sides.a, &self.sides.b].into_iter().filter_map(|side| side.time_wait_since.get()).min();
-        let quiet = forget.then(|| self.last_time + two_msl);
-        [grace, time_wait.map(|since| since + two_msl), quiet].into_iter().flatten().min()
+            Some(deadline) if !self.is_closed() => deadline,
+            _ => self.last_time + self.patience(two_msl),
+        });
+        time_waits.into_iter().chain([grace, quiet]).flatten().min()
     }
 
     /// How long a flow may be silent before it is taken to be over.
     fn patience(&self, two_msl: Duration) -> Duration {
-        if self.is_closed() || !self.is_open() { two_msl } else { IDLE_LIMIT.max(two_msl) }
+        if self.is_closed() {
+            two_msl
+        } else if self.is_open() {
+            IDLE_LIMIT.max(two_msl)
+        } else {
+            CALL_LIMIT.max(two_msl)
+        }
     }
 
     /// The deadline has come: `at` is the first frame that is not before it. Answers whether the flow is to be
@@ -442,7 +456,7 @@ impl Flow {
         forget: bool,
         shared: &mut Shared<'_>,
     ) -> io::Result<bool> {
-        if self.closed_since.get().is_some_and(|closed| closed + REORDERING_GRACE <= at.now) {
+        if self.is_closed() && self.last_time + REORDERING_GRACE <= at.now {
             self.give_up_gaps(shared)?;
         }
         let quiet = self.last_time + self.patience(two_msl) <= at.now;

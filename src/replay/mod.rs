@@ -250,8 +250,11 @@ impl Replay {
             if over {
                 let report = flow.report(&mut shared)?;
                 self.ended.push_back(report);
-                self.table.settle_without_next(slot, &mut shared)?;
+                let successor = self.table.settle_without_next(slot, &mut shared)?;
                 self.table.forget(slot);
+                if successor != slot {
+                    self.set_deadline(successor);
+                }
             } else {
                 // Later than now, whatever the flow says: every turn of this loop makes progress.
                 let (two_msl, forget) = (self.config.two_msl, self.config.forget_ended);

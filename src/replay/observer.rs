@@ -80,7 +80,15 @@ impl Observer {
 
     /// TIME-WAIT of `end` ran out before `frame`.
     pub(crate) fn time_wait_over(&mut self, end: End, frame: u64) {
-        self.note(end, Fact::TimeWaitOver, frame, Phase::Proof);
+        self.renew(end, Fact::TimeWaitOver, frame, Phase::Proof);
+    }
+
+    /// The FIN of `end` was a stray: nothing followed from it.
+    pub(crate) fn take_back_fin(&mut self, end: End) {
+        self.take_back(end, Fact::SentFin);
+        self.take_back(end, Fact::GotAckOfFin);
+        self.take_back(end.peer(), Fact::GotFin);
+        self.facts.of_mut(end.peer()).acked_peer_fin = false;
     }
 
     /// Takes note of a frame; answers whether anything about the states may have changed.
@@ -113,7 +121,7 @@ impl Observer {
             self.take_back(y, Fact::GotRst);
         }
         let doubtful = self.facts.of(x).rst_doubtful;
-        let goes_on = seen.syn || seen.repeats_unacked || seen.long_after_reset && seen.new_data;
+        let goes_on = seen.long_after_reset && (seen.syn || seen.repeats_unacked || seen.new_data);
         if !seen.rst && (goes_on || doubtful) {
             self.take_back(x, Fact::GotRst);
         }
@@ -263,10 +271,18 @@ impl Observer {
         let own = self.facts.of_mut(x);
         own.fin_acks_fin = seen.acks_fin && !own.acked_peer_fin;
         own.fin_was_awaited = seen.fin_was_awaited;
-        own.fin_backdated = seen.fin_missed_at.is_some();
-        match seen.fin_missed_at {
-            Some(frame) => self.note(x, Fact::SentFin, frame, Phase::Proof),
-            None => self.note(x, Fact::SentFin, seen.frame, Phase::Act),
+        // It was sent before this end acknowledged the peer's FIN, and so before it had that.
+        let crossed_before = seen.fin_missed_at.is_some() && seen.ack && !seen.acks_fin && own.acked_peer_fin;
+        own.fins_crossed |= crossed_before;
+        own.fin_backdated = seen.fin_missed_at.is_some() && !crossed_before;
+        match (seen.fin_missed_at, own.get(Fact::GotFin)) {
+            (Some(_), Some(got)) if crossed_before => {
+                let frame = self.first + got.frames_since_first();
+                self.note(x, Fact::SentFin, frame, Phase::Proof);
+                self.renew(x, Fact::GotFin, frame, Phase::ReceiveFin);
+            }
+            (Some(frame), _) => self.note(x, Fact::SentFin, frame, Phase::Proof),
+            (None, _) => self.note(x, Fact::SentFin, seen.frame, Phase::Act),
         }
     }
 }

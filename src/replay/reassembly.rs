@@ -208,6 +208,11 @@ impl Stream {
         self.kept.as_ref()?.ahead.first_key_value().map(|(&at, _)| at)
     }
 
+    /// Whether something is left in memory that a closed flow should not keep.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.is_waiting() || matches!(self.hash, Hash::Running(_))
+    }
+
     /// Whether octets wait for a gap before them to be filled.
     pub(crate) fn is_waiting(&self) -> bool {
         self.first_ahead().is_some()
@@ -293,9 +298,7 @@ impl Stream {
         if shared.hash {
             self.hash.update(bytes, shared.spill)?;
         }
-        if self.over {
-            self.hash.set_aside(shared.spill)?;
-        } else {
+        if !self.over {
             let kept = self.kept.get_or_insert_default();
             kept.history.push(self.next.get().unwrap_or(0), bytes, kept.ahead_bytes, shared);
         }

@@ -23,6 +23,8 @@ pub(crate) struct PathHints {
     pub(crate) round_trip: Duration,
     /// Duplicate acknowledgments in a row from the peer, the last thing that it said.
     pub(crate) dup_acks: u32,
+    /// The peer has closed its window.
+    pub(crate) window_closed: bool,
 }
 
 impl PathHints {
@@ -78,6 +80,8 @@ pub(crate) struct Placed {
     /// A segment from beyond the receiver's window was taken seriously before and turns out to be a stray: what
     /// was captured from this position on is not the connection's.
     pub(crate) stray_from: Option<i64>,
+    /// A FIN was among that.
+    pub(crate) stray_fin: bool,
 }
 
 /// When a frame was captured.
@@ -92,6 +96,13 @@ pub(crate) struct Captured {
 struct Hole {
     to: i64,
     since: Captured,
+}
+
+/// Where a sender stood before a segment from beyond its peer's window.
+#[derive(Clone, Copy, Debug)]
+struct Jump {
+    next: i64,
+    captured: i64,
 }
 
 /// A position, or none, in eight octets: there are many flows.
@@ -134,8 +145,10 @@ pub(crate) struct SendSide {
     pub(crate) captured: i64,
     /// The furthest position that the receiver's window has allowed, if it has acknowledged anything.
     allowed: i64,
-    /// `next` and the position captured before a segment from beyond that window was taken seriously.
-    before_jump: Option<Box<(i64, i64)>>,
+    /// A segment from beyond that window was taken seriously, and nothing has followed it yet.
+    jump: Option<Box<Jump>>,
+    /// An acknowledgment that the capture has before the octets that it is for.
+    early_ack: MaybePosition,
     /// Gaps by where they begin; most directions never have one.
     #[allow(
         clippy::box_collection,
@@ -193,7 +206,9 @@ impl SendSide {
                 self.next_seq = span.seq.latest(self.next_seq);
             }
         }
+        let had_fin = self.fin().is_some();
         let stray_from = self.fall_back(span);
+        let stray_fin = had_fin && self.fin().is_none();
         let start = self.position(span.seq);
         let data = start + i64::from(span.syn);
         let end = data + i64::from(span.len) + i64::from(span.fin);
@@ -202,16 +217,19 @@ impl SendSide {
         } else if span.syn {
             self.judge_syn(span.seq, first)
         } else {
-            self.judge(start, end, span)
+            self.judge(start, end, span, hints.window_closed)
         };
-        let mut placed = Placed { place, data, end, fin_missed_at: None, stray_from };
-        if matches!(place, Place::Again)
-            && !span.syn
-            && let Some(since) = self.fill_hole(start, end)
-        {
-            placed.place = hints.reordered_or_again(at.now.since(since.now));
-            // The gap reached to the end of everything: nothing but the FIN can have stood there.
-            placed.fin_missed_at = (span.fin && self.fin().is_none()).then_some(since.frame);
+        let mut placed = Placed { place, data, end, fin_missed_at: None, stray_from, stray_fin };
+        if matches!(place, Place::Again) && !span.syn {
+            let brings_fin = span.fin && self.fin().is_none();
+            match self.fill_hole(start, end) {
+                Some(since) => {
+                    placed.place = hints.reordered_or_again(at.now.since(since.now));
+                    placed.fin_missed_at = brings_fin.then_some(since.frame);
+                }
+                // It stands before the first number that was captured of this end.
+                None => placed.fin_missed_at = (brings_fin && end <= self.next).then_some(0),
+            }
         }
         if place != Place::Nowhere {
             self.take_back_acknowledgment(placed);
@@ -229,10 +247,15 @@ impl SendSide {
             self.captured = self.captured.max(end);
         }
         if end > self.next {
+            let jumps = data > self.next && self.acked().is_some() && data > self.allowed;
+            if jumps {
+                let here = Jump { next: self.next, captured: self.captured.min(self.next) };
+                self.jump.get_or_insert_with(|| Box::new(here));
+            } else {
+                // Something goes on from there: the capture lacks what is between.
+                self.jump = None;
+            }
             if data > self.next {
-                if self.acked().is_some() && data > self.allowed {
-                    self.before_jump = Some(Box::new((self.next, self.captured.min(self.next))));
-                }
                 // What was acknowledged arrived: no gap in the stream, only in the capture.
                 let from = self.next.max(self.acked().unwrap_or(self.next));
                 if from < data {
@@ -241,18 +264,21 @@ impl SendSide {
             }
             self.next_seq += u32::try_from(end - self.next).unwrap_or(0);
             self.next = end;
+            if self.early_ack.get() == Some(end) {
+                self.acked = core::mem::take(&mut self.early_ack);
+            }
         }
     }
 
     /// A segment that goes on where the sender stood before it jumped out of its peer's window shows that the
     /// jump was not the sender's. Answers from where on everything is a stray.
     fn fall_back(&mut self, span: SeqSpan) -> Option<i64> {
-        let (next, captured) = *self.before_jump.as_deref()?;
+        let Jump { next, captured } = *self.jump.as_deref()?;
         let start = self.position(span.seq);
         if start != next || span.len == 0 && !span.fin {
             return None;
         }
-        self.before_jump = None;
+        self.jump = None;
         if let Some(holes) = &mut self.holes {
             holes.split_off(&next);
         }
@@ -276,7 +302,7 @@ impl SendSide {
         }
     }
 
-    fn judge(&self, start: i64, end: i64, span: SeqSpan) -> Place {
+    fn judge(&self, start: i64, end: i64, span: SeqSpan, window_closed: bool) -> Place {
         let all_acknowledged = self.acked().is_some_and(|acked| acked >= self.next);
         if start == end {
             return match self.next - start {
@@ -292,7 +318,8 @@ impl SendSide {
         if start > self.next {
             return Place::AfterGap;
         }
-        if span.len == 1 && !span.fin && end == self.next && self.fin().is_none() && all_acknowledged {
+        let may_probe = all_acknowledged || window_closed;
+        if span.len == 1 && !span.fin && end == self.next && self.fin().is_none() && may_probe {
             return Place::Probe;
         }
         Place::Again
@@ -342,8 +369,8 @@ impl SendSide {
             self.acked = MaybePosition::at(position);
         }
         self.allowed = self.allowed.max(position + window);
-        if self.before_jump.as_deref().is_some_and(|(next, _)| position > *next) {
-            self.before_jump = None;
+        if self.jump.as_deref().is_some_and(|jump| position > jump.next) {
+            self.jump = None;
         }
         if let Some(holes) = &mut self.holes {
             while let Some((_, hole)) =
@@ -358,12 +385,13 @@ impl SendSide {
     }
 
     /// New octets end before what was acknowledged: that was acknowledged before it was sent, and means
-    /// nothing (RFC 9293 §3.10.7.4, fifth check). An acknowledgment that the capture has a little too early ends
-    /// with the octets themselves.
+    /// nothing (RFC 9293 §3.10.7.4, fifth check); or the capture has the acknowledgment too early, and it will
+    /// hold when its octets have come.
     fn take_back_acknowledgment(&mut self, placed: Placed) {
         let new = placed.end > placed.data && matches!(placed.place, Place::Next | Place::AfterGap);
         if new && self.acked().is_some_and(|acked| acked > placed.end) {
-            self.acked = MaybePosition::at(placed.data);
+            self.early_ack = self.acked;
+            self.acked = MaybePosition::at(placed.data.min(self.next));
         }
     }
 

@@ -139,7 +139,7 @@ impl FlowTable {
             *entry = slot;
         }
         if let Some(flow) = self.flow_mut(old) {
-            flow.retire(at.now, shared)?;
+            flow.retire(shared)?;
         }
         self.replaced.push(old);
         self.give(slot, at, from, checked, shared)?;
@@ -199,10 +199,11 @@ impl FlowTable {
     }
 
     /// Nothing more comes between the sockets of this flow: a SYN that nobody answered was a new connection.
-    pub(crate) fn settle_without_next(&mut self, slot: u32, shared: &mut Shared<'_>) -> io::Result<()> {
+    /// Answers which flow has the sockets now.
+    pub(crate) fn settle_without_next(&mut self, slot: u32, shared: &mut Shared<'_>) -> io::Result<u32> {
         match self.flow_mut(slot).and_then(|flow| flow.stranger.take()) {
-            Some(stranger) => self.settle(slot, *stranger, None, shared).map(|_| ()),
-            None => Ok(()),
+            Some(stranger) => self.settle(slot, *stranger, None, shared),
+            None => Ok(slot),
         }
     }
 
@@ -218,6 +219,7 @@ impl FlowTable {
     pub(crate) fn forget(&mut self, slot: u32) {
         let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
         self.last = None;
+        self.replaced.retain(|replaced| *replaced != slot);
         if let Some(deadline) = flow.deadline() {
             self.deadlines.remove(&(deadline, slot));
         }
@@ -238,7 +240,8 @@ impl FlowTable {
 
     fn set_deadline(&mut self, slot: u32, next: impl Fn(&Flow) -> Option<Instant>) {
         let Some(flow) = self.slots.get_mut(slot as usize).and_then(Option::as_deref_mut) else { return };
-        let deadline = next(flow);
+        // The very end of time cannot be told from no time.
+        let deadline = next(flow).map(|at| at.min(Instant::from_nanos(u64::MAX - 1)));
         if flow.deadline() == deadline {
             return;
         }

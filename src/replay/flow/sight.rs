@@ -9,6 +9,9 @@ use crate::time::Instant;
 use crate::wire::tcp::{TcpFlags, TcpSegment};
 use core::time::Duration;
 
+/// No sender repeats anything sooner than it takes to come and go (Linux's least retransmission timeout).
+const LEAST_TIMEOUT: Duration = Duration::from_millis(200);
+
 impl Flow {
     /// What the acknowledgment says of the other direction, and all of the segment in the observer's terms.
     pub(super) fn sight(
@@ -30,7 +33,7 @@ impl Flow {
             self.round_trip = self.measure_round_trip(at.now, from);
         }
         let reset_at = self.sides.of(from.peer()).reset_at.get();
-        let patience = REORDERING_GRACE.max(2 * self.round_trip.unwrap_or_default());
+        let patience = self.round_trip.map_or(REORDERING_GRACE, |span| LEAST_TIMEOUT.max(2 * span));
         seen.long_after_reset = reset_at.is_some_and(|reset| at.now.since(reset) > patience);
         let side = self.sides.of_mut(from);
         let sent = &side.sent;
@@ -156,11 +159,13 @@ impl Flow {
         } else {
             !own_is_known || own.is_near(at_own) && own.acked().is_none_or(|acked| at_own >= acked)
         };
-        seen.rst_doubtful = seen.rst_counts && !called_only && own_is_known && at_own > own.next;
+        seen.rst_doubtful = seen.rst_counts && !called_only && (!own_is_known || at_own > own.next);
         // Who has a connection gives it up with its own next number; another number answers a segment that
         // belongs to no connection (§3.5.2).
-        seen.rst_gives_up =
-            !own.seen || own.is_near(at_own) && at_own >= own.acked().unwrap_or(0).min(own.next);
+        // Zero, with an acknowledgment of the call, is what an end without a connection sends (§3.10.7.1).
+        let has_none = segment.seq.get() == 0 && ack && peer.position(segment.ack) == 0;
+        let own_number = own.is_near(at_own) && at_own >= own.acked().unwrap_or(0).min(own.next);
+        seen.rst_gives_up = !own.seen || own_number || has_none;
         seen
     }
 }

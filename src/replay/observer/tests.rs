@@ -182,8 +182,15 @@ fn a_reset_that_does_not_acknowledge_the_syn_is_not_heeded() {
 
 #[test]
 fn a_call_repeated_after_a_reset_was_not_refused_yet() {
-    let talk = Talk::new().a("S 0").b("R. 0 1").a("S 0").b("R. 0 1");
-    assert_eq!(transitions(&talk.flow()), ["1 a SYN-SENT", "2 b CLOSED", "4 a CLOSED"]);
+    let refused = Talk::new().a("S 0").b("R. 0 1");
+    let at_once = refused.clone().a("S 0").b("R. 0 1");
+    assert_eq!(
+        transitions(&at_once.flow()),
+        ["1 a SYN-SENT", "2 b CLOSED", "2 a CLOSED"],
+        "it was on its way"
+    );
+    let later = refused.wait(Duration::from_secs(3)).a("S 0").b("R. 0 1");
+    assert_eq!(transitions(&later.flow()), ["1 a SYN-SENT", "2 b CLOSED", "4 a CLOSED"]);
 }
 
 #[test]
@@ -397,6 +404,58 @@ fn a_fin_that_was_lost_before_the_capture_may_have_crossed_the_other() {
 fn a_fin_that_arrived_brought_its_acknowledgment_with_it() {
     let talk = Talk::open().a("F. 1 1").b("F. 1 1").a(". 2 2").a("F. 1 2").b("F. 1 1").b(". 2 2");
     assert_eq!(states(&talk.flow())[1], "TIME-WAIT");
+}
+
+#[test]
+fn a_fin_sent_again_shows_by_its_acknowledgment_that_it_crossed() {
+    let talk = Talk::open().b("F. 1 1").a(". 2 2").a("F. 1 1").b(". 2 2");
+    assert_eq!(states(&talk.flow()), ["TIME-WAIT", "TIME-WAIT"]);
+    assert_eq!(talk.flow().close, Close::Simultaneous);
+}
+
+#[test]
+fn a_fin_below_an_ends_first_number_may_have_crossed_too() {
+    let talk = Talk::new().b("F. 1 1").a(". 2 2").b("F. 1 1").a("F. 1 2");
+    assert_eq!(states(&talk.flow())[0], "unknown", "CLOSING or LAST-ACK");
+}
+
+#[test]
+fn a_stray_fin_is_taken_back() {
+    let talk = Talk::open().a("FP. 500000 1 xabc").a("P. 1 1 xabc").b(". 1 4");
+    assert_eq!(states(&talk.flow()), ["ESTABLISHED", "ESTABLISHED"]);
+    assert_eq!((talk.flow().close, talk.flow().stream[0].len), (Close::None, 3));
+}
+
+#[test]
+fn a_reset_that_nobody_can_judge_is_in_doubt() {
+    let talk = Talk::new().b("R 5").a("P. 100 5 xhi").a("P. 102 5 xhi");
+    assert_ne!(states(&talk.flow())[1], "CLOSED", "a goes on");
+}
+
+#[test]
+fn a_repetition_that_was_on_its_way_does_not_refute_a_reset() {
+    let talk = Talk::open().a("P. 1 1 xabc").wait(Duration::from_millis(300)).b("R. 1 4").a("P. 1 1 xabc");
+    assert_eq!(states(&talk.flow()), ["CLOSED", "CLOSED"]);
+}
+
+#[test]
+fn two_calls_that_nobody_answers_are_half_open() {
+    let talk = Talk::new().a("S 0").b("S 0").a(". 1 1").b(". 1 1");
+    assert_eq!(talk.flow().open, Open::HalfOpen);
+}
+
+#[test]
+fn time_wait_ends_though_the_other_end_waits_for_its_last_acknowledgment() {
+    let talk = Talk::open().a("F. 1 1").b("F. 1 2").wait(Duration::from_secs(240)).other();
+    assert_eq!(states(&talk.flow()), ["CLOSED", "LAST-ACK"]);
+}
+
+#[test]
+fn time_wait_can_end_more_than_once() {
+    let wait = Duration::from_secs(300);
+    let talk =
+        Talk::open().a("F. 1 1").b("F. 1 2").a(". 2 2").wait(wait).a("F. 1 2").b(". 2 2").wait(wait).other();
+    assert_eq!(states(&talk.flow())[0], "CLOSED");
 }
 
 #[test]

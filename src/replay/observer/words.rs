@@ -99,7 +99,8 @@ impl Observer {
             (false, false) => return Open::Midstream,
             (true, true) if answered(a) && answered(b) => return Open::Simultaneous,
             (true, true) if answered(a) || answered(b) => return Open::Split,
-            (true, _) => (a, b),
+            (true, true) => return Open::HalfOpen,
+            (true, false) => (a, b),
             (false, true) => (b, a),
         };
         let refused = callee.has(Fact::SentRst) && caller.has(Fact::GotRst);

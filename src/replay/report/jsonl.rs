@@ -19,7 +19,7 @@ fn state_name(state: Option<State>) -> &'static str {
 
 impl Serialize for FlowReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("flow", 22)?;
+        let mut object = serializer.serialize_struct("flow", 20)?;
         object.serialize_field("type", "flow")?;
         object.serialize_field("flow", &self.flow)?;
         object.serialize_field("a", &self.a.to_string())?;

@@ -15,7 +15,7 @@ fn at(ms: u64) -> Captured {
 }
 
 fn hints(round_trip_ms: u64) -> PathHints {
-    PathHints { round_trip: Duration::from_millis(round_trip_ms), dup_acks: 0 }
+    PathHints { round_trip: Duration::from_millis(round_trip_ms), ..PathHints::default() }
 }
 
 /// An end that has sent its SYN and 100 octets, just before and across the wrap.
@@ -131,6 +131,38 @@ fn a_segment_from_beyond_the_window_is_given_up_when_the_sender_goes_on_below_it
     assert_eq!((placed.place, placed.stray_from), (Place::Next, Some(100)));
     assert_eq!(side.next, 150);
     assert!(side.holes.iter().all(|holes| holes.is_empty()));
+}
+
+#[test]
+fn a_segment_from_beyond_the_window_is_believed_once_another_follows_it() {
+    // The acknowledgments are not captured, so that the window seems to stand still.
+    let mut side = side();
+    side.acknowledge(100, 1_000);
+    assert_eq!(place(&mut side, 2_000, 500, 2), Place::AfterGap);
+    assert_eq!(place(&mut side, 2_500, 500, 3), Place::Next);
+    let placed = side.place(span(100, 500), at(900), hints(40));
+    assert_eq!((placed.place, placed.stray_from), (Place::Again, None));
+    assert_eq!(side.next, 3_000);
+}
+
+#[test]
+fn two_strays_are_given_up_together() {
+    let mut side = side();
+    side.acknowledge(100, 1_000);
+    place(&mut side, 5_000_000, 10, 2);
+    place(&mut side, 7_000_000, 10, 3);
+    let placed = side.place(span(100, 50), at(4), hints(40));
+    assert_eq!((placed.place, placed.stray_from, side.next), (Place::Next, Some(100), 150));
+}
+
+#[test]
+fn an_acknowledgment_captured_before_its_octets_holds_when_they_have_come() {
+    let mut side = side();
+    side.acknowledge(300, 1_000);
+    place(&mut side, 100, 100, 2);
+    assert_eq!(side.acked(), Some(100));
+    place(&mut side, 200, 100, 3);
+    assert_eq!(side.acked(), Some(300));
 }
 
 #[test]
