@@ -281,7 +281,11 @@ impl Observer {
                 self.note(x, Fact::SentFin, frame, Phase::Proof);
                 self.renew(x, Fact::GotFin, frame, Phase::ReceiveFin);
             }
-            (Some(frame), _) => self.note(x, Fact::SentFin, frame, Phase::Proof),
+            (Some(frame), _) => {
+                // At the latest with the first frame of this end that was captured.
+                let first_seen = own.first_seen.map_or(0, Moment::frames_since_first);
+                self.note(x, Fact::SentFin, frame.max(self.first + first_seen), Phase::Proof);
+            }
             (None, _) => self.note(x, Fact::SentFin, seen.frame, Phase::Act),
         }
     }

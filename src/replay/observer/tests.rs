@@ -420,6 +420,12 @@ fn a_fin_below_an_ends_first_number_may_have_crossed_too() {
 }
 
 #[test]
+fn a_fin_from_before_an_ends_first_frame_counts_from_that_frame() {
+    let talk = Talk::new().b("S. 0 1").a(". 2 1").a("F. 1 1").b(". 1 2");
+    assert_eq!(states(&talk.flow()), ["CLOSE-WAIT", "FIN-WAIT-2"], "a in the script is the report's b");
+}
+
+#[test]
 fn a_stray_fin_is_taken_back() {
     let talk = Talk::open().a("FP. 500000 1 xabc").a("P. 1 1 xabc").b(". 1 4");
     assert_eq!(states(&talk.flow()), ["ESTABLISHED", "ESTABLISHED"]);
