@@ -156,6 +156,8 @@ pub(crate) struct SendSide {
     )]
     holes: Option<Box<BTreeMap<i64, Hole>>>,
     forgot_holes: bool,
+    /// What stands right before `next` was captured.
+    pub(crate) ends_in_captured: bool,
 }
 
 impl SendSide {
@@ -245,6 +247,9 @@ impl SendSide {
         }
         if end > data {
             self.captured = self.captured.max(end);
+            self.ends_in_captured = end >= self.next;
+        } else if end > self.next {
+            self.ends_in_captured = false;
         }
         if end > self.next {
             let jumps = data > self.next && self.acked().is_some() && data > self.allowed;

@@ -40,7 +40,7 @@ impl Flow {
         // A first segment may be a repetition of something that was sent before the capture began. An empty one
         // at the end of the data shows that no FIN has followed that.
         let continues = side.counts.frames > 1;
-        let shows_the_end = placed.place == Place::Nothing && sent.captured == placed.end;
+        let shows_the_end = placed.place == Place::Nothing && sent.ends_in_captured;
         seen.speaks_open = continues
             && match placed.place {
                 Place::Next | Place::AfterGap => segment.payload_len > 0,

@@ -426,6 +426,13 @@ fn a_fin_from_before_an_ends_first_frame_counts_from_that_frame() {
 }
 
 #[test]
+fn an_octet_between_repeated_data_and_an_ends_number_may_have_been_a_fin() {
+    let talk =
+        Talk::new().b(". 499 889").b("P. 248 889 xdata").a(". 889 499").a("P. 889 499 xmore").b(". 499 893");
+    assert_eq!(states(&talk.flow()), ["unknown", "unknown"]);
+}
+
+#[test]
 fn a_stray_fin_is_taken_back() {
     let talk = Talk::open().a("FP. 500000 1 xabc").a("P. 1 1 xabc").b(". 1 4");
     assert_eq!(states(&talk.flow()), ["ESTABLISHED", "ESTABLISHED"]);
