@@ -1,12 +1,16 @@
 //! pcapng: a chain of blocks, <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html>.
 //!
-//! The blocks are taken apart here and not by `pcap-file`, whose parser cannot go on after an interface
-//! description with any damaged option (a name in Latin-1), a set reserved field or a clock finer than a
-//! nanosecond, refuses a whole packet for the sake of a comment, and keeps every option of every interface.
-//! What a capture needs of a block is little: the framing, three packet blocks and two options.
+//! `pcap-file` takes the chain apart into blocks. What is in a block is read here: the library's own state cannot
+//! go on after an interface description with any damaged option (a name in Latin-1), a set reserved field or a
+//! clock finer than a nanosecond, refuses a whole packet for the sake of a comment, and keeps every option of
+//! every interface. What a capture needs is little: three packet blocks and two options. Blocks that hold
+//! neither are passed over without being held, however long they are.
 
 use std::io::Read;
 use std::vec::Vec;
+
+use byteorder_slice::{BigEndian, LittleEndian};
+use pcap_file::pcapng::{PcapNgFormatError, RawBlock, RawBlockParseError};
 
 use super::bytes::ByteOrder;
 use super::fault::{BlockProblem, FaultReason};
@@ -90,10 +94,18 @@ impl Pcapng {
         let len = head.len as usize;
         let available = input.ensure(len)?;
         let block = input.available();
-        let (Some(body), Some(trailer)) = (block.get(HEAD_LEN..len - 4), block.get(len - 4..len)) else {
-            return Err(head.cut(available as u64));
+        let raw = match head.order {
+            ByteOrder::Big => RawBlock::from_slice::<BigEndian>(block),
+            ByteOrder::Little => RawBlock::from_slice::<LittleEndian>(block),
         };
-        head.check_trailer(trailer)?;
+        let body = match &raw {
+            Ok((_, raw)) => &*raw.body,
+            Err(RawBlockParseError::InvalidFormat(PcapNgFormatError::BlockLengthMismatch(first, last))) => {
+                return Err(head.bad(BlockProblem::LengthsDiffer { first: *first, last: *last }));
+            }
+            // Everything else that the library checks has been checked with the head of the block.
+            Err(_) => return Err(head.cut(available as u64)),
+        };
         let step = match head.kind {
             SECTION_HEADER => self.section(&head, body)?,
             INTERFACE_DESCRIPTION => self.interface(&head, body)?,
