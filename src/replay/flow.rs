@@ -41,7 +41,9 @@ struct Side {
     /// What it said last about the other direction: acknowledgment, window, how often the same.
     last_ack: Option<SeqNumber>,
     last_window: u16,
-    dup_acks: u32,
+    /// The block that its last SACK option reported first, condensed; 0: none beyond its acknowledgment.
+    last_report: u32,
+    dup_acks: u8,
     sent_syn: Stamp,
     sent_syn_ack: bool,
     /// The window scale that its SYN offered (RFC 7323 §2.2).
@@ -51,7 +53,7 @@ struct Side {
     /// When it last sent a reset.
     reset_at: Stamp,
     /// Its SYN carried so many octets under a Fast Open option.
-    fast_open_len: u32,
+    fast_open_len: u16,
     /// Since when it is in TIME-WAIT.
     time_wait_since: Stamp,
 }
@@ -294,7 +296,7 @@ impl Flow {
                 matches!(option, TcpOption::FastOpen(_) | TcpOption::FastOpenExperimental { .. })
             });
             if fast_open && !syn_ack && segment.payload_len > 0 {
-                side.fast_open_len = span.len;
+                side.fast_open_len = u16::try_from(span.len).unwrap_or(u16::MAX);
             }
         }
         placed

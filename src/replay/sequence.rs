@@ -14,7 +14,7 @@ const MAX_HOLES: usize = 1024;
 /// A gap filled within this time was filled by a segment that the network had reordered.
 const REORDER_AT_LEAST: Duration = Duration::from_millis(3);
 /// So many duplicate acknowledgments make a sender retransmit (RFC 5681 §3.2).
-const DUP_THRESH: u32 = 3;
+const DUP_THRESH: u8 = 3;
 
 /// What tells a reordered segment from one that was sent again.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,7 +22,7 @@ pub(crate) struct PathHints {
     /// The round trip as the handshake showed it; zero if it was not captured.
     pub(crate) round_trip: Duration,
     /// Duplicate acknowledgments in a row from the peer, the last thing that it said.
-    pub(crate) dup_acks: u32,
+    pub(crate) dup_acks: u8,
     /// The peer has closed its window.
     pub(crate) window_closed: bool,
 }

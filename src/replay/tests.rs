@@ -245,6 +245,19 @@ fn duplicate_acks_need_outstanding_data_and_nothing_else_new() {
 }
 
 #[test]
+fn a_new_window_makes_no_duplicate_ack_unless_it_reports_more_beyond_the_gap() {
+    // b is at 7,000 + 1 = 0x1b59: blocks 0x1b5d..0x1b61, then 0x1b5d..0x1b65.
+    let (one, more) = ("+050a00001b5d00001b610101", "+050a00001b5d00001b650101");
+    let talk = Talk::open()
+        .b("P. 1 1 xaaaa")
+        .b("P. 5 1 xbbbb")
+        .a(&std::format!(". 1 1 w900 {one}"))
+        .a(&std::format!(". 1 1 w800 {one}"))
+        .a(&std::format!(". 1 1 w700 {more}"));
+    assert_eq!(anomalies(&talk.flow()), [(Anomaly::DuplicateAck, [6, 8].into())]);
+}
+
+#[test]
 fn a_gap_is_named_at_the_frame_after_it_and_again_when_it_proves_to_be_the_captures() {
     let flow = Talk::open().a("P. 5 1 xbbbb").b(". 1 9").flow();
     assert_eq!(anomalies(&flow), [(Anomaly::LostSegment, [4].into()), (Anomaly::NotCaptured, [5].into())]);

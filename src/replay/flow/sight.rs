@@ -97,6 +97,7 @@ impl Flow {
         let window = self.window(from, segment);
         let last_window = self.sides.of(from).last_window;
         let had_said = self.sides.of(from).last_ack;
+        let last_report = self.sides.of(from).last_report;
         let peer = self.sides.of_mut(from.peer());
         let sent = &mut peer.sent;
         if !sent.seen && sent.acked().is_none() {
@@ -116,10 +117,12 @@ impl Flow {
         let carries_nothing = segment.payload_len == 0
             && !segment.flags.contains(TcpFlags::SYN)
             && !segment.flags.contains(TcpFlags::FIN);
-        // A window that changes makes it an update, unless it reports what has arrived beyond a gap; one that
-        // stays closed answers a probe.
-        let reports_a_gap = || segment.options.sack().iter().any(|(left, _)| left.after(segment.ack));
-        let says_the_same = segment.window == last_window && segment.window > 0 || reports_a_gap();
+        // A window that changes makes it an update, unless it reports something new beyond a gap (RFC 6675 §2);
+        // one that stays closed answers a probe.
+        let newest = segment.options.sack().iter().next().filter(|(left, _)| left.after(segment.ack));
+        let reports = newest.map_or(0, |(left, right)| left.get().rotate_left(16) ^ right.get());
+        let reports_more = reports != 0 && reports != last_report;
+        let says_the_same = segment.window == last_window && segment.window > 0 || reports_more;
         let is_dup = carries_nothing
             && sent.seen
             && sent.is_outstanding()
@@ -134,11 +137,12 @@ impl Flow {
         let own = self.sides.of_mut(from);
         if is_dup {
             odd.insert(Anomaly::DuplicateAck);
-            own.dup_acks += 1;
+            own.dup_acks = own.dup_acks.saturating_add(1);
         } else if had_said != Some(segment.ack) {
             own.dup_acks = 0;
         }
         own.last_ack = Some(segment.ack);
+        own.last_report = reports;
     }
 
     /// A reset in the observer's terms. It moves nobody's sequence numbers.
