@@ -16,6 +16,10 @@ use hashbrown::HashTable;
 use std::hash::RandomState;
 use std::io;
 
+/// Octets of a waiting SYN that are kept at the most: what IP can carry. Only a capture that was taken before
+/// segmentation holds more in one frame, and what is left out counts as not captured.
+const LARGEST_SEGMENT: usize = 65_535;
+
 /// A SYN with a number of its own that meets an open connection. It may be a new connection on the same
 /// ports, or an old duplicate, or forged: the next frame tells.
 #[derive(Debug)]
@@ -304,7 +308,7 @@ impl Stranger {
             at,
             from,
             to,
-            tcp: segment.as_bytes().into(),
+            tcp: segment.as_bytes().get(..LARGEST_SEGMENT).unwrap_or(segment.as_bytes()).into(),
             wire_len: segment.header_len + segment.payload_len,
             checksum: checked.checksum,
             ip_checksum_ok: checked.ip_checksum_ok,
