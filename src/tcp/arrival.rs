@@ -1,0 +1,294 @@
+//! Segments that arrive in all other states: the checks of RFC 9293 §3.10.7.4, one function for each, in its
+//! order, with RFC 5961 and RFC 7323 §5.
+//!
+//! | check | here |
+//! |---|---|
+//! | first: sequence number, PAWS | `check_sequence` |
+//! | second: RST | `check_reset` |
+//! | third: security | none is implemented (§3.10.7.4 asks for no check then) |
+//! | fourth: SYN | `check_syn` |
+//! | fifth: ACK | `check_ack`, and [`ack`](super::ack) |
+//! | sixth: URG | `check_urgent` |
+//! | seventh: text | [`text`](super::text) |
+//! | eighth: FIN | [`text`](super::text) |
+
+use super::notices::{CloseReason, Notices};
+use super::segment::{DropReason, SegmentMeta, Verdict};
+use super::send::ORIGIN;
+use super::state::{Event, State};
+use super::tcb::Tcb;
+use super::timers::Timer;
+use crate::{Instant, TcpFlags};
+
+/// Why the processing of a segment ends before the eighth check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Nothing is left to do.
+    Done,
+    /// The rest of the segment is refused.
+    Refused(DropReason),
+}
+
+/// Where an acceptable segment lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrived {
+    /// Position of its first octet of payload.
+    pub(super) start: u64,
+    /// Position after its last octet of payload: that of its FIN.
+    pub(super) end: u64,
+    /// Its acknowledgment counts, but its payload is refused for this reason.
+    pub(super) refused: Option<DropReason>,
+}
+
+impl Tcb {
+    /// A segment in SYN-RECEIVED or a synchronized state.
+    pub(super) fn arrives(&mut self, now: Instant, seg: &SegmentMeta, out: &mut Verdict) -> Result<(), Stop> {
+        let arrived = self.check_sequence(now, seg)?;
+        self.check_reset(now, seg, &arrived, &mut out.notices)?;
+        self.check_syn(now, seg, &mut out.notices)?;
+        self.check_ack(now, seg, &arrived, &mut out.notices)?;
+        self.check_urgent(seg, &arrived, &mut out.notices);
+        if let Some(reason) = arrived.refused {
+            self.ack_now = true;
+            return Err(Stop::Refused(reason));
+        }
+        self.check_text(now, seg, &arrived, out)?;
+        self.check_fin(now, seg, &arrived, &mut out.notices);
+        Ok(())
+    }
+
+    /// First: is any of it in the window, and is it not an old duplicate?
+    fn check_sequence(&mut self, now: Instant, seg: &SegmentMeta) -> Result<Arrived, Stop> {
+        let (nxt, edge) = (self.rcv.nxt, self.rcv.edge);
+        let start = self.rcv.position(seg.seq);
+        if seg.flags.contains(TcpFlags::RST) {
+            // RFC 5961 §3.2 looks at SEG.SEQ alone, so that a reset may carry text (SHLD-2).
+            let inside = start == nxt || start > nxt && start < edge;
+            let refused = Stop::Refused(DropReason::ResetOutsideWindow);
+            return if inside { Ok(Arrived { start, end: start, refused: None }) } else { Err(refused) };
+        }
+        if self.completes_simultaneous_open(seg, start) {
+            self.heard();
+            return Ok(Arrived { start: start + 1, end: start + 1 + u64::from(seg.len), refused: None });
+        }
+        self.check_timestamp(now, seg)?;
+        let len = u64::from(seg.seq_len());
+        let acceptable = match (len, edge - nxt) {
+            (0, 0) => start == nxt,
+            // Table 6 has "<": but a sender that has filled the window stands at its edge, and its
+            // acknowledgments must count even while the octets before them are lost.
+            (0, _) => nxt <= start && start <= edge,
+            (_, 0) => false,
+            _ => nxt <= start && start < edge || nxt < start + len && start + len <= edge,
+        };
+        if acceptable {
+            self.heard();
+            let syn = u64::from(seg.flags.contains(TcpFlags::SYN));
+            let start = start + syn;
+            return Ok(Arrived { start, end: start + u64::from(seg.len), refused: None });
+        }
+        if edge == nxt && start == nxt && !seg.flags.contains(TcpFlags::SYN) {
+            // "Special allowance": with a closed window valid ACKs and URGs still count (§3.10.7.4, MUST-66).
+            self.heard();
+            return Ok(Arrived { start, end: start, refused: Some(DropReason::ZeroWindow) });
+        }
+        Err(self.refuse_by_sequence(now, seg, start, len))
+    }
+
+    /// An unacceptable segment draws an acknowledgment. One without any sequence space could be the answer to
+    /// one of ours: to those we answer only so often, and two confused ends come to rest.
+    fn refuse_by_sequence(&mut self, now: Instant, seg: &SegmentMeta, start: u64, len: u64) -> Stop {
+        let below = start < self.rcv.nxt;
+        match self.state {
+            State::SynReceived if start == ORIGIN && seg.flags == TcpFlags::SYN => self.snd.nxt = ORIGIN,
+            State::TimeWait if seg.flags.contains(TcpFlags::FIN) && start + len == self.rcv.nxt => {
+                // "The only thing that can arrive": acknowledge it and wait for 2·MSL anew.
+                self.timers.set(Timer::TimeWait, now + self.config.time_wait);
+                self.ack_now = true;
+            }
+            _ if len > 0 && !seg.flags.contains(TcpFlags::SYN) => self.ack_now = true,
+            _ => self.challenge(now),
+        }
+        if below && self.sack_on && seg.len > 0 && start + u64::from(seg.len) <= self.rcv.nxt {
+            self.rcv.dsack = Some((start, start + u64::from(seg.len)));
+        }
+        Stop::Refused(if below { DropReason::BelowWindow } else { DropReason::AboveWindow })
+    }
+
+    /// In a simultaneous open the SYN,ACK repeats the SYN that we have: it lies before the window, and is the
+    /// acknowledgment that we wait for (Figure 8).
+    fn completes_simultaneous_open(&self, seg: &SegmentMeta, start: u64) -> bool {
+        self.state == State::SynReceived
+            && seg.flags.contains(TcpFlags::SYN | TcpFlags::ACK)
+            && start == ORIGIN
+            && self.snd.max > self.snd.una
+            && self.snd.position(seg.ack) == self.snd.max
+    }
+
+    /// RFC 7323 §5.3 R1 (PAWS) and §3.2.
+    fn check_timestamp(&mut self, now: Instant, seg: &SegmentMeta) -> Result<(), Stop> {
+        match seg.options.timestamps {
+            Some(timestamps) if self.ts.is_old(now, timestamps.val) => {
+                if seg.seq_len() > 0 {
+                    self.ack_now = true;
+                } else {
+                    self.challenge(now);
+                }
+                Err(Stop::Refused(DropReason::OldTimestamp))
+            }
+            None if self.ts.on => Err(Stop::Refused(DropReason::TimestampMissing)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The peer lives: what has been asked of it is answered.
+    fn heard(&mut self) {
+        self.keepalive_probes = 0;
+        self.unanswered_since = None;
+        self.timers.stop(Timer::Keepalive);
+    }
+
+    /// Second: a reset that is exactly where we are counts; another one in the window is challenged
+    /// (RFC 5961 §3.2).
+    fn check_reset(
+        &mut self,
+        now: Instant,
+        seg: &SegmentMeta,
+        arrived: &Arrived,
+        notices: &mut Notices,
+    ) -> Result<(), Stop> {
+        if !seg.flags.contains(TcpFlags::RST) {
+            return Ok(());
+        }
+        if self.state == State::TimeWait && self.config.rfc1337 {
+            return Err(Stop::Refused(DropReason::ResetInTimeWait));
+        }
+        if arrived.start != self.rcv.nxt {
+            self.challenge(now);
+            return Err(Stop::Refused(DropReason::ResetNotExact));
+        }
+        match self.state {
+            State::SynReceived if self.passive => self.back_to_listen(notices),
+            State::SynReceived => self.end(Event::Rst, CloseReason::Refused, notices),
+            State::TimeWait => self.end(Event::Rst, CloseReason::Closed, notices),
+            _ => self.end(Event::Rst, CloseReason::Reset, notices),
+        }
+        Err(Stop::Done)
+    }
+
+    /// Fourth: a SYN here is an old duplicate, a peer that has restarted, or an attack. A challenge finds out
+    /// which (RFC 5961 §4.2); a listener that had not heard from its caller again listens on.
+    fn check_syn(&mut self, now: Instant, seg: &SegmentMeta, notices: &mut Notices) -> Result<(), Stop> {
+        let start = self.rcv.position(seg.seq);
+        if !seg.flags.contains(TcpFlags::SYN) || self.completes_simultaneous_open(seg, start) {
+            return Ok(());
+        }
+        if self.state == State::SynReceived && self.passive {
+            self.back_to_listen(notices);
+            return Err(Stop::Done);
+        }
+        self.challenge(now);
+        Err(Stop::Refused(DropReason::SynOnOpenConnection))
+    }
+
+    /// Fifth: the acknowledgment.
+    fn check_ack(
+        &mut self,
+        now: Instant,
+        seg: &SegmentMeta,
+        arrived: &Arrived,
+        notices: &mut Notices,
+    ) -> Result<(), Stop> {
+        if !seg.flags.contains(TcpFlags::ACK) {
+            return Err(Stop::Refused(DropReason::NoAck));
+        }
+        let acknowledged = self.snd.position(seg.ack);
+        let in_flight = acknowledged > self.snd.una && acknowledged <= self.snd.max;
+        if self.state == State::SynReceived {
+            if !in_flight {
+                self.reply = seg.reset_in_answer();
+                return Err(Stop::Refused(DropReason::AckNotOfSynAck));
+            }
+        } else if acknowledged > self.snd.max {
+            self.challenge(now);
+            return Err(Stop::Refused(DropReason::AckOfUnsent));
+        } else if acknowledged + u64::from(self.snd.max_wnd) < self.snd.una {
+            self.challenge(now);
+            return Err(Stop::Refused(DropReason::AckTooOld));
+        }
+        self.keep_timestamp(now, seg);
+        let opening = self.snd.syn_unacknowledged();
+        if in_flight {
+            self.acknowledge(now, acknowledged, seg, notices);
+        } else if acknowledged == self.snd.una {
+            self.consider_duplicate(seg);
+        }
+        if opening && in_flight {
+            if self.state == State::SynReceived {
+                self.change(Event::AckOfSyn, notices);
+            }
+            self.take_window(seg, arrived.start, acknowledged);
+            self.enter_established(notices);
+        } else if acknowledged >= self.snd.una {
+            self.update_window(seg, arrived.start, acknowledged);
+        }
+        self.after_ack(now, notices);
+        if self.state == State::Closed { Err(Stop::Done) } else { Ok(()) }
+    }
+
+    /// RFC 7323 §4.3 (2): what the segment that is acknowledged first says of the clock.
+    fn keep_timestamp(&mut self, now: Instant, seg: &SegmentMeta) {
+        if let Some(timestamps) = seg.options.timestamps.filter(|_| self.ts.on)
+            && self.rcv.position(seg.seq) <= self.rcv.last_ack_sent
+        {
+            self.ts.keep(now, timestamps.val);
+        }
+    }
+
+    /// Our FIN may have been acknowledged: the transitions of the fifth check.
+    fn after_ack(&mut self, now: Instant, notices: &mut Notices) {
+        if !self.snd.fin_acknowledged() {
+            return;
+        }
+        match self.state {
+            State::FinWait1 => self.change(Event::AckOfFin, notices),
+            State::Closing => {
+                self.change(Event::AckOfFin, notices);
+                self.enter_time_wait(now);
+            }
+            State::LastAck => {
+                notices.close_acknowledged = true;
+                self.end(Event::AckOfFin, CloseReason::Closed, notices);
+                return;
+            }
+            _ => return,
+        }
+        notices.close_acknowledged = true;
+    }
+
+    /// Sixth: the urgent pointer (RFC 6093: data stays in line).
+    pub(super) fn check_urgent(&mut self, seg: &SegmentMeta, arrived: &Arrived, notices: &mut Notices) {
+        let receiving = matches!(self.state, State::Established | State::FinWait1 | State::FinWait2);
+        if !seg.flags.contains(TcpFlags::URG) || !receiving {
+            return;
+        }
+        let up = arrived.start + u64::from(seg.urgent);
+        if up > self.rcv.up && up > self.rcv.consumed {
+            self.rcv.up = up;
+            notices.urgent = true;
+        }
+    }
+
+    /// A challenge ACK, built at the next poll from our own numbers. Limited for each connection by itself:
+    /// a limit that connections share would tell one about another (RFC 5961 §7, CVE-2016-5696).
+    pub(super) fn challenge(&mut self, now: Instant) {
+        const SECOND: core::time::Duration = core::time::Duration::from_secs(1);
+        if now.since(self.challenges_since) >= SECOND || self.challenges == 0 {
+            (self.challenges_since, self.challenges) = (now, 0);
+        }
+        if self.challenges < self.config.challenge_acks {
+            self.challenges += 1;
+            self.ack_now = true;
+        }
+    }
+}

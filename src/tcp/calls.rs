@@ -1,0 +1,155 @@
+//! The calls of the user (RFC 9293 §3.10.1 to §3.10.7 and §3.9.1): what each does in each state.
+
+use super::command::{Command, CommandError, NetworkError, Queue};
+use super::notices::{CloseReason, Notices};
+use super::send::ORIGIN;
+use super::state::{Event, State};
+use super::tcb::Tcb;
+use super::timers::Timer;
+use crate::Instant;
+
+impl Tcb {
+    pub(super) fn call(
+        &mut self,
+        now: Instant,
+        command: Command,
+        notices: &mut Notices,
+    ) -> Result<(), CommandError> {
+        match command {
+            Command::Consumed(octets) => return self.consumed(octets),
+            _ if self.state == State::Closed => return Err(CommandError::Closed),
+            Command::Open => self.open(notices)?,
+            Command::Queue(queue) => self.queue(queue, notices)?,
+            Command::Shutdown => self.shut_down(notices)?,
+            Command::Close => self.close(notices),
+            Command::Abort => self.abort(CloseReason::Aborted, Event::Abort, notices),
+            Command::SetNagle(on) => self.config.nagle = on,
+            Command::SetKeepalive(keepalive) => {
+                self.config.keepalive = keepalive;
+                self.keepalive_probes = 0;
+                self.timers.stop(Timer::Keepalive);
+            }
+            Command::SetUserTimeout(timeout) => {
+                self.config.user_timeout = timeout;
+                self.timers.stop(Timer::UserTimeout);
+            }
+            Command::SetR2(r2) => self.config.r2 = r2,
+            Command::SetAckDelay(delay) => self.config.ack_delay = delay,
+            Command::SetCookie(_) if self.snd.max > ORIGIN => return Err(CommandError::SynSent),
+            Command::SetCookie(cookie) => self.cookie = Some(cookie),
+            Command::NetworkError(error) => self.network_error(error, notices)?,
+        }
+        self.arm(now);
+        Ok(())
+    }
+
+    /// OPEN (§3.10.1).
+    fn open(&mut self, notices: &mut Notices) -> Result<(), CommandError> {
+        if self.state != State::Listen {
+            return Err(CommandError::AlreadyOpen(self.state));
+        }
+        self.passive = false;
+        self.change(Event::ActiveOpen, notices);
+        Ok(())
+    }
+
+    /// SEND (§3.10.2).
+    fn queue(&mut self, queue: Queue, notices: &mut Notices) -> Result<(), CommandError> {
+        if self.snd.fin_queued {
+            return Err(CommandError::Closing);
+        }
+        if self.state == State::Listen {
+            self.passive = false;
+            self.change(Event::Send, notices);
+        }
+        self.snd.queued += u64::from(queue.len);
+        self.snd.more = queue.more;
+        if queue.push {
+            self.snd.push = self.snd.queued;
+        }
+        if queue.urgent {
+            self.snd.up = self.snd.queued;
+            // The pointer goes ahead of the octets where the window is closed (RFC 6093 §3.1; MUST-66).
+            self.ack_now |= self.snd.wnd == 0 && self.state.is_synchronized();
+        }
+        Ok(())
+    }
+
+    /// RECEIVE (§3.10.3): the user has taken octets, and the window may open.
+    fn consumed(&mut self, octets: u32) -> Result<(), CommandError> {
+        let readable = self.rcv.unread();
+        if octets > readable {
+            return Err(CommandError::NotReadable { consumed: octets, readable });
+        }
+        self.rcv.consumed += u64::from(octets);
+        let receives = matches!(self.state, State::Established | State::FinWait1 | State::FinWait2);
+        // Not for every octet: when the edge can move by two segments or half of the buffer, or, from a closed
+        // window, as far as silly window avoidance lets it (§3.8.6.2.2).
+        let segments = if self.rcv.wnd() == 0 { 1 } else { 2 };
+        let worth_it = (self.rcv.capacity / 2).min(u32::from(self.config.mss) * segments).max(1);
+        if receives && self.rcv.growth() >= u64::from(worth_it) {
+            self.ack_now = true;
+        }
+        Ok(())
+    }
+
+    /// CLOSE (§3.10.4), of a user who goes on reading.
+    fn shut_down(&mut self, notices: &mut Notices) -> Result<(), CommandError> {
+        match self.state {
+            State::Listen | State::SynSent => {
+                self.end(Event::Close, CloseReason::Deleted, notices);
+                Ok(())
+            }
+            _ if self.snd.fin_queued => Err(CommandError::Closing),
+            _ => {
+                self.snd.fin_queued = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// CLOSE, of a user who lets go. What he has not read he will never read: the peer is told by a reset
+    /// (§3.6.1, SHLD-3).
+    fn close(&mut self, notices: &mut Notices) {
+        let receiving =
+            matches!(self.state, State::Established | State::FinWait1 | State::FinWait2 | State::CloseWait);
+        // Octets that wait for a gap to be filled will not be read either.
+        let unread = self.rcv.unread() > 0 || !self.rcv.ranges.is_empty();
+        if receiving && unread {
+            return self.abort(CloseReason::Discarded, Event::Abort, notices);
+        }
+        self.let_go = true;
+        // "Closing" is no error here: a half-closed user may let go of the other half.
+        let _ = self.shut_down(notices);
+    }
+
+    /// ABORT (§3.10.5), and what ends like it: the peer is told where it knows of the connection.
+    pub(super) fn abort(&mut self, reason: CloseReason, event: Event, notices: &mut Notices) {
+        let told = matches!(
+            self.state,
+            State::SynReceived | State::Established | State::FinWait1 | State::FinWait2 | State::CloseWait
+        );
+        if told {
+            self.reset_peer();
+        }
+        self.end(event, reason, notices);
+    }
+
+    /// An ICMP error (§3.9.2.2). Only one about something in flight is believed (RFC 5927 §4.1), and only an
+    /// attempt to connect is given up for it: on an open connection even a hard error may pass, or be forged,
+    /// and is only told (RFC 5461 §4.1, RFC 5927 §5.2).
+    fn network_error(&mut self, error: NetworkError, notices: &mut Notices) -> Result<(), CommandError> {
+        let position = self.snd.position(error.seq);
+        if self.state == State::Listen || position < self.snd.una || position >= self.snd.max {
+            return Err(CommandError::NotInFlight(error.seq));
+        }
+        match self.state {
+            State::SynReceived if error.hard && self.passive => self.back_to_listen(notices),
+            State::SynSent | State::SynReceived if error.hard => {
+                self.end(Event::UserTimeout, CloseReason::Unreachable(error.code), notices);
+            }
+            _ => notices.soft_error = Some(error.code),
+        }
+        Ok(())
+    }
+}

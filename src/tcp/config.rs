@@ -1,0 +1,135 @@
+//! What a user may choose for one connection, and the values that nobody outside may guess.
+
+use core::time::Duration;
+
+use crate::SeqNumber;
+
+/// The choices of one connection. Begin with the default and change fields.
+///
+/// ```
+/// use core::time::Duration;
+/// use tcpstate::tcp::{Keepalive, TcpConfig};
+///
+/// let mut config = TcpConfig::default();
+/// config.nagle = false;
+/// config.keepalive = Some(Keepalive { idle: Duration::from_secs(60), ..Keepalive::default() });
+/// config.user_timeout = Some(Duration::from_secs(30));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct TcpConfig {
+    /// The MSS that we advertise: what the network layer can take, less 20 (RFC 9293 MUST-67). Also the
+    /// largest segment that we send, options included. Default: 1460.
+    pub mss: u16,
+    /// What to assume of a peer that sends no MSS option: 536 for IPv4, 1220 for IPv6 (MUST-15).
+    pub default_mss: u16,
+    /// Octets of the receive buffer: the largest window. Default: 256 KiB.
+    pub receive_window: u32,
+    /// Offer window scaling (RFC 7323 §2). Default: true.
+    pub window_scaling: bool,
+    /// Offer timestamps (RFC 7323 §3). Default: true.
+    pub timestamps: bool,
+    /// Offer SACK (RFC 2018). Default: true.
+    pub sack: bool,
+    /// The Nagle algorithm (RFC 9293 §3.7.4): wait with a partial segment while data is unacknowledged.
+    /// Default: true.
+    pub nagle: bool,
+    /// How long an acknowledgment may wait for company: below half a second (MUST-40; larger values are cut
+    /// to 499 ms). Zero acknowledges every segment at once. Default: 40 ms.
+    pub ack_delay: Duration,
+    /// The initial congestion window in full segments (RFC 6928). Default: 10.
+    pub initial_window: u8,
+    /// The RTO before the first sample (RFC 6298 §2.1). Default: 1 s.
+    pub initial_rto: Duration,
+    /// The smallest RTO (RFC 6298 §2.4 recommends 1 s, which is the default; Linux takes 200 ms).
+    pub min_rto: Duration,
+    /// The largest RTO (at least 60 s, RFC 6298 §2.5; the default).
+    pub max_rto: Duration,
+    /// G of RFC 6298: the least that the variance adds to the RTO. Default: 1 ms.
+    pub granularity: Duration,
+    /// R1: retransmissions of one segment after which the user is told (§3.8.3, SHLD-10). Default: 3.
+    pub r1: u8,
+    /// R2: how long a segment is retransmitted before the connection is given up (at least 100 s, SHLD-11).
+    /// Default: 300 s.
+    pub r2: Duration,
+    /// R2 of the SYN (at least 180 s, MUST-23). Default: 180 s.
+    pub syn_r2: Duration,
+    /// Give up when what was queued makes no progress for this long (§3.10.8; RFC 5482). Default: none: R2
+    /// decides.
+    pub user_timeout: Option<Duration>,
+    /// Keep-alive probes (§3.8.4). Default: none (MUST-25).
+    pub keepalive: Option<Keepalive>,
+    /// How long TIME-WAIT lasts: 2·MSL (MUST-13). Default: 4 minutes (§3.4.2 takes an MSL of 2 minutes).
+    pub time_wait: Duration,
+    /// How long FIN-WAIT-2 may last once the user has let go. Default: 60 s.
+    pub fin_wait_2: Duration,
+    /// Ignore resets in TIME-WAIT (RFC 1337). Default: true.
+    pub rfc1337: bool,
+    /// Challenge ACKs that may be sent in any one second (RFC 5961 §7), and as many answers to empty segments
+    /// outside the window. Default: 10.
+    pub challenge_acks: u8,
+    /// How long a partial segment may wait for more because the user said so, or because the peer's window
+    /// has no room for all of it (0.1 s to 1 s, §3.8.6.2.1). Default: 200 ms.
+    pub hold_delay: Duration,
+    /// Separate ranges of out-of-order octets that are kept. Default: 64.
+    pub max_ranges: u16,
+}
+
+impl Default for TcpConfig {
+    fn default() -> Self {
+        Self {
+            mss: 1460,
+            default_mss: 536,
+            receive_window: 256 << 10,
+            window_scaling: true,
+            timestamps: true,
+            sack: true,
+            nagle: true,
+            ack_delay: Duration::from_millis(40),
+            initial_window: 10,
+            initial_rto: Duration::from_secs(1),
+            min_rto: Duration::from_secs(1),
+            max_rto: Duration::from_secs(60),
+            granularity: Duration::from_millis(1),
+            r1: 3,
+            r2: Duration::from_secs(300),
+            syn_r2: Duration::from_secs(180),
+            user_timeout: None,
+            keepalive: None,
+            time_wait: Duration::from_secs(240),
+            fin_wait_2: Duration::from_secs(60),
+            rfc1337: true,
+            challenge_acks: 10,
+            hold_delay: Duration::from_millis(200),
+            max_ranges: 64,
+        }
+    }
+}
+
+/// When and how often to ask a silent peer whether it is still there (RFC 9293 §3.8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Keepalive {
+    /// Silence before the first probe. Default: 2 hours (MUST-28).
+    pub idle: Duration,
+    /// From one unanswered probe to the next. Default: 75 s.
+    pub interval: Duration,
+    /// Unanswered probes after which the peer is taken for dead; at least 2, for one may be lost (MUST-29).
+    /// Default: 9.
+    pub count: u8,
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), count: 9 }
+    }
+}
+
+/// What an outsider must not be able to guess. The owner of the secret makes them anew for each pair of
+/// sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Unpredictable {
+    /// The initial send sequence number (RFC 9293 §3.4.1; RFC 6528).
+    pub iss: SeqNumber,
+    /// What is added to the clock in TSval, keyed by the address pair (RFC 7323 §5.4).
+    pub timestamp_offset: u32,
+}

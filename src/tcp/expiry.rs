@@ -1,0 +1,181 @@
+//! Deadlines: which timers run, and what happens when one is due (RFC 9293 §3.10.8, RFC 6298).
+//!
+//! Every state has a timer that runs or a user who owns it: `arm` derives from the variables which timers have
+//! to run, so that no path through the machine can forget one.
+
+use core::time::Duration;
+
+use super::congestion::CongestionControl as _;
+use super::notices::{CloseReason, Notices};
+use super::state::{Event, State};
+use super::tcb::Tcb;
+use super::timers::Timer;
+use crate::Instant;
+
+/// No timer is set for less: time has to move on between two of its expiries.
+const TICK: Duration = Duration::from_millis(1);
+
+/// An acknowledgment waits for less than half a second (MUST-40).
+const LONGEST_ACK_DELAY: Duration = Duration::from_millis(499);
+
+impl Tcb {
+    /// RTO (RFC 6298), back-off included.
+    #[must_use]
+    pub fn rto(&self) -> Duration {
+        self.rtt.rto(&self.config).max(TICK)
+    }
+
+    pub(super) fn ack_delay(&self) -> Duration {
+        self.config.ack_delay.min(LONGEST_ACK_DELAY)
+    }
+
+    /// Starts the timers that the variables ask for and stops the others.
+    pub(super) fn arm(&mut self, now: Instant) {
+        if matches!(self.state, State::Closed | State::Listen) {
+            self.timers.stop_all();
+            return;
+        }
+        if self.state == State::TimeWait {
+            return;
+        }
+        let unfinished = self.snd.has_unfinished();
+        self.arm_retransmission(now, unfinished);
+        match self.config.user_timeout {
+            Some(timeout) if unfinished => self.timers.start(Timer::UserTimeout, now + timeout.max(TICK)),
+            _ => self.timers.stop(Timer::UserTimeout),
+        }
+        let idle =
+            matches!(self.state, State::Established | State::CloseWait | State::FinWait2) && !unfinished;
+        match self.config.keepalive.filter(|_| idle) {
+            Some(keepalive) => self.timers.start(Timer::Keepalive, now + keepalive.idle.max(TICK)),
+            None => self.timers.stop(Timer::Keepalive),
+        }
+        if self.state == State::FinWait2 && self.let_go {
+            self.timers.start(Timer::FinWait2, now + self.config.fin_wait_2.max(TICK));
+        } else {
+            self.timers.stop(Timer::FinWait2);
+        }
+    }
+
+    /// Either retransmission or probes of a closed window, never both (§3.8.6.1).
+    fn arm_retransmission(&mut self, now: Instant, unfinished: bool) {
+        if self.snd.wnd == 0 && unfinished && !self.snd.syn_unacknowledged() {
+            // Nothing that was sent is inside the window any more: it is not timed out (SHLD-17).
+            self.timers.stop(Timer::Retransmit);
+            self.timers.stop(Timer::Hold);
+            self.snd.nxt = self.snd.una;
+            self.timers.start(Timer::Persist, now + self.probe_interval());
+            return;
+        }
+        self.timers.stop(Timer::Persist);
+        self.probes = 0;
+        if self.snd.outstanding() > 0 {
+            self.timers.start(Timer::Retransmit, now + self.rto());
+        } else {
+            self.timers.stop(Timer::Retransmit);
+        }
+        let waits = self.snd.nxt < self.snd.queued && !self.snd.syn_unacknowledged() && !self.hold_is_over;
+        if waits && (self.snd.more || self.snd.outstanding() == 0) {
+            self.timers.start(Timer::Hold, now + self.config.hold_delay.max(TICK));
+        } else {
+            self.timers.stop(Timer::Hold);
+        }
+    }
+
+    /// From one probe of a closed window to the next: an RTO at first, then twice as long each time
+    /// (SHLD-29, SHLD-30).
+    fn probe_interval(&self) -> Duration {
+        let doubled = self.rto().saturating_mul(1 << self.probes.min(30));
+        doubled.min(self.config.max_rto.max(TICK))
+    }
+
+    /// Serves every timer that is due.
+    pub(super) fn expire(&mut self, now: Instant, notices: &mut Notices) {
+        if self.timers.take_due(Timer::UserTimeout, now) {
+            self.give_up(CloseReason::UserTimeout, notices);
+        }
+        if self.timers.take_due(Timer::Retransmit, now) {
+            self.retransmission_is_due(now, notices);
+        }
+        if self.timers.take_due(Timer::Persist, now) {
+            self.probe_is_due(now, notices);
+        }
+        if self.timers.take_due(Timer::DelayedAck, now) {
+            self.ack_now = true;
+        }
+        if self.timers.take_due(Timer::Hold, now) {
+            self.hold_is_over = true;
+        }
+        if self.timers.take_due(Timer::Keepalive, now) {
+            self.keepalive_is_due(now, notices);
+        }
+        if self.timers.take_due(Timer::FinWait2, now) {
+            self.end(Event::UserTimeout, CloseReason::FinWait2Timeout, notices);
+        }
+        if self.timers.take_due(Timer::TimeWait, now) {
+            self.end(Event::TimeWaitTimeout, CloseReason::Closed, notices);
+        }
+        self.arm(now);
+    }
+
+    /// RFC 6298 §5.4 to §5.7, and R1 and R2 (RFC 9293 §3.8.3).
+    fn retransmission_is_due(&mut self, now: Instant, notices: &mut Notices) {
+        let opening = self.snd.syn_unacknowledged();
+        let r2 = if opening { self.config.syn_r2 } else { self.config.r2 };
+        let Some(oldest) = self.records.oldest().copied() else {
+            return;
+        };
+        if now.since(oldest.first_sent) >= r2 {
+            return self.give_up(CloseReason::RetransmissionsExhausted, notices);
+        }
+        if self.snd.nxt == self.snd.una {
+            // What was due before has not been polled for yet: the network cannot have lost it.
+            return;
+        }
+        if oldest.times >= self.config.r1 && !self.r1_told {
+            self.r1_told = true;
+            notices.retransmitting = true;
+        }
+        self.rtt.back_off();
+        self.retransmit_front = false;
+        self.limited_transmit = 0;
+        if opening {
+            self.syn_repeated = true;
+        } else {
+            let flight = u32::try_from(self.snd.outstanding()).unwrap_or(u32::MAX);
+            self.congestion.on_rto(flight, self.effective_send_mss(), oldest.times == 1);
+            self.recovery.on_rto(self.snd.max);
+        }
+        self.snd.nxt = self.snd.una;
+    }
+
+    /// A probe of a closed window. The connection stays as long as the peer answers (MUST-37).
+    fn probe_is_due(&mut self, now: Instant, notices: &mut Notices) {
+        if self.unanswered_since.is_some_and(|since| now.since(since) >= self.config.r2) {
+            return self.give_up(CloseReason::RetransmissionsExhausted, notices);
+        }
+        self.probe_due = true;
+        self.probes = self.probes.saturating_add(1);
+    }
+
+    /// The peer has been silent (§3.8.4).
+    fn keepalive_is_due(&mut self, now: Instant, notices: &mut Notices) {
+        let Some(keepalive) = self.config.keepalive else {
+            return;
+        };
+        if self.keepalive_probes >= keepalive.count.max(2) {
+            return self.give_up(CloseReason::KeepaliveTimeout, notices);
+        }
+        self.keepalive_probes += 1;
+        self.keepalive_due = true;
+        self.timers.set(Timer::Keepalive, now + keepalive.interval.max(TICK));
+    }
+
+    /// Nothing is heard from the peer any more. A listener goes on listening.
+    fn give_up(&mut self, reason: CloseReason, notices: &mut Notices) {
+        if self.state == State::SynReceived && self.passive {
+            return self.back_to_listen(notices);
+        }
+        self.abort(reason, Event::UserTimeout, notices);
+    }
+}

@@ -1,0 +1,152 @@
+//! Segments that arrive in LISTEN and SYN-SENT (RFC 9293 §3.10.7.2 and §3.10.7.3), and the way to ESTABLISHED.
+
+use super::arrival::{Arrived, Stop};
+use super::congestion::{CongestionControl as _, initial_window};
+use super::notices::{CloseReason, Notices};
+use super::segment::{DropReason, Placed, SegmentMeta, Verdict};
+use super::send::{ORIGIN, offset};
+use super::state::{Event, State};
+use super::tcb::Tcb;
+use crate::{Instant, TcpFlags};
+
+/// No peer is believed to take less than this: a tiny MSS would multiply our packets. 64 octets leave room
+/// for data behind 40 octets of options.
+const LEAST_MSS: u32 = 64;
+
+/// Shift counts above 14 are taken for 14 (RFC 7323 §2.3).
+const MOST_SCALE: u8 = 14;
+
+impl Tcb {
+    /// A segment in LISTEN (§3.10.7.2).
+    pub(super) fn arrives_in_listen(
+        &mut self,
+        now: Instant,
+        seg: &SegmentMeta,
+        out: &mut Verdict,
+    ) -> Result<(), Stop> {
+        if seg.flags.contains(TcpFlags::RST) {
+            return Err(Stop::Refused(DropReason::ResetInListen));
+        }
+        if seg.flags.contains(TcpFlags::ACK) {
+            self.reply = seg.reset_in_answer();
+            return Err(Stop::Refused(DropReason::AckInListen));
+        }
+        if !seg.flags.contains(TcpFlags::SYN) {
+            return Err(Stop::Refused(DropReason::NothingForListen));
+        }
+        self.take_syn(now, seg);
+        self.keep_early_text(seg, out);
+        self.change(Event::Syn, &mut out.notices);
+        Ok(())
+    }
+
+    /// A segment in SYN-SENT (§3.10.7.3).
+    pub(super) fn arrives_in_syn_sent(
+        &mut self,
+        now: Instant,
+        seg: &SegmentMeta,
+        out: &mut Verdict,
+    ) -> Result<(), Stop> {
+        let has = |flag| seg.flags.contains(flag);
+        let acknowledged = self.snd.position(seg.ack);
+        let acknowledges = has(TcpFlags::ACK);
+        if acknowledges && !(acknowledged > self.snd.una && acknowledged <= self.snd.max) {
+            self.reply = seg.reset_in_answer();
+            return Err(Stop::Refused(DropReason::AckNotOfOurSyn));
+        }
+        if has(TcpFlags::RST) {
+            if !acknowledges {
+                return Err(Stop::Refused(DropReason::ResetWithoutAckOfSyn));
+            }
+            self.end(Event::Rst, CloseReason::Refused, &mut out.notices);
+            return Err(Stop::Done);
+        }
+        if !has(TcpFlags::SYN) {
+            return Err(Stop::Refused(DropReason::NoSynInSynSent));
+        }
+        self.take_syn(now, seg);
+        if !acknowledges {
+            // Simultaneous open: our SYN goes again, with an acknowledgment.
+            self.keep_early_text(seg, out);
+            self.change(Event::Syn, &mut out.notices);
+            self.snd.nxt = ORIGIN;
+            return Ok(());
+        }
+        self.acknowledge(now, acknowledged, seg, &mut out.notices);
+        self.change(Event::SynAck, &mut out.notices);
+        self.enter_established(&mut out.notices);
+        self.ack_now = true;
+        let arrived = Arrived { start: ORIGIN + 1, end: ORIGIN + 1 + u64::from(seg.len), refused: None };
+        self.check_urgent(seg, &arrived, &mut out.notices);
+        self.check_text(now, seg, &arrived, out)?;
+        self.check_fin(now, seg, &arrived, &mut out.notices);
+        Ok(())
+    }
+
+    /// Takes from the peer's SYN its number, its window and its options.
+    fn take_syn(&mut self, now: Instant, seg: &SegmentMeta) {
+        self.rcv.begin(seg.seq);
+        let ours = self.config.mss;
+        let theirs = seg.options.mss.unwrap_or(self.config.default_mss);
+        self.snd.mss = u32::from(ours.min(theirs)).max(LEAST_MSS);
+        self.scaling_on = self.config.window_scaling && seg.options.window_scale.is_some();
+        match seg.options.window_scale {
+            Some(shift) if self.scaling_on => self.snd.scale = shift.min(MOST_SCALE),
+            _ => (self.snd.scale, self.rcv.scale) = (0, 0),
+        }
+        self.sack_on = self.config.sack && seg.options.sack_permitted;
+        if let Some(timestamps) = seg.options.timestamps.filter(|_| self.config.timestamps) {
+            self.ts.begin(now, timestamps.val);
+        }
+        // The window of a SYN is never scaled (RFC 7323 §2.2).
+        self.snd.wnd = u32::from(seg.window);
+        self.snd.max_wnd = self.snd.wnd;
+        (self.snd.wl1, self.snd.wl2) = (ORIGIN, self.snd.una);
+    }
+
+    /// Keeps octets and FIN that came with a SYN until the handshake is done, as if they were out of order
+    /// (§3.10.7.2: "queued for processing later").
+    fn keep_early_text(&mut self, seg: &SegmentMeta, out: &mut Verdict) {
+        let start = ORIGIN + 1;
+        let end = (start + u64::from(seg.len)).min(self.rcv.edge);
+        if end > start {
+            self.rcv.ranges.insert(start..end, usize::from(self.config.max_ranges.max(1)));
+            let len = u32::try_from(end - start).unwrap_or(u32::MAX);
+            out.store = Some(Placed { offset: offset(start), skip: 0, len });
+        }
+        if seg.flags.contains(TcpFlags::FIN) && end == start + u64::from(seg.len) && end < self.rcv.edge {
+            self.rcv.fin = Some(end);
+        }
+    }
+
+    /// The handshake is done. What came with the peer's SYN may be read now.
+    pub(super) fn enter_established(&mut self, notices: &mut Notices) {
+        notices.connected = true;
+        let smss = self.effective_send_mss();
+        if self.syn_repeated {
+            // RFC 6298 §5.7, and RFC 5681 §3.1: the network has lost something already.
+            self.rtt.end_backoff();
+            self.rtt.lost_syn();
+        }
+        let segments = if self.syn_repeated { 1 } else { self.config.initial_window };
+        self.congestion.set_initial(initial_window(segments, smss));
+        if !self.rcv.ranges.is_empty() {
+            self.rcv.nxt = self.rcv.ranges.take_through(self.rcv.nxt);
+            self.ack_now = true;
+            notices.readable = true;
+        }
+        self.take_fin_if_next(notices);
+    }
+
+    /// A passive open goes back to LISTEN, as if nobody had called (§3.10.7.4, second and fourth check).
+    pub(super) fn back_to_listen(&mut self, notices: &mut Notices) {
+        debug_assert!(
+            self.state == State::SynReceived && self.passive,
+            "only a listener goes back to LISTEN"
+        );
+        let mut fresh = Self::listen(&self.config);
+        core::mem::swap(self, &mut fresh);
+        self.state = fresh.state;
+        self.change(Event::BackToListen, notices);
+    }
+}

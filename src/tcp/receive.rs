@@ -1,0 +1,168 @@
+//! The receive sequence variables of RFC 9293 §3.3.1, and the window that they offer (§3.8.6).
+
+use super::config::TcpConfig;
+use super::ranges::Ranges;
+use super::segment::SackList;
+use super::send::{ORIGIN, offset, wire_bits};
+use crate::SeqNumber;
+
+/// RCV.*: what has arrived, and what may.
+///
+/// Positions count octets of sequence space from IRS without wrapping, with IRS at [`ORIGIN`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ReceiveVars {
+    /// IRS: the number of the peer's SYN.
+    pub(super) irs: SeqNumber,
+    /// RCV.NXT: everything before it has arrived.
+    pub(super) nxt: u64,
+    /// RCV.NXT + RCV.WND: the furthest right edge that was ever advertised. It never moves left (SHLD-14).
+    pub(super) edge: u64,
+    /// RCV.UP: the position after the urgent octets.
+    pub(super) up: u64,
+    /// Everything before it was taken by the user.
+    pub(super) consumed: u64,
+    /// Octets of the receive buffer.
+    pub(super) capacity: u32,
+    /// How far our window fields are shifted: 0..=14.
+    pub(super) scale: u8,
+    /// What has arrived beyond `nxt`.
+    pub(super) ranges: Ranges,
+    /// The position of the peer's FIN, once it is known.
+    pub(super) fin: Option<u64>,
+    /// A duplicate that the next acknowledgment reports (RFC 2883).
+    pub(super) dsack: Option<(u64, u64)>,
+    /// Last.ACK.sent of RFC 7323 §4.3.
+    pub(super) last_ack_sent: u64,
+    /// The largest payload seen: what "full-sized" means for delayed acknowledgments.
+    pub(super) full_size: u32,
+}
+
+/// A "full-sized" segment is taken to have at least this many octets, so that small ones do not count as
+/// full before a large one was seen.
+const LEAST_FULL_SIZE: u32 = 536;
+
+/// The largest window that a field of 16 bits and a shift of 14 can express.
+const MAX_WINDOW: u32 = 65_535 << 14;
+
+impl ReceiveVars {
+    pub(super) fn new(config: &TcpConfig) -> Self {
+        let capacity = config.receive_window.min(MAX_WINDOW);
+        Self {
+            irs: SeqNumber::default(),
+            nxt: ORIGIN,
+            edge: ORIGIN,
+            up: ORIGIN,
+            consumed: ORIGIN + 1,
+            capacity,
+            scale: if config.window_scaling { scale_for(capacity) } else { 0 },
+            ranges: Ranges::new(),
+            fin: None,
+            dsack: None,
+            last_ack_sent: ORIGIN,
+            full_size: LEAST_FULL_SIZE.min(u32::from(config.mss)),
+        }
+    }
+
+    /// A SYN with this number has arrived.
+    pub(super) fn begin(&mut self, irs: SeqNumber) {
+        self.irs = irs;
+        self.nxt = ORIGIN + 1;
+        self.up = self.nxt;
+        self.edge = self.nxt + u64::from(self.unscaled_window());
+    }
+
+    /// The sequence number at `position`.
+    pub(super) fn seq(&self, position: u64) -> SeqNumber {
+        self.irs + wire_bits(position)
+    }
+
+    /// The position of `seq`, taking it for one within 2³¹ of RCV.NXT.
+    pub(super) fn position(&self, seq: SeqNumber) -> u64 {
+        self.nxt.wrapping_add_signed(i64::from(seq.distance_from(self.seq(self.nxt))))
+    }
+
+    /// RCV.WND in octets.
+    pub(super) fn wnd(&self) -> u32 {
+        u32::try_from(self.edge.saturating_sub(self.nxt)).unwrap_or(u32::MAX)
+    }
+
+    /// The position after the last octet that has arrived in order; a FIN is none.
+    pub(super) fn data_end(&self) -> u64 {
+        self.fin.map_or(self.nxt, |fin| self.nxt.min(fin))
+    }
+
+    /// Whether the peer's FIN and everything before it has arrived.
+    pub(super) fn fin_received(&self) -> bool {
+        self.fin.is_some_and(|fin| self.nxt > fin)
+    }
+
+    /// Octets that the user could take.
+    pub(super) fn unread(&self) -> u32 {
+        u32::try_from(self.data_end().saturating_sub(self.consumed)).unwrap_or(u32::MAX)
+    }
+
+    /// Octets of the peer's stream before this offset have arrived.
+    pub(super) fn readable_to(&self) -> u64 {
+        offset(self.data_end())
+    }
+
+    /// The window field of a SYN, which is never scaled (RFC 7323 §2.2).
+    pub(super) fn unscaled_window(&self) -> u16 {
+        u16::try_from(self.capacity).unwrap_or(u16::MAX)
+    }
+
+    /// How far the right edge could move now, were it advertised.
+    pub(super) fn growth(&self) -> u64 {
+        self.furthest_edge().saturating_sub(self.edge)
+    }
+
+    fn furthest_edge(&self) -> u64 {
+        let largest = self.nxt + (u64::from(u16::MAX) << self.scale);
+        (self.consumed + u64::from(self.capacity)).min(largest)
+    }
+
+    /// Chooses the window that the segment being formed offers, and returns its field.
+    ///
+    /// The right edge stays until it can move by half of the buffer or one segment (receiver's SWS avoidance,
+    /// §3.8.6.2.2, MUST-39). It is rounded up to a whole unit of the scale, since rounding down would move it
+    /// left (RFC 7323 §2.4), as long as the buffer is not overcommitted by more than one such unit.
+    pub(super) fn advertise(&mut self, mss: u32) -> u16 {
+        let growth = self.growth();
+        if growth > 0 && growth >= u64::from((self.capacity / 2).min(mss)) {
+            self.edge = self.furthest_edge();
+        }
+        let window = self.edge.saturating_sub(self.nxt);
+        let rounded_up = (window + (1 << self.scale) - 1) >> self.scale;
+        let limit = self.consumed + u64::from(self.capacity) + (1 << self.scale);
+        let fits = self.nxt + (rounded_up << self.scale) <= limit;
+        let field = u16::try_from(if fits { rounded_up } else { window >> self.scale }).unwrap_or(u16::MAX);
+        self.edge = self.edge.max(self.nxt + (u64::from(field) << self.scale));
+        field
+    }
+
+    /// The SACK blocks of the next acknowledgment: at most `room`, a duplicate first (RFC 2883 §4), then the
+    /// newest first (RFC 2018 §4).
+    pub(super) fn sack(&mut self, room: usize) -> SackList {
+        let mut list = SackList::default();
+        if room == 0 {
+            return list;
+        }
+        if let Some((start, end)) = self.dsack.take() {
+            list.push(self.seq(start), self.seq(end));
+        }
+        for range in self.ranges.newest_first().take(room - list.len()) {
+            list.push(self.seq(range.start), self.seq(range.end));
+        }
+        list
+    }
+
+    /// How many SACK blocks there would be, without a limit.
+    pub(super) fn sack_wanted(&self) -> usize {
+        self.ranges.len() + usize::from(self.dsack.is_some())
+    }
+}
+
+/// The smallest shift with which the window fits its field (RFC 7323 §2.3).
+fn scale_for(window: u32) -> u8 {
+    (0..14).find(|shift| window >> shift <= u32::from(u16::MAX)).unwrap_or(14)
+}

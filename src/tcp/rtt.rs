@@ -1,0 +1,115 @@
+//! The round-trip time and the retransmission timeout: RFC 6298, with the gains of RFC 7323 Appendix G.
+
+use core::time::Duration;
+
+use super::TcpConfig;
+
+/// What the round trips so far say about the next one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct RttEstimator {
+    /// SRTT in nanoseconds.
+    srtt: u64,
+    /// RTTVAR in nanoseconds.
+    rttvar: u64,
+    /// Whether `srtt` and `rttvar` mean anything yet.
+    sampled: bool,
+    /// RFC 6298 §5.7: a SYN had to be sent again, so the first guess of the RTO was too bold.
+    lost_syn: bool,
+    /// How often the RTO is doubled.
+    backoff: u8,
+}
+
+impl RttEstimator {
+    /// The RTO of data after a SYN that had to be sent again, while there is no sample (RFC 6298 §5.7).
+    const AFTER_LOST_SYN: Duration = Duration::from_secs(3);
+    /// No choice of the user makes the RTO shorter: one of zero would fire forever at one moment.
+    const FLOOR: u64 = 1_000_000;
+    /// Doublings after which nothing changes: they make 49 days out of the floor.
+    const MAX_BACKOFF: u8 = 32;
+
+    /// Before the first sample.
+    pub(super) const fn new() -> Self {
+        Self { srtt: 0, rttvar: 0, sampled: false, lost_syn: false, backoff: 0 }
+    }
+
+    /// Takes a round trip into account, and ends the backoff: the RTO is computed anew (RFC 6298 §5).
+    ///
+    /// `expected_samples` is how many samples a round trip will bring, at least 1: FlightSize / (2·SMSS),
+    /// rounded up (RFC 7323 Appendix G). Without it many samples per round trip would make the estimator
+    /// forget within one. Fractions of a nanosecond are cut from each step, so steps are never too large.
+    pub(super) fn sample(&mut self, rtt: Duration, expected_samples: u32) {
+        let rtt = nanos(rtt);
+        self.backoff = 0;
+        if !self.sampled {
+            (self.srtt, self.rttvar, self.sampled) = (rtt, rtt / 2, true);
+            return;
+        }
+        let samples = u64::from(expected_samples.max(1));
+        // RTTVAR first: it takes the SRTT from before this sample (RFC 6298 §2.3).
+        self.rttvar = step(self.rttvar, self.srtt.abs_diff(rtt), 4 * samples);
+        self.srtt = step(self.srtt, rtt, 8 * samples);
+    }
+
+    /// RTO: how long to wait for an acknowledgment now, backoff included.
+    ///
+    /// SRTT + max(G, 4·RTTVAR), at least [`min_rto`](TcpConfig::min_rto), and before the first sample
+    /// [`initial_rto`](TcpConfig::initial_rto); doubled for each [`back_off`](Self::back_off), at most
+    /// [`max_rto`](TcpConfig::max_rto), and never less than a millisecond.
+    pub(super) fn rto(&self, config: &TcpConfig) -> Duration {
+        let base = if self.sampled {
+            let margin = self.rttvar.saturating_mul(4).max(nanos(config.granularity));
+            self.srtt.saturating_add(margin).max(nanos(config.min_rto))
+        } else if self.lost_syn {
+            nanos(config.initial_rto.max(Self::AFTER_LOST_SYN))
+        } else {
+            nanos(config.initial_rto)
+        };
+        let doubled = base.max(Self::FLOOR).saturating_mul(1 << self.backoff);
+        Duration::from_nanos(doubled.min(nanos(config.max_rto)).max(Self::FLOOR))
+    }
+
+    /// Doubles the RTO: the timer has expired (RFC 6298 §5.5).
+    pub(super) fn back_off(&mut self) {
+        self.backoff = (self.backoff + 1).min(Self::MAX_BACKOFF);
+    }
+
+    /// Takes all doublings back.
+    pub(super) fn end_backoff(&mut self) {
+        self.backoff = 0;
+    }
+
+    /// How often the RTO is doubled.
+    pub(super) const fn backoff(&self) -> u8 {
+        self.backoff
+    }
+
+    /// The smoothed round-trip time, once there is a sample.
+    pub(super) fn srtt(&self) -> Option<Duration> {
+        self.sampled.then(|| Duration::from_nanos(self.srtt))
+    }
+
+    /// The variation of the round-trip time, once there is a sample.
+    pub(super) fn rttvar(&self) -> Option<Duration> {
+        self.sampled.then(|| Duration::from_nanos(self.rttvar))
+    }
+
+    /// To be told when the handshake is complete and its SYN had to be sent again: until there is a sample,
+    /// the RTO starts from no less than 3 s (RFC 6298 §5.7). The backoff stays as it is.
+    pub(super) fn lost_syn(&mut self) {
+        self.lost_syn = true;
+    }
+}
+
+/// `from` moved by one `parts`-th of the way to `to`.
+fn step(from: u64, to: u64, parts: u64) -> u64 {
+    let way = from.abs_diff(to) / parts;
+    if to >= from { from + way } else { from - way }
+}
+
+/// At most 584 years.
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! The send sequence variables of RFC 9293 §3.3.1.
+
+use super::config::TcpConfig;
+use crate::SeqNumber;
+
+/// The position of ISS and of IRS: a whole lap of sequence space, so that positions of what came before them
+/// can be expressed too, and the low 32 bits of a position are its distance from the initial number.
+pub(super) const ORIGIN: u64 = 1 << 32;
+
+/// SND.*: what was queued, sent and acknowledged.
+///
+/// Positions count octets of sequence space from ISS without wrapping, with ISS at [`ORIGIN`]: the SYN has
+/// that position, the first octet of data the next, the FIN the one after the last octet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct SendVars {
+    /// ISS: the number of our SYN.
+    pub(super) iss: SeqNumber,
+    /// SND.UNA: the oldest position that is not acknowledged.
+    pub(super) una: u64,
+    /// SND.NXT: the next to send. After a timeout it goes back to `una`.
+    pub(super) nxt: u64,
+    /// The position after everything that was ever sent.
+    pub(super) max: u64,
+    /// SND.WND in octets, scaled: 32 bits (RFC 9293 REC-1).
+    pub(super) wnd: u32,
+    /// MAX.SND.WND: the largest window that the peer ever gave (§3.8.6.2.1; RFC 5961 §5.2).
+    pub(super) max_wnd: u32,
+    /// SND.WL1: position in the peer's stream of the segment that last set the window.
+    pub(super) wl1: u64,
+    /// SND.WL2: what that segment acknowledged.
+    pub(super) wl2: u64,
+    /// SND.UP: the position after the urgent octets.
+    pub(super) up: u64,
+    /// How far the peer's window fields are to be shifted: 0..=14.
+    pub(super) scale: u8,
+    /// The largest segment that the peer and the network take, options included.
+    pub(super) mss: u32,
+    /// The position after the last octet that the user queued: where the FIN goes.
+    pub(super) queued: u64,
+    /// The position after the last octet that the user wants pushed.
+    pub(super) push: u64,
+    /// The user said that more follows at once.
+    pub(super) more: bool,
+    /// The user has no more to send: a FIN stands at `queued`.
+    pub(super) fin_queued: bool,
+}
+
+impl SendVars {
+    pub(super) fn new(iss: SeqNumber, config: &TcpConfig) -> Self {
+        Self {
+            iss,
+            una: ORIGIN,
+            nxt: ORIGIN,
+            max: ORIGIN,
+            wnd: 0,
+            max_wnd: 0,
+            wl1: 0,
+            wl2: 0,
+            up: ORIGIN,
+            scale: 0,
+            mss: u32::from(config.default_mss),
+            queued: ORIGIN + 1,
+            push: ORIGIN,
+            more: false,
+            fin_queued: false,
+        }
+    }
+
+    /// The sequence number at `position`.
+    pub(super) fn seq(&self, position: u64) -> SeqNumber {
+        self.iss + wire_bits(position)
+    }
+
+    /// The position of `seq`, taking it for one within 2³¹ of SND.UNA.
+    pub(super) fn position(&self, seq: SeqNumber) -> u64 {
+        self.una.wrapping_add_signed(i64::from(seq.distance_from(self.seq(self.una))))
+    }
+
+    /// The position after the last that the peer's window takes.
+    pub(super) const fn edge(&self) -> u64 {
+        self.una + self.wnd as u64
+    }
+
+    /// Octets, SYN and FIN that are sent and not acknowledged.
+    pub(super) const fn outstanding(&self) -> u64 {
+        self.max - self.una
+    }
+
+    /// Whether our SYN waits to be acknowledged.
+    pub(super) const fn syn_unacknowledged(&self) -> bool {
+        self.una == ORIGIN
+    }
+
+    /// Whether a FIN was ever sent.
+    pub(super) const fn fin_sent(&self) -> bool {
+        self.fin_queued && self.max > self.queued
+    }
+
+    /// Whether our FIN is acknowledged.
+    pub(super) const fn fin_acknowledged(&self) -> bool {
+        self.fin_queued && self.una > self.queued
+    }
+
+    /// The position after everything that is to be sent: the SYN, data, and the FIN if there is one.
+    pub(super) const fn end(&self) -> u64 {
+        self.queued + self.fin_queued as u64
+    }
+
+    /// Whether anything is queued or sent and not acknowledged.
+    pub(super) const fn has_unfinished(&self) -> bool {
+        self.una < self.end()
+    }
+
+    /// Octets of the user's stream before this offset are acknowledged.
+    pub(super) fn acked_to(&self) -> u64 {
+        offset(self.una.min(self.queued))
+    }
+}
+
+/// Offset in a stream of octets of a position in sequence space: the octet after the SYN is 0.
+pub(super) const fn offset(position: u64) -> u64 {
+    position.saturating_sub(ORIGIN + 1)
+}
+
+/// The distance of a position from [`ORIGIN`] as it counts on the wire, modulo 2³².
+#[allow(clippy::cast_possible_truncation, reason = "sequence numbers are positions modulo 2³²")]
+pub(super) const fn wire_bits(position: u64) -> u32 {
+    position as u32
+}

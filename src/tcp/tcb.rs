@@ -1,0 +1,528 @@
+//! The variables of one connection (RFC 9293 §3.3.1), and the calls that drive it.
+
+use core::ops::Range;
+use core::time::Duration;
+
+use super::arrival::Stop;
+use super::command::{Command, CommandError};
+use super::config::{TcpConfig, Unpredictable};
+use super::congestion::{Congestion, CongestionControl as _, NewRenoWindow};
+use super::notices::{CloseReason, Notices};
+use super::receive::ReceiveVars;
+use super::recovery::{NewReno, Records};
+use super::rtt::RttEstimator;
+use super::segment::{Cookie, DropReason, SegmentMeta, SegmentPlan, Verdict};
+use super::send::{ORIGIN, SendVars, offset};
+use super::state::{Event, State};
+use super::timers::Timers;
+use super::timestamps::TimestampVars;
+use crate::{Instant, SeqNumber, TcpFlags};
+
+/// One connection in sequence space: a transmission control block, and everything that changes it.
+///
+/// It never sees an octet of payload, an address or a clock. Segments without their octets, the user's calls
+/// and the passing of time go in; answers, [`Notices`] and segments to send come out. A clone is a snapshot.
+///
+/// Calls may come in any order; this is the canonical one, after anything has happened:
+/// [`poll_segment`](Self::poll_segment) until it answers `None`, then wait until
+/// [`poll_timeout`](Self::poll_timeout) and call [`on_timeout`](Self::on_timeout). Not polling is
+/// backpressure: segments are formed when they are asked for, and none waits in a queue.
+///
+/// ```
+/// use tcpstate::tcp::{Command, Queue, Tcb, TcpConfig, Unpredictable};
+/// use tcpstate::{Instant, SeqNumber, State};
+///
+/// let now = Instant::ZERO;
+/// let config = TcpConfig::default();
+/// let secrets = |iss| Unpredictable { iss: SeqNumber::new(iss), timestamp_offset: 0 };
+/// let mut caller = Tcb::connect(&config, secrets(1_000), now);
+/// let mut called = Tcb::listen(&config);
+/// called.prepare(secrets(2_000));
+/// caller.on_command(now, Command::Queue(Queue { len: 5, ..Queue::default() }))?;
+///
+/// // A perfect network: what one sends, the other gets at once.
+/// let mut received = 0;
+/// loop {
+///     let mut quiet = true;
+///     while let Some(plan) = caller.poll_segment(now) {
+///         received += called.on_segment(now, &plan.meta).store.map_or(0, |placed| placed.len);
+///         quiet = false;
+///     }
+///     while let Some(plan) = called.poll_segment(now) {
+///         caller.on_segment(now, &plan.meta);
+///         quiet = false;
+///     }
+///     if quiet {
+///         break;
+///     }
+/// }
+/// assert_eq!((caller.state(), called.state()), (State::Established, State::Established));
+/// assert_eq!(received, 5);
+/// # Ok::<(), tcpstate::tcp::CommandError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tcb {
+    pub(super) config: TcpConfig,
+    pub(super) state: State,
+    /// The OPEN was passive: RFC 9293 MUST-11 wants that remembered in SYN-RECEIVED.
+    pub(super) passive: bool,
+    /// Why the connection is over.
+    pub(super) reason: Option<CloseReason>,
+    pub(super) snd: SendVars,
+    pub(super) rcv: ReceiveVars,
+    pub(super) ts: TimestampVars,
+    /// Both SYNs permitted SACK.
+    pub(super) sack_on: bool,
+    /// Both SYNs offered window scaling.
+    pub(super) scaling_on: bool,
+    /// The user reads no more.
+    pub(super) let_go: bool,
+    pub(super) rtt: RttEstimator,
+    pub(super) records: Records,
+    pub(super) recovery: NewReno,
+    pub(super) congestion: Congestion,
+    pub(super) timers: Timers,
+    /// A reset to be sent: in answer to a segment, or at the end of the connection.
+    pub(super) reply: Option<SegmentMeta>,
+    /// An acknowledgment is owed at once.
+    pub(super) ack_now: bool,
+    /// The segment at SND.UNA is to be sent again.
+    pub(super) retransmit_front: bool,
+    /// A closed window is to be probed.
+    pub(super) probe_due: bool,
+    /// A silent peer is to be asked.
+    pub(super) keepalive_due: bool,
+    /// What was held back has waited long enough.
+    pub(super) hold_is_over: bool,
+    /// The user was told of R1 for what is outstanding.
+    pub(super) r1_told: bool,
+    /// Our SYN or SYN,ACK had to be repeated.
+    pub(super) syn_repeated: bool,
+    /// Probes of the closed window since it closed.
+    pub(super) probes: u8,
+    pub(super) keepalive_probes: u8,
+    /// When the first probe was sent that nothing has answered.
+    pub(super) unanswered_since: Option<Instant>,
+    /// Challenge ACKs since `challenges_since`.
+    pub(super) challenges: u8,
+    pub(super) challenges_since: Instant,
+    /// When something with sequence space was last sent.
+    pub(super) last_sent: Instant,
+    /// Segments that may go beyond the congestion window (RFC 3042): 0..=2.
+    pub(super) limited_transmit: u8,
+    pub(super) cookie: Option<Cookie>,
+    /// Octets of sequence space that were sent again, ever.
+    pub(super) retransmitted: u64,
+}
+
+impl Tcb {
+    /// An active OPEN: in SYN-SENT at once; the SYN comes from the next [`poll_segment`](Self::poll_segment)
+    /// (RFC 9293 §3.10.1).
+    #[must_use]
+    pub fn connect(config: &TcpConfig, secrets: Unpredictable, now: Instant) -> Self {
+        let mut tcb = Self::new(config, secrets);
+        tcb.passive = false;
+        tcb.change(Event::ActiveOpen, &mut Notices::default());
+        tcb.arm(now);
+        tcb
+    }
+
+    /// A passive OPEN: waits in LISTEN for a SYN. [`prepare`](Self::prepare) has to give it the secrets of
+    /// whoever calls before the SYN is handed to it.
+    #[must_use]
+    pub fn listen(config: &TcpConfig) -> Self {
+        let mut tcb = Self::new(config, Unpredictable::default());
+        tcb.change(Event::PassiveOpen, &mut Notices::default());
+        tcb
+    }
+
+    fn new(config: &TcpConfig, secrets: Unpredictable) -> Self {
+        Self {
+            config: *config,
+            state: State::Closed,
+            passive: true,
+            reason: None,
+            snd: SendVars::new(secrets.iss, config),
+            rcv: ReceiveVars::new(config),
+            ts: TimestampVars::new(secrets.timestamp_offset),
+            sack_on: false,
+            scaling_on: false,
+            let_go: false,
+            rtt: RttEstimator::new(),
+            records: Records::new(),
+            recovery: NewReno::new(ORIGIN),
+            congestion: Congestion::NewReno(NewRenoWindow::new(u32::from(config.mss))),
+            timers: Timers::new(),
+            reply: None,
+            ack_now: false,
+            retransmit_front: false,
+            probe_due: false,
+            keepalive_due: false,
+            hold_is_over: false,
+            r1_told: false,
+            syn_repeated: false,
+            probes: 0,
+            keepalive_probes: 0,
+            unanswered_since: None,
+            challenges: 0,
+            challenges_since: Instant::ZERO,
+            last_sent: Instant::ZERO,
+            limited_transmit: 0,
+            cookie: None,
+            retransmitted: 0,
+        }
+    }
+
+    /// Gives a listener the secrets for the peer whose SYN comes next. Elsewhere than in LISTEN it does
+    /// nothing: the numbers are in use.
+    pub fn prepare(&mut self, secrets: Unpredictable) {
+        if self.state == State::Listen {
+            self.snd.iss = secrets.iss;
+            self.ts = TimestampVars::new(secrets.timestamp_offset);
+        }
+    }
+
+    /// A segment has arrived (§3.10.7). Its octets stay with the caller: the answer says which to keep.
+    pub fn on_segment(&mut self, now: Instant, seg: &SegmentMeta) -> Verdict {
+        let mut verdict = Verdict::default();
+        let ended = match self.state {
+            State::Closed => Err(Stop::Refused(DropReason::Closed)),
+            State::Listen => self.arrives_in_listen(now, seg, &mut verdict),
+            State::SynSent => self.arrives_in_syn_sent(now, seg, &mut verdict),
+            _ => self.arrives(now, seg, &mut verdict),
+        };
+        if let Err(Stop::Refused(reason)) = ended {
+            verdict.refused = Some(reason);
+        }
+        verdict.readable_to = self.readable_to();
+        verdict.acked_to = self.acked_to();
+        self.arm(now);
+        self.check_invariants();
+        verdict
+    }
+
+    /// Serves the deadlines that are not after `now` (§3.10.8). Harmless when there is none.
+    pub fn on_timeout(&mut self, now: Instant) -> Notices {
+        let mut notices = Notices::default();
+        self.expire(now, &mut notices);
+        self.check_invariants();
+        notices
+    }
+
+    /// A call of the user (§3.10.1 to §3.10.7).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] says why the call is not possible in this state; then nothing has changed.
+    pub fn on_command(&mut self, now: Instant, command: Command) -> Result<Notices, CommandError> {
+        let mut notices = Notices::default();
+        self.call(now, command, &mut notices)?;
+        self.check_invariants();
+        Ok(notices)
+    }
+
+    /// The next segment to send now; `None` when there is nothing (more) to send before something happens.
+    pub fn poll_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
+        let mut plan = self.next_segment(now);
+        if let Some(plan) = &mut plan {
+            let reset = plan.meta.flags.contains(TcpFlags::RST | TcpFlags::ACK);
+            if reset && self.ts.on {
+                plan.meta.options.timestamps = Some(self.ts.option(now));
+            }
+        } else {
+            self.arm(now);
+        }
+        self.check_invariants();
+        plan
+    }
+
+    /// When [`on_timeout`](Self::on_timeout) is due; `None` if only a segment or the user can change
+    /// anything.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// The machine as a function: the same as the method that `input` names, on a machine that is given and
+    /// returned.
+    #[must_use]
+    pub fn step(mut self, now: Instant, input: Input) -> (Self, Output) {
+        let output = match input {
+            Input::Segment(seg) => Output::Segment(self.on_segment(now, &seg)),
+            Input::Timeout => Output::Timeout(self.on_timeout(now)),
+            Input::Command(command) => Output::Command(self.on_command(now, command)),
+            Input::Poll => Output::Poll(self.poll_segment(now)),
+        };
+        (self, output)
+    }
+
+    /// Raises `event` and notes the transition. Nothing else changes the state.
+    pub(super) fn change(&mut self, event: Event, notices: &mut Notices) {
+        let next = self.state.on(event);
+        debug_assert!(next.is_some(), "{event} is not legal in {}", self.state);
+        if let Some(next) = next {
+            self.state = next;
+            notices.transitions.push(event, next);
+        }
+    }
+
+    /// The connection is over; what was read into the buffer in order may still be taken.
+    pub(super) fn end(&mut self, event: Event, reason: CloseReason, notices: &mut Notices) {
+        self.change(event, notices);
+        self.reason = Some(reason);
+        notices.closed = Some(reason);
+        self.timers.stop_all();
+        self.records.clear();
+        self.rcv.ranges.clear();
+        self.ack_now = false;
+    }
+
+    /// What has to hold between any two calls.
+    fn check_invariants(&self) {
+        let (snd, rcv) = (&self.snd, &self.rcv);
+        debug_assert!(ORIGIN <= snd.una && snd.una <= snd.nxt && snd.nxt <= snd.max, "{snd:?}");
+        debug_assert!(snd.max <= snd.end(), "sent more than was queued: {snd:?}");
+        debug_assert!(!snd.fin_sent() || snd.fin_queued, "a FIN only after all data: {snd:?}");
+        debug_assert!(rcv.nxt <= rcv.edge || self.state == State::Closed, "beyond the window: {rcv:?}");
+        debug_assert!(rcv.last_ack_sent <= rcv.nxt, "acknowledged what has not arrived: {rcv:?}");
+        debug_assert!(
+            rcv.ranges
+                .iter()
+                .next()
+                .is_none_or(|first| first.start > rcv.nxt || !self.state.is_synchronized())
+        );
+        debug_assert!(self.timers.are_exclusive(), "{:?}", self.timers);
+        debug_assert!(self.state != State::Closed || self.timers.next().is_none());
+        debug_assert!(
+            self.state.has_sent_fin() == (snd.fin_sent() && self.state != State::Closed),
+            "{}",
+            self.state
+        );
+        debug_assert!(
+            !self.state.is_synchronized() || self.state.has_received_fin() == rcv.fin_received(),
+            "{} and {rcv:?}",
+            self.state
+        );
+    }
+
+    /// Whether a SYN in TIME-WAIT may begin a new connection between the same sockets (RFC 9293 §3.6.1, MAY-2;
+    /// RFC 6191): it is newer than anything of the old one. Its owner then makes a new machine, with an ISS
+    /// beyond [`snd_max`](Self::snd_max).
+    #[must_use]
+    pub fn may_reopen(&self, seg: &SegmentMeta) -> bool {
+        let opens = seg.flags.contains(TcpFlags::SYN) && !seg.flags.intersects(TcpFlags::ACK | TcpFlags::RST);
+        let newer = match seg.options.timestamps {
+            Some(timestamps) if self.ts.on => self.ts.is_newer(timestamps.val),
+            _ => self.rcv.position(seg.seq) > self.rcv.nxt,
+        };
+        self.state == State::TimeWait && opens && newer
+    }
+}
+
+/// What can be asked at any time.
+impl Tcb {
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// How the connection ended, once it has.
+    #[must_use]
+    pub const fn close_reason(&self) -> Option<CloseReason> {
+        self.reason
+    }
+
+    /// Whether the OPEN was passive.
+    #[must_use]
+    pub const fn is_passive(&self) -> bool {
+        self.passive
+    }
+
+    /// The choices of the connection as they are now.
+    #[must_use]
+    pub const fn config(&self) -> &TcpConfig {
+        &self.config
+    }
+
+    /// ISS.
+    #[must_use]
+    pub const fn iss(&self) -> SeqNumber {
+        self.snd.iss
+    }
+
+    /// IRS; significant once a SYN has arrived.
+    #[must_use]
+    pub const fn irs(&self) -> SeqNumber {
+        self.rcv.irs
+    }
+
+    /// SND.UNA.
+    #[must_use]
+    pub fn snd_una(&self) -> SeqNumber {
+        self.snd.seq(self.snd.una)
+    }
+
+    /// SND.NXT. After a timeout it goes back to SND.UNA.
+    #[must_use]
+    pub fn snd_nxt(&self) -> SeqNumber {
+        self.snd.seq(self.snd.nxt)
+    }
+
+    /// The number after everything that was ever sent.
+    #[must_use]
+    pub fn snd_max(&self) -> SeqNumber {
+        self.snd.seq(self.snd.max)
+    }
+
+    /// SND.WND in octets.
+    #[must_use]
+    pub const fn snd_wnd(&self) -> u32 {
+        self.snd.wnd
+    }
+
+    /// RCV.NXT.
+    #[must_use]
+    pub fn rcv_nxt(&self) -> SeqNumber {
+        self.rcv.seq(self.rcv.nxt)
+    }
+
+    /// RCV.WND in octets: what the peer may send now, as far as it has been told.
+    #[must_use]
+    pub fn rcv_wnd(&self) -> u32 {
+        self.rcv.wnd()
+    }
+
+    /// How far the windows that we send are shifted: 0..=14 (RFC 7323 §2).
+    #[must_use]
+    pub const fn receive_scale(&self) -> u8 {
+        self.rcv.scale
+    }
+
+    /// Octets of the peer's stream before this offset have arrived.
+    #[must_use]
+    pub fn readable_to(&self) -> u64 {
+        self.rcv.readable_to()
+    }
+
+    /// Octets of the peer's stream before this offset were taken by the user.
+    #[must_use]
+    pub const fn consumed_to(&self) -> u64 {
+        offset(self.rcv.consumed)
+    }
+
+    /// Octets of the user's stream before this offset are acknowledged.
+    #[must_use]
+    pub fn acked_to(&self) -> u64 {
+        self.snd.acked_to()
+    }
+
+    /// The length of the user's stream up to now.
+    #[must_use]
+    pub const fn queued_to(&self) -> u64 {
+        offset(self.snd.queued)
+    }
+
+    /// Ranges of the peer's stream that have arrived beyond [`readable_to`](Self::readable_to), ascending.
+    pub fn out_of_order(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.rcv.ranges.iter().map(|range| offset(range.start)..offset(range.end))
+    }
+
+    /// Whether the peer's FIN has arrived, and everything before it.
+    #[must_use]
+    pub fn peer_has_closed(&self) -> bool {
+        self.rcv.fin_received()
+    }
+
+    /// Whether the user has said that there is no more to send.
+    #[must_use]
+    pub const fn has_shut_down(&self) -> bool {
+        self.snd.fin_queued
+    }
+
+    /// Whether the user has let go of the connection by CLOSE.
+    #[must_use]
+    pub const fn has_let_go(&self) -> bool {
+        self.let_go
+    }
+
+    /// Octets until the end of the urgent data, counted from the first unread one (RFC 9293 MUST-33).
+    #[must_use]
+    pub const fn urgent_remaining(&self) -> u64 {
+        self.rcv.up.saturating_sub(self.rcv.consumed)
+    }
+
+    /// The congestion window, in octets.
+    #[must_use]
+    pub fn cwnd(&self) -> u32 {
+        self.congestion.cwnd()
+    }
+
+    /// The slow start threshold, in octets; [`u32::MAX`] before the first loss.
+    #[must_use]
+    pub fn ssthresh(&self) -> u32 {
+        self.congestion.ssthresh()
+    }
+
+    /// SRTT, once there is a sample.
+    #[must_use]
+    pub fn srtt(&self) -> Option<Duration> {
+        self.rtt.srtt()
+    }
+
+    /// RTTVAR, once there is a sample.
+    #[must_use]
+    pub fn rttvar(&self) -> Option<Duration> {
+        self.rtt.rttvar()
+    }
+
+    /// How often the RTO has been doubled since the last sample (RFC 6298 §5.5).
+    #[must_use]
+    pub const fn backoff(&self) -> u8 {
+        self.rtt.backoff()
+    }
+
+    /// Whether fast recovery is going on (RFC 6582).
+    #[must_use]
+    pub const fn in_recovery(&self) -> bool {
+        self.recovery.in_recovery()
+    }
+
+    /// Duplicate acknowledgments since the last one of something new (RFC 5681 §2).
+    #[must_use]
+    pub const fn duplicate_acks(&self) -> u32 {
+        self.recovery.dup_acks()
+    }
+
+    /// Octets of sequence space that were sent again, ever.
+    #[must_use]
+    pub const fn retransmitted(&self) -> u64 {
+        self.retransmitted
+    }
+}
+
+/// One of the four things that can happen to a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// A segment arrives.
+    Segment(SegmentMeta),
+    /// Time has come to a deadline.
+    Timeout,
+    /// The user calls.
+    Command(Command),
+    /// The network can take a segment.
+    Poll,
+}
+
+/// The answer to an [`Input`] of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Output {
+    /// What became of the segment.
+    Segment(Verdict),
+    /// What the passing of time changed.
+    Timeout(Notices),
+    /// What the call changed, or why it was not carried out.
+    Command(Result<Notices, CommandError>),
+    /// What to send, if anything.
+    Poll(Option<SegmentPlan>),
+}

@@ -1,0 +1,154 @@
+//! Payload and FIN of an acceptable segment: the seventh and eighth check of RFC 9293 §3.10.7.4, and when they
+//! are acknowledged (§3.8.6.3, RFC 5681 §4.2).
+
+use super::arrival::{Arrived, Stop};
+use super::notices::{CloseReason, Notices};
+use super::ranges::Inserted;
+use super::segment::{DropReason, Placed, SegmentMeta, Verdict};
+use super::send::offset;
+use super::state::{Event, State};
+use super::tcb::Tcb;
+use super::timers::Timer;
+use crate::{Instant, TcpFlags};
+
+impl Tcb {
+    /// Seventh: the segment text.
+    pub(super) fn check_text(
+        &mut self,
+        now: Instant,
+        seg: &SegmentMeta,
+        arrived: &Arrived,
+        out: &mut Verdict,
+    ) -> Result<(), Stop> {
+        if seg.len == 0 {
+            return Ok(());
+        }
+        if let Some(reason) = self.refuses_text(arrived, &mut out.notices) {
+            self.ack_now |= self.state != State::Closed;
+            return Err(Stop::Refused(reason));
+        }
+        let start = arrived.start.max(self.rcv.nxt);
+        let end = arrived.end.min(self.rcv.edge).min(self.rcv.fin.unwrap_or(u64::MAX));
+        if end <= start {
+            self.report_duplicate(arrived.start, arrived.end.min(self.rcv.nxt));
+            self.ack_now = true;
+            // A repeated FIN behind known octets is the eighth check's business.
+            let rest = seg.flags.contains(TcpFlags::FIN) && arrived.end >= self.rcv.nxt;
+            return if rest { Ok(()) } else { Err(Stop::Refused(DropReason::Duplicate)) };
+        }
+        self.report_duplicate(arrived.start, start);
+        self.rcv.full_size = self.rcv.full_size.max(seg.len.min(u32::from(self.config.mss)));
+        self.place(now, start, end, out)?;
+        let (skip, len) = (start - arrived.start, end - start);
+        out.store = Some(Placed {
+            offset: offset(start),
+            skip: u32::try_from(skip).unwrap_or(u32::MAX),
+            len: u32::try_from(len).unwrap_or(u32::MAX),
+        });
+        Ok(())
+    }
+
+    /// Why no octet behind RCV.NXT may come any more.
+    fn refuses_text(&mut self, arrived: &Arrived, notices: &mut Notices) -> Option<DropReason> {
+        if self.rcv.fin.is_some_and(|fin| arrived.end > fin) {
+            return Some(DropReason::DataAfterFin);
+        }
+        if self.let_go && arrived.end > self.rcv.nxt {
+            // Nobody will read it, and the peer is to know (§3.6.1, SHLD-3).
+            self.reset_peer();
+            self.end(Event::Abort, CloseReason::Discarded, notices);
+            return Some(DropReason::DataAfterClose);
+        }
+        None
+    }
+
+    fn report_duplicate(&mut self, start: u64, end: u64) {
+        if self.sack_on && start < end {
+            self.rcv.dsack = Some((start, end));
+        }
+    }
+
+    /// Accepts [start, end), which lies in the window.
+    fn place(&mut self, now: Instant, start: u64, end: u64, out: &mut Verdict) -> Result<(), Stop> {
+        if start > self.rcv.nxt {
+            self.ack_now = true;
+            let known = self.rcv.ranges.overlap(&(start..end));
+            match self.rcv.ranges.insert(start..end, usize::from(self.config.max_ranges)) {
+                Inserted::Full => return Err(Stop::Refused(DropReason::TooManyRanges)),
+                Inserted::Known => {
+                    self.report_duplicate(start, end);
+                    return Err(Stop::Refused(DropReason::Duplicate));
+                }
+                Inserted::New => {}
+            }
+            if let Some(known) = known {
+                self.report_duplicate(known.start, known.end);
+            }
+            return Ok(());
+        }
+        if self.rcv.ranges.is_empty() {
+            self.rcv.nxt = end;
+            self.acknowledge_soon(now);
+        } else {
+            // It fills a gap, or a part of one: the sender is waiting to hear that (RFC 5681 §4.2).
+            if let Some(known) = self.rcv.ranges.overlap(&(start..end)) {
+                self.report_duplicate(known.start, known.end);
+            }
+            self.rcv.nxt = self.rcv.ranges.take_through(end);
+            self.ack_now = true;
+        }
+        out.notices.readable = true;
+        Ok(())
+    }
+
+    /// At once for every second full-sized segment, or else a little later (SHLD-18, SHLD-19, MUST-40).
+    fn acknowledge_soon(&mut self, now: Instant) {
+        let unacknowledged = self.rcv.nxt - self.rcv.last_ack_sent;
+        let delay = self.ack_delay();
+        if delay.is_zero() || unacknowledged >= 2 * u64::from(self.rcv.full_size) {
+            self.ack_now = true;
+        } else if !self.ack_now {
+            self.timers.start(Timer::DelayedAck, now + delay);
+        }
+    }
+
+    /// Eighth: the FIN. One that comes before the octets ahead of it is remembered.
+    pub(super) fn check_fin(
+        &mut self,
+        now: Instant,
+        seg: &SegmentMeta,
+        arrived: &Arrived,
+        notices: &mut Notices,
+    ) {
+        if seg.flags.contains(TcpFlags::FIN) && self.rcv.fin.is_none() {
+            let fin = arrived.end;
+            let behind_all = fin >= self.rcv.nxt && self.rcv.ranges.end().is_none_or(|end| fin >= end);
+            if behind_all && fin < self.rcv.edge {
+                self.rcv.fin = Some(fin);
+            }
+            self.ack_now = true;
+        }
+        if self.take_fin_if_next(notices) && self.state == State::TimeWait {
+            self.enter_time_wait(now);
+        }
+    }
+
+    /// Moves over the peer's FIN once everything before it is there, and says whether it did.
+    pub(super) fn take_fin_if_next(&mut self, notices: &mut Notices) -> bool {
+        if self.rcv.fin != Some(self.rcv.nxt) {
+            return false;
+        }
+        self.rcv.nxt += 1;
+        self.ack_now = true;
+        notices.peer_closed = true;
+        self.change(Event::Fin, notices);
+        true
+    }
+
+    /// All is said: no timer but that of 2·MSL runs.
+    pub(super) fn enter_time_wait(&mut self, now: Instant) {
+        self.ack_now |= self.timers.runs(Timer::DelayedAck);
+        self.timers.stop_all();
+        self.timers.set(Timer::TimeWait, now + self.config.time_wait);
+    }
+}

@@ -1,0 +1,73 @@
+//! Timestamps: the clock that we send and the one that we echo (RFC 7323 §3 to §5).
+
+use core::time::Duration;
+
+use super::segment::Timestamps;
+use crate::Instant;
+
+/// After 24 days without a segment TS.Recent says nothing any more: the peer's clock, which may tick every
+/// millisecond, has gone half around (RFC 7323 §5.5).
+const RECENT_IS_VALID_FOR: Duration = Duration::from_secs(24 * 24 * 3600);
+
+/// TS.Recent and our own clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct TimestampVars {
+    /// Both SYNs offered timestamps.
+    pub(super) on: bool,
+    /// What is added to our clock: nobody outside shall learn it from another connection (§5.4).
+    offset: u32,
+    /// TS.Recent.
+    recent: u32,
+    /// When TS.Recent was set.
+    recent_at: Instant,
+}
+
+impl TimestampVars {
+    pub(super) const fn new(offset: u32) -> Self {
+        Self { on: false, offset, recent: 0, recent_at: Instant::ZERO }
+    }
+
+    /// TSval: milliseconds, and the offset.
+    #[allow(clippy::cast_possible_truncation, reason = "the clock is meant to wrap at 2³²")]
+    pub(super) const fn clock(&self, now: Instant) -> u32 {
+        ((now.as_nanos() / 1_000_000) as u32).wrapping_add(self.offset)
+    }
+
+    /// The option of a segment that is sent now.
+    pub(super) const fn option(&self, now: Instant) -> Timestamps {
+        Timestamps { val: self.clock(now), ecr: self.recent }
+    }
+
+    /// Takes the timestamp of a SYN.
+    pub(super) const fn begin(&mut self, now: Instant, val: u32) {
+        self.on = true;
+        self.recent = val;
+        self.recent_at = now;
+    }
+
+    /// PAWS: whether `val` is older than TS.Recent (§5.3, R1).
+    pub(super) fn is_old(&self, now: Instant, val: u32) -> bool {
+        let behind = val.wrapping_sub(self.recent).cast_signed() < 0;
+        self.on && behind && now.since(self.recent_at) <= RECENT_IS_VALID_FOR
+    }
+
+    /// Whether a SYN with this timestamp is certainly newer than the connection (RFC 6191).
+    pub(super) const fn is_newer(&self, val: u32) -> bool {
+        self.on && val.wrapping_sub(self.recent).cast_signed() > 0
+    }
+
+    /// Takes `val` for TS.Recent; the caller has seen to SEG.SEQ ≤ Last.ACK.sent (§4.3, 2).
+    pub(super) fn keep(&mut self, now: Instant, val: u32) {
+        if !self.is_old(now, val) {
+            self.recent = val;
+            self.recent_at = now;
+        }
+    }
+
+    /// How long ago our clock said `ecr`; `None` if that cannot be: it lies ahead, or more than `most` ago,
+    /// which is how long the octets that it acknowledges have been on their way.
+    pub(super) fn elapsed(&self, now: Instant, ecr: u32, most: Duration) -> Option<Duration> {
+        let elapsed = Duration::from_millis(u64::from(self.clock(now).wrapping_sub(ecr)));
+        (self.on && elapsed <= most + Duration::from_millis(1)).then_some(elapsed)
+    }
+}
