@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`tcp`] | the states of a connection and every transition between them | |
 //! | [`wire`] | IPv4, IPv6, TCP, UDP, links and fragments: octets to header values and back | |
-//! | [`seq`], [`time`] | sequence numbers and moments | |
+//! | [`seq`], [`time`], [`flags`] | sequence numbers, moments and control bits | |
 #![cfg_attr(feature = "pcap", doc = "| [`capture`] | pcap and pcapng files, read and written | `pcap` |")]
 #![cfg_attr(
     feature = "pcap",
@@ -61,6 +61,10 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod connection;
+pub mod flags;
+pub mod host;
+pub mod secret;
 pub mod seq;
 pub mod tcp;
 pub mod time;
@@ -70,7 +74,10 @@ pub mod wire;
 pub mod capture;
 #[cfg(feature = "pcap")]
 pub mod replay;
+#[cfg(feature = "sim")]
+pub mod sim;
 
+pub use flags::TcpFlags;
 pub use seq::SeqNumber;
 pub use tcp::state::{Event, State};
 pub use time::Instant;

@@ -7,7 +7,7 @@
 //! | second: RST | `check_reset` |
 //! | third: security | none is implemented (§3.10.7.4 asks for no check then) |
 //! | fourth: SYN | `check_syn` |
-//! | fifth: ACK | `check_ack`, and [`ack`](super::ack) |
+//! | fifth: ACK (MAY-12) | `check_ack`, and [`ack`](super::ack) |
 //! | sixth: URG | `check_urgent` |
 //! | seventh: text | [`text`](super::text) |
 //! | eighth: FIN | [`text`](super::text) |
@@ -67,11 +67,15 @@ impl Tcb {
             let refused = Stop::Refused(DropReason::ResetOutsideWindow);
             return if inside { Ok(Arrived { start, end: start, refused: None }) } else { Err(refused) };
         }
+        self.check_timestamp(now, seg)?;
         if self.completes_simultaneous_open(seg, start) {
             self.heard();
             return Ok(Arrived { start: start + 1, end: start + 1 + u64::from(seg.len), refused: None });
         }
-        self.check_timestamp(now, seg)?;
+        if self.repeats_first_syn(seg, start) {
+            self.snd.nxt = ORIGIN;
+            return Err(Stop::Refused(DropReason::BelowWindow));
+        }
         let len = u64::from(seg.seq_len());
         let acceptable = match (len, edge - nxt) {
             (0, 0) => start == nxt,
@@ -100,7 +104,6 @@ impl Tcb {
     fn refuse_by_sequence(&mut self, now: Instant, seg: &SegmentMeta, start: u64, len: u64) -> Stop {
         let below = start < self.rcv.nxt;
         match self.state {
-            State::SynReceived if start == ORIGIN && seg.flags == TcpFlags::SYN => self.snd.nxt = ORIGIN,
             State::TimeWait if seg.flags.contains(TcpFlags::FIN) && start + len == self.rcv.nxt => {
                 // "The only thing that can arrive": acknowledge it and wait for 2·MSL anew.
                 self.timers.set(Timer::TimeWait, now + self.config.time_wait);
@@ -116,7 +119,7 @@ impl Tcb {
     }
 
     /// In a simultaneous open the SYN,ACK repeats the SYN that we have: it lies before the window, and is the
-    /// acknowledgment that we wait for (Figure 8).
+    /// acknowledgment that we wait for (Figure 7).
     fn completes_simultaneous_open(&self, seg: &SegmentMeta, start: u64) -> bool {
         self.state == State::SynReceived
             && seg.flags.contains(TcpFlags::SYN | TcpFlags::ACK)
@@ -125,11 +128,18 @@ impl Tcb {
             && self.snd.position(seg.ack) == self.snd.max
     }
 
+    /// The peer's SYN again, with or without octets: our SYN,ACK was lost, and a bare acknowledgment would not
+    /// help a peer that has no number of ours.
+    fn repeats_first_syn(&self, seg: &SegmentMeta, start: u64) -> bool {
+        let opens = seg.flags.contains(TcpFlags::SYN) && !seg.flags.contains(TcpFlags::ACK);
+        self.state == State::SynReceived && opens && start == ORIGIN
+    }
+
     /// RFC 7323 §5.3 R1 (PAWS) and §3.2.
     fn check_timestamp(&mut self, now: Instant, seg: &SegmentMeta) -> Result<(), Stop> {
         match seg.options.timestamps {
             Some(timestamps) if self.ts.is_old(now, timestamps.val) => {
-                if seg.seq_len() > 0 {
+                if seg.seq_len() > 0 && !seg.flags.contains(TcpFlags::SYN) {
                     self.ack_now = true;
                 } else {
                     self.challenge(now);
@@ -266,7 +276,8 @@ impl Tcb {
         notices.close_acknowledged = true;
     }
 
-    /// Sixth: the urgent pointer (RFC 6093: data stays in line).
+    /// Sixth: the urgent pointer (MUST-30; RFC 6093: data stays in line). It names the octet after the urgent data
+    /// (MUST-62).
     pub(super) fn check_urgent(&mut self, seg: &SegmentMeta, arrived: &Arrived, notices: &mut Notices) {
         let receiving = matches!(self.state, State::Established | State::FinWait1 | State::FinWait2);
         if !seg.flags.contains(TcpFlags::URG) || !receiving {

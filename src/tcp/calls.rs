@@ -1,5 +1,7 @@
 //! The calls of the user (RFC 9293 §3.10.1 to §3.10.7 and §3.9.1): what each does in each state.
 
+use core::time::Duration;
+
 use super::command::{Command, CommandError, NetworkError, Queue};
 use super::notices::{CloseReason, Notices};
 use super::send::ORIGIN;
@@ -29,10 +31,7 @@ impl Tcb {
                 self.keepalive_probes = 0;
                 self.timers.stop(Timer::Keepalive);
             }
-            Command::SetUserTimeout(timeout) => {
-                self.config.user_timeout = timeout;
-                self.timers.stop(Timer::UserTimeout);
-            }
+            Command::SetUserTimeout(timeout) => self.set_user_timeout(timeout),
             Command::SetR2(r2) => self.config.r2 = r2,
             Command::SetAckDelay(delay) => self.config.ack_delay = delay,
             Command::SetCookie(_) if self.snd.max > ORIGIN => return Err(CommandError::SynSent),
@@ -41,6 +40,16 @@ impl Tcb {
         }
         self.arm(now);
         Ok(())
+    }
+
+    /// A timeout that runs goes on from where it began.
+    fn set_user_timeout(&mut self, timeout: Option<Duration>) {
+        let began = self.config.user_timeout.map(|before| self.timers.began(Timer::UserTimeout, before));
+        self.timers.stop(Timer::UserTimeout);
+        if let (Some(Some(began)), Some(timeout)) = (began, timeout) {
+            self.timers.set(Timer::UserTimeout, began + timeout);
+        }
+        self.config.user_timeout = timeout;
     }
 
     /// OPEN (§3.10.1).
@@ -69,7 +78,8 @@ impl Tcb {
         }
         if queue.urgent {
             self.snd.up = self.snd.queued;
-            // The pointer goes ahead of the octets where the window is closed (RFC 6093 §3.1; MUST-66).
+            // However much it is (MUST-31), the pointer goes ahead of the octets where the window is closed
+            // (RFC 6093 §3.1; MUST-66).
             self.ack_now |= self.snd.wnd == 0 && self.state.is_synchronized();
         }
         Ok(())
@@ -135,9 +145,9 @@ impl Tcb {
         self.end(event, reason, notices);
     }
 
-    /// An ICMP error (§3.9.2.2). Only one about something in flight is believed (RFC 5927 §4.1), and only an
-    /// attempt to connect is given up for it: on an open connection even a hard error may pass, or be forged,
-    /// and is only told (RFC 5461 §4.1, RFC 5927 §5.2).
+    /// An ICMP error (§3.9.2.2, MUST-54). Only one about something in flight is believed (RFC 5927 §4.1), and only an
+    /// attempt to connect is given up for it (SHLD-26): on an open connection even a hard error may pass, or be
+    /// forged, and is only told, as soft ones are (MUST-47, MUST-56; RFC 5461 §4.1, RFC 5927 §5.2).
     fn network_error(&mut self, error: NetworkError, notices: &mut Notices) -> Result<(), CommandError> {
         let position = self.snd.position(error.seq);
         if self.state == State::Listen || position < self.snd.una || position >= self.snd.max {

@@ -109,7 +109,7 @@ impl Default for TcpConfig {
 /// When and how often to ask a silent peer whether it is still there (RFC 9293 §3.8.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Keepalive {
-    /// Silence before the first probe. Default: 2 hours (MUST-28).
+    /// Silence before the first probe (MUST-27). Default: 2 hours (MUST-28).
     pub idle: Duration,
     /// From one unanswered probe to the next. Default: 75 s.
     pub interval: Duration,

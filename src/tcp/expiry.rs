@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_millis(1);
 const LONGEST_ACK_DELAY: Duration = Duration::from_millis(499);
 
 impl Tcb {
-    /// RTO (RFC 6298), back-off included.
+    /// RTO (RFC 6298, MUST-18), back-off included (MUST-19).
     #[must_use]
     pub fn rto(&self) -> Duration {
         self.rtt.rto(&self.config).max(TICK)
@@ -57,7 +57,8 @@ impl Tcb {
         }
     }
 
-    /// Either retransmission or probes of a closed window, never both (§3.8.6.1).
+    /// Either retransmission or probes of a closed window, never both (§3.8.6.1, MUST-36); a window that the peer
+    /// has shrunk to nothing is closed like any other (MUST-34, MUST-35).
     fn arm_retransmission(&mut self, now: Instant, unfinished: bool) {
         if self.snd.wnd == 0 && unfinished && !self.snd.syn_unacknowledged() {
             // Nothing that was sent is inside the window any more: it is not timed out (SHLD-17).
@@ -118,7 +119,7 @@ impl Tcb {
         self.arm(now);
     }
 
-    /// RFC 6298 §5.4 to §5.7, and R1 and R2 (RFC 9293 §3.8.3).
+    /// RFC 6298 §5.4 to §5.7, and R1 and R2 (RFC 9293 §3.8.3, MUST-20, SHLD-9), for a SYN too (MUST-22).
     fn retransmission_is_due(&mut self, now: Instant, notices: &mut Notices) {
         let opening = self.snd.syn_unacknowledged();
         let r2 = if opening { self.config.syn_r2 } else { self.config.r2 };
@@ -158,7 +159,7 @@ impl Tcb {
         self.probes = self.probes.saturating_add(1);
     }
 
-    /// The peer has been silent (§3.8.4).
+    /// The peer has been silent (§3.8.4), and nothing is outstanding: else this timer would not run (MUST-26).
     fn keepalive_is_due(&mut self, now: Instant, notices: &mut Notices) {
         let Some(keepalive) = self.config.keepalive else {
             return;
@@ -176,6 +177,11 @@ impl Tcb {
         if self.state == State::SynReceived && self.passive {
             return self.back_to_listen(notices);
         }
-        self.abort(reason, Event::UserTimeout, notices);
+        if self.state.is_synchronized() {
+            self.abort(reason, Event::UserTimeout, notices);
+        } else {
+            // The peer has never shown that it knows of the connection.
+            self.end(Event::UserTimeout, reason, notices);
+        }
     }
 }

@@ -24,7 +24,8 @@ pub struct Notices {
     pub urgent: bool,
     /// R1 was reached: delivery is in trouble, and the network layer may look for another route (§3.8.3).
     pub retransmitting: bool,
-    /// An error that need not be the end, as an ICMP message told it (§3.9.2.2, SHLD-25).
+    /// An error that need not be the end, as an ICMP message told it (§3.9.2.2, SHLD-25). Who does not care does not
+    /// look (SHLD-20).
     pub soft_error: Option<u8>,
     /// The connection is over. A connection that went back to LISTEN is not.
     pub closed: Option<CloseReason>,

@@ -66,7 +66,7 @@ impl Tcb {
         }
         self.take_syn(now, seg);
         if !acknowledges {
-            // Simultaneous open: our SYN goes again, with an acknowledgment.
+            // Simultaneous open (MUST-10): our SYN goes again, with an acknowledgment.
             self.keep_early_text(seg, out);
             self.change(Event::Syn, &mut out.notices);
             self.snd.nxt = ORIGIN;
@@ -83,7 +83,7 @@ impl Tcb {
         Ok(())
     }
 
-    /// Takes from the peer's SYN its number, its window and its options.
+    /// Takes from the peer's SYN its number, its window and its options: the MSS among them (MUST-14).
     fn take_syn(&mut self, now: Instant, seg: &SegmentMeta) {
         self.rcv.begin(seg.seq);
         let ours = self.config.mss;
@@ -134,6 +134,10 @@ impl Tcb {
             self.rcv.nxt = self.rcv.ranges.take_through(self.rcv.nxt);
             self.ack_now = true;
             notices.readable = true;
+            if self.let_go {
+                // Closed in SYN-RECEIVED: what came with the SYN will not be read (§3.6.1, SHLD-3).
+                return self.abort(CloseReason::Discarded, Event::Abort, notices);
+            }
         }
         self.take_fin_if_next(notices);
     }

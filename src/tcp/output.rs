@@ -46,7 +46,7 @@ impl Tcb {
             return Some(self.transmit(now, span));
         }
         if core::mem::take(&mut self.keepalive_due) {
-            // An octet that the peer has already: it can only answer with an acknowledgment (§3.8.4).
+            // Before what the peer expects, and empty: it can only answer with an acknowledgment (§3.8.4, SHLD-12).
             return Some(self.bare(now, self.snd.max - 1));
         }
         if self.ack_now && self.state != State::SynSent {
@@ -96,7 +96,7 @@ impl Tcb {
         due.then_some(Span { start, len: 0, syn: false, fin: true })
     }
 
-    /// The oldest segment that is not acknowledged, to be sent again.
+    /// The oldest segment that is not acknowledged, to be sent again: what of it lies in the window (SHLD-16).
     fn front(&self) -> Span {
         let start = self.snd.una;
         let sent = self.snd.max.min(self.snd.queued).min(self.snd.edge()).saturating_sub(start);
@@ -110,8 +110,9 @@ impl Tcb {
         self.snd.fin_queued && position == self.snd.queued && position < self.snd.edge()
     }
 
-    /// How many octets from SND.NXT on may go in one segment now: the sender's half of the silly window
-    /// avoidance (§3.8.6.2.1, MUST-38), Nagle (§3.7.4), and what the user said about more to come. `None` when
+    /// How many octets from SND.NXT on may go in one segment now, as many as fit (SHLD-28): the sender's half of the
+    /// silly window
+    /// avoidance (§3.8.6.2.1, MUST-38), Nagle (§3.7.4, SHLD-7), and what the user said about more to come. `None` when
     /// nothing may; zero when only a FIN is left.
     fn sendable(&self) -> Option<u32> {
         let start = self.snd.nxt;
@@ -176,7 +177,8 @@ impl Tcb {
         SegmentPlan { meta, offset: offset(span.start), notices }
     }
 
-    /// The header of a SYN, with an acknowledgment once the peer's has come.
+    /// The header of a SYN, with an acknowledgment once the peer's has come. It always has the MSS option (MUST-14,
+    /// SHLD-5, MAY-3).
     fn syn(&mut self, now: Instant) -> SegmentMeta {
         let answers = self.state != State::SynSent;
         let mut meta = SegmentMeta {

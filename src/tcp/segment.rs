@@ -239,7 +239,8 @@ pub enum DropReason {
     OldTimestamp,
     /// The connection uses timestamps, and this segment, no reset, has none (RFC 7323 §3.2).
     TimestampMissing,
-    /// All of the segment lies before RCV.NXT: an old duplicate (§3.10.7.4).
+    /// The segment begins before RCV.NXT, and no part of it that Table 6 counts lies in the window: an old
+    /// duplicate (§3.10.7.4).
     BelowWindow,
     /// All of the segment lies behind the receive window (§3.10.7.4).
     AboveWindow,
@@ -261,7 +262,7 @@ pub enum DropReason {
     AckOfUnsent,
     /// An acknowledgment older than the largest window that the peer ever gave: challenged (RFC 5961 §5.2).
     AckTooOld,
-    /// The payload lies behind the peer's FIN.
+    /// Payload or another FIN behind the peer's FIN.
     DataAfterFin,
     /// The user has closed and reads no more: answered by a reset (§3.6.1, SHLD-3).
     DataAfterClose,

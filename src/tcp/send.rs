@@ -37,7 +37,7 @@ pub(super) struct SendVars {
     pub(super) mss: u32,
     /// The position after the last octet that the user queued: where the FIN goes.
     pub(super) queued: u64,
-    /// The position after the last octet that the user wants pushed.
+    /// The position after the last octet that the user wants pushed; earlier pushes collapse into it (SHLD-27).
     pub(super) push: u64,
     /// The user said that more follows at once.
     pub(super) more: bool,
@@ -76,7 +76,7 @@ impl SendVars {
         self.una.wrapping_add_signed(i64::from(seq.distance_from(self.seq(self.una))))
     }
 
-    /// The position after the last that the peer's window takes.
+    /// The position after the last that the peer's window takes; nothing new goes beyond (SHLD-15).
     pub(super) const fn edge(&self) -> u64 {
         self.una + self.wnd as u64
     }

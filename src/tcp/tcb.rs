@@ -26,7 +26,8 @@ use crate::{Instant, SeqNumber, TcpFlags};
 /// Calls may come in any order; this is the canonical one, after anything has happened:
 /// [`poll_segment`](Self::poll_segment) until it answers `None`, then wait until
 /// [`poll_timeout`](Self::poll_timeout) and call [`on_timeout`](Self::on_timeout). Not polling is
-/// backpressure: segments are formed when they are asked for, and none waits in a queue.
+/// backpressure: segments are formed when they are asked for, and none waits in a queue. Hand in everything that
+/// has arrived before polling, and one acknowledgment answers it all (RFC 9293 MUST-58, MUST-59).
 ///
 /// ```
 /// use tcpstate::tcp::{Command, Queue, Tcb, TcpConfig, Unpredictable};
@@ -306,7 +307,7 @@ impl Tcb {
     }
 
     /// Whether a SYN in TIME-WAIT may begin a new connection between the same sockets (RFC 9293 §3.6.1, MAY-2;
-    /// RFC 6191): it is newer than anything of the old one. Its owner then makes a new machine, with an ISS
+    /// RFC 6191, SHLD-4): it is newer than anything of the old one. Its owner then makes a new machine, with an ISS
     /// beyond [`snd_max`](Self::snd_max).
     #[must_use]
     pub fn may_reopen(&self, seg: &SegmentMeta) -> bool {

@@ -21,7 +21,10 @@ impl Tcb {
         out: &mut Verdict,
     ) -> Result<(), Stop> {
         if seg.len == 0 {
-            return Ok(());
+            let fin_again =
+                seg.flags.contains(TcpFlags::FIN) && self.rcv.fin.is_some_and(|fin| arrived.end > fin);
+            self.ack_now |= fin_again;
+            return if fin_again { Err(Stop::Refused(DropReason::DataAfterFin)) } else { Ok(()) };
         }
         if let Some(reason) = self.refuses_text(arrived, &mut out.notices) {
             self.ack_now |= self.state != State::Closed;
@@ -86,7 +89,7 @@ impl Tcb {
             }
             return Ok(());
         }
-        if self.rcv.ranges.is_empty() {
+        if self.rcv.ranges.is_empty() && self.rcv.fin.is_none() {
             self.rcv.nxt = end;
             self.acknowledge_soon(now);
         } else {

@@ -1,5 +1,7 @@
 //! The timers of a connection: one array of deadlines.
 
+use core::time::Duration;
+
 use crate::Instant;
 
 /// What may come due.
@@ -73,6 +75,12 @@ impl Timers {
 
     fn at(&self, timer: Timer) -> Instant {
         self.0.get(timer as usize).copied().unwrap_or(Instant::MAX)
+    }
+
+    /// When `timer`, which runs for `span`, was set; `None` if it does not run.
+    pub(super) fn began(&self, timer: Timer, span: Duration) -> Option<Instant> {
+        let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        self.runs(timer).then(|| Instant::from_nanos(self.at(timer).as_nanos().saturating_sub(span)))
     }
 
     /// The earliest deadline.

@@ -1,4 +1,6 @@
-//! TCP options (RFC 9293 §3.2), read and written.
+//! TCP options (RFC 9293 §3.2; MUST-4), read and written.
+//!
+//! They are read octet by octet, at whatever alignment (MUST-64); all but the first two kinds have a length (MUST-68).
 //!
 //! | kind | option | source |
 //! |---|---|---|

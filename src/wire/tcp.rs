@@ -149,7 +149,7 @@ impl<'a> TcpSegment<'a> {
         self.raw
     }
 
-    /// Verifies the checksum, in one pass over the captured octets.
+    /// Verifies the checksum (RFC 9293 MUST-3), in one pass over the captured octets.
     #[must_use]
     pub fn checksum_status(&self, src: IpAddr, dst: IpAddr) -> ChecksumStatus {
         let wire_len = self.header_len + self.payload_len;
@@ -232,7 +232,7 @@ impl TcpRepr<'_> {
         TcpSegment::MIN_HEADER_LEN + self.options.len().next_multiple_of(4)
     }
 
-    /// Writes header and payload to the start of `out`, checksum included, and says how many octets it took.
+    /// Writes header and payload to the start of `out`, checksum included (RFC 9293 MUST-2), and says how many octets it took.
     ///
     /// The payload comes in pieces that are laid end to end; each is read once, copied and summed in the same
     /// pass.

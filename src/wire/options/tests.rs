@@ -10,6 +10,7 @@ fn walk(bytes: &[u8]) -> Walked<'_> {
     TcpOptions::new(bytes).iter().collect()
 }
 
+// RFC 9293 MUST-4, MUST-64
 #[test]
 fn the_options_of_a_linux_syn_are_all_read() {
     let bytes = [2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7];
@@ -32,15 +33,16 @@ fn sack_blocks_are_read_in_the_order_they_were_sent() {
     assert!(TcpOptions::new(&[1]).sack().is_empty());
 }
 
+// RFC 9293 MUST-6, MUST-68
 #[test]
 fn an_unknown_option_is_kept_and_skipped_by_its_length() {
-    // RFC 9293 MUST-6.
     assert_eq!(
         walk(&[77, 4, 1, 2, 3, 3, 9]),
         [Ok(TcpOption::Unknown { kind: 77, data: &[1, 2] }), Ok(TcpOption::WindowScale(9))]
     );
 }
 
+// RFC 9293 MUST-4
 #[test]
 fn every_known_kind_is_read() {
     let digest = [7; 16];
@@ -88,9 +90,9 @@ fn every_known_kind_is_read() {
     }
 }
 
+// RFC 9293 MUST-7
 #[test]
 fn a_length_of_zero_or_one_ends_the_walk() {
-    // RFC 9293 MUST-7: no endless loop, no crash.
     assert_eq!(
         walk(&[1, 3, 0, 2, 4]),
         [Ok(TcpOption::Nop), Err(OptionError::LengthTooSmall { kind: 3, len: 0 })]
@@ -98,6 +100,7 @@ fn a_length_of_zero_or_one_ends_the_walk() {
     assert_eq!(walk(&[99, 1, 1]), [Err(OptionError::LengthTooSmall { kind: 99, len: 1 })]);
 }
 
+// RFC 9293 MUST-7
 #[test]
 fn an_option_past_the_end_ends_the_walk() {
     assert_eq!(
@@ -158,11 +161,12 @@ fn what_was_not_captured_is_told_from_what_is_not_there() {
     assert!(!TcpOptions::captured(&[1, 1], 1).is_cut());
 }
 
+// RFC 9293 MUST-69
 #[test]
 fn octets_behind_the_end_of_the_list_are_padding() {
     let zero = TcpOptions::new(&[3, 3, 7, 0]);
     assert_eq!((zero.padding(), zero.padding_is_zero()), (Some(&[][..]), true));
-    // RFC 9293 MUST-69: padding is zeros. A second "end of list" is one.
+    // A second "end of list" is one.
     let zero = TcpOptions::new(&[1, 0, 0, 0]);
     assert_eq!((zero.padding(), zero.padding_is_zero()), (Some(&[0, 0][..]), true));
     let dirty = TcpOptions::new(&[1, 0, 2, 4]);
@@ -172,6 +176,7 @@ fn octets_behind_the_end_of_the_list_are_padding() {
     assert_eq!((none.padding(), none.padding_is_zero()), (None, true));
 }
 
+// RFC 9293 MUST-69
 #[test]
 fn the_builder_pads_with_end_of_list_and_refuses_more_than_40_octets() {
     let mut builder = OptionsBuilder::new();

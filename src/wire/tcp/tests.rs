@@ -39,6 +39,7 @@ fn every_field_is_read_from_its_place() {
     assert_eq!((segment.header_len, segment.payload, segment.payload_len), (24, &[][..], 0));
 }
 
+// RFC 9293 MUST-2
 #[test]
 fn the_emitted_header_is_byte_for_byte_the_expected_one() {
     let mut out = [0xee; 26];
@@ -98,6 +99,7 @@ fn options_that_the_snap_length_cut_are_no_error() {
     assert_eq!((segment.payload.len(), segment.payload_len), (0, 976));
 }
 
+// RFC 9293 MUST-3
 #[test]
 fn a_checksum_is_verified_over_header_options_and_payload() {
     let mut out = vec![0; 64];

@@ -1,0 +1,668 @@
+//! One connection with its octets: a [`Tcb`] and the two buffers that it speaks of.
+//!
+//! [`Tcb`] says which octets of the two streams to keep, to send and to forget; [`Connection`] keeps, gives and
+//! forgets them. It knows no addresses: [`Single`](crate::host::Single) does.
+//!
+//! # Memory
+//!
+//! Memory is held only while octets are. What was given as [`Bytes`] is kept by reference and never copied
+//! ([`send_bytes`](Connection::send_bytes), [`Payload::Bytes`]); slices are copied once, into chunks that grow
+//! with the traffic. Small pieces share chunks, and a payload that would keep a packet many times its size alive
+//! is copied out of it, so that what is held stays in proportion to what is buffered:
+//! [`memory`](Connection::memory) counts it.
+//!
+//! # Example
+//!
+//! ```
+//! use tcpstate::connection::{Connection, ConnectionConfig, Payload, Received};
+//! use tcpstate::tcp::Unpredictable;
+//! use tcpstate::Instant;
+//!
+//! /// Carries everything that `from` has to send to `to`.
+//! fn carry(now: Instant, from: &mut Connection, to: &mut Connection) {
+//!     while let Some(plan) = from.poll_segment(now) {
+//!         let payload: Vec<u8> = from.payload(&plan).flatten().copied().collect();
+//!         to.on_segment(now, &plan.meta, Payload::Slice(&payload));
+//!     }
+//! }
+//!
+//! let now = Instant::ZERO;
+//! let config = ConnectionConfig::default();
+//! let mut server = Connection::listen(&config);
+//! server.prepare(Unpredictable { iss: 7.into(), timestamp_offset: 0 });
+//! let mut client = Connection::connect(&config, Unpredictable { iss: 5.into(), timestamp_offset: 0 }, now);
+//! for _ in 0..2 {
+//!     carry(now, &mut client, &mut server);
+//!     carry(now, &mut server, &mut client);
+//! }
+//! client.send(now, b"hello")?;
+//! client.shutdown(now)?;
+//! carry(now, &mut client, &mut server);
+//! assert_eq!(server.recv(now, 100), Received::Data("hello".into()));
+//! assert_eq!(server.recv(now, 100), Received::Eof);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::tcp::{
+    CloseReason, Command, CommandError, Cookie, Keepalive, NetworkError, Notices, Queue, SegmentMeta,
+    SegmentPlan, Tcb, TcpConfig, Unpredictable, Verdict,
+};
+use crate::{Instant, State};
+
+mod pace;
+mod recv_buffer;
+mod send_buffer;
+
+use recv_buffer::RecvBuffer;
+use send_buffer::SendBuffer;
+
+/// The buffer of a busy stream keeps a chunk for this long after it was emptied.
+const CHUNK_REST: Duration = Duration::from_secs(1);
+
+/// The choices of one connection and its buffers.
+///
+/// ```
+/// use tcpstate::connection::ConnectionConfig;
+///
+/// let mut config = ConnectionConfig::default();
+/// config.tcp.receive_window = 64 << 10;
+/// config.send_buffer = 64 << 10;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ConnectionConfig {
+    /// The choices of the machine; [`TcpConfig::receive_window`] is the size of the receive buffer.
+    pub tcp: TcpConfig,
+    /// Octets of memory that the send buffer may hold, bookkeeping included; at least 4 KiB are taken.
+    /// Default: 256 KiB.
+    pub send_buffer: usize,
+}
+
+impl Default for ConnectionConfig {
+    fn default() -> Self {
+        Self { tcp: TcpConfig::default(), send_buffer: 256 << 10 }
+    }
+}
+
+/// The octets of a segment that arrives.
+#[derive(Clone, Debug)]
+pub enum Payload<'a> {
+    /// Octets in a buffer that the caller goes on to use: what is stored is copied.
+    Slice(&'a [u8]),
+    /// Octets that may be kept by reference.
+    Bytes {
+        /// The payload.
+        octets: Bytes,
+        /// Octets of memory that stay alive as long as `octets` does: the size of the packet's buffer.
+        pinned: usize,
+    },
+}
+
+impl Payload<'_> {
+    /// How many octets there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The octets.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Slice(octets) => octets,
+            Self::Bytes { octets, .. } => octets,
+        }
+    }
+
+    /// The `len` octets behind the first `skip`, or as many of them as there are.
+    fn part(&self, skip: usize, len: usize) -> Self {
+        let skip = skip.min(self.len());
+        let end = skip.saturating_add(len).min(self.len());
+        match self {
+            Self::Slice(octets) => Self::Slice(octets.get(skip..end).unwrap_or_default()),
+            Self::Bytes { octets, pinned } => {
+                Self::Bytes { octets: octets.slice(skip..end), pinned: *pinned }
+            }
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Payload<'a> {
+    fn from(octets: &'a [u8]) -> Self {
+        Self::Slice(octets)
+    }
+}
+
+/// What became of a segment and its octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Arrival {
+    /// The machine's answer.
+    pub verdict: Verdict,
+    /// Octets that differed from the copy of them that had come before and still waited out of order. The first
+    /// copy stays.
+    pub conflict: u32,
+}
+
+/// What a reader gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Received<T = Bytes> {
+    /// The next octets of the stream: at least one. [`recv_slice`](Connection::recv_slice) says how many.
+    Data(T),
+    /// Nothing has come yet.
+    Empty,
+    /// The peer has sent its FIN, and everything before it was read.
+    Eof,
+    /// The connection ended without the peer's FIN, and everything that had come in order was read.
+    Closed(CloseReason),
+    /// The user has let go with [`close`](Connection::close): nothing is received any more.
+    NotReading,
+}
+
+/// How octets are to be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SendFlags {
+    /// [`Queue::push`]: the receiver should pass on what came up to the last of these octets. Holds if all of them
+    /// are accepted.
+    pub push: bool,
+    /// [`Queue::more`]: more follows at once.
+    pub more: bool,
+    /// [`Queue::urgent`]: the octets are urgent.
+    pub urgent: bool,
+}
+
+/// Why octets were not taken for sending. None of them was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The connection is over; [`close_reason`](Connection::close_reason) says how. Open a new one.
+    #[error("the connection does not exist any more: open a new one")]
+    Closed,
+    /// [`shutdown`](Connection::shutdown) or [`close`](Connection::close) was called: this side has said that it
+    /// has no more to send.
+    #[error("this side has closed: there is nothing more to send on this connection")]
+    Closing,
+    /// A listener knows no peer yet. Wait until one connects, or open actively
+    /// ([`Single::open`](crate::host::Single::open)).
+    #[error("there is no peer yet: wait until one connects")]
+    NoPeer,
+}
+
+impl From<CommandError> for SendError {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Closing => Self::Closing,
+            _ => Self::Closed,
+        }
+    }
+}
+
+/// A [`Tcb`] and its two buffers: segments in and out, streams in between.
+///
+/// Calls may come in any order. The usual one: [`on_segment`](Self::on_segment) for what arrived,
+/// [`on_timeout`](Self::on_timeout) when [`poll_timeout`](Self::poll_timeout) has come, the user's calls, then
+/// [`poll_segment`](Self::poll_segment) until there is nothing more to send.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    tcb: Tcb,
+    send: SendBuffer,
+    recv: RecvBuffer,
+    /// The user has closed or aborted: nothing is read any more.
+    let_go: bool,
+    /// When empty buffers give back the memory that they keep for more.
+    rest_at: Option<Instant>,
+}
+
+impl Connection {
+    /// Opens actively: the SYN comes from the next [`poll_segment`](Self::poll_segment).
+    #[must_use]
+    pub fn connect(config: &ConnectionConfig, secrets: Unpredictable, now: Instant) -> Self {
+        Self::new(config, Tcb::connect(&config.tcp, secrets, now))
+    }
+
+    /// Opens passively: waits for a SYN. Call [`prepare`](Self::prepare) before handing it one.
+    #[must_use]
+    pub fn listen(config: &ConnectionConfig) -> Self {
+        Self::new(config, Tcb::listen(&config.tcp))
+    }
+
+    fn new(config: &ConnectionConfig, tcb: Tcb) -> Self {
+        Self {
+            tcb,
+            send: SendBuffer::new(config.send_buffer),
+            recv: RecvBuffer::new(config.tcp.receive_window),
+            let_go: false,
+            rest_at: None,
+        }
+    }
+
+    /// Gives a listening connection what nobody may guess, made for the peer whose SYN is about to be handed in.
+    pub fn prepare(&mut self, secrets: Unpredictable) {
+        self.tcb.prepare(secrets);
+    }
+
+    /// Takes in a segment. `meta.len` is taken to be the length of `payload`.
+    pub fn on_segment(&mut self, now: Instant, meta: &SegmentMeta, payload: Payload<'_>) -> Arrival {
+        let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let verdict = if meta.len == len {
+            self.tcb.on_segment(now, meta)
+        } else {
+            self.tcb.on_segment(now, &SegmentMeta { len, ..*meta })
+        };
+        let mut conflict = 0;
+        if let Some(placed) = verdict.store.filter(|_| !self.let_go) {
+            let part = if placed.len == len {
+                payload
+            } else {
+                payload.part(placed.skip as usize, placed.len as usize)
+            };
+            conflict = self.recv.store(now, placed.offset, part);
+        }
+        self.recv.set_readable(verdict.readable_to);
+        if self.send.forget(now, verdict.acked_to) {
+            self.rest_later(now);
+        }
+        if !verdict.notices.transitions.is_empty() {
+            self.after_transition();
+        }
+        self.check_mirror();
+        Arrival { verdict, conflict }
+    }
+
+    /// Acts on the deadlines that have come; too early a call does nothing.
+    pub fn on_timeout(&mut self, now: Instant) -> Notices {
+        if self.rest_at.is_some_and(|at| at <= now) {
+            self.rest();
+        }
+        let notices = self.tcb.on_timeout(now);
+        self.note(notices)
+    }
+
+    /// The next moment at which [`on_timeout`](Self::on_timeout) has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let machine = self.tcb.poll_timeout();
+        self.rest_at.map_or(machine, |rest| Some(machine.map_or(rest, |machine| machine.min(rest))))
+    }
+
+    /// The next segment to send, if there is one. Its octets: [`payload`](Self::payload).
+    pub fn poll_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
+        let plan = self.tcb.poll_segment(now)?;
+        if !plan.notices.transitions.is_empty() {
+            self.after_transition();
+        }
+        self.check_mirror();
+        Some(plan)
+    }
+
+    /// The octets of a segment that [`poll_segment`](Self::poll_segment) has just given, piece by piece. They lie
+    /// where they were queued.
+    pub fn payload(&self, plan: &SegmentPlan) -> impl Iterator<Item = &[u8]> + Clone {
+        self.send.pieces(plan.offset, plan.meta.len as usize)
+    }
+
+    /// Queues octets for sending, and says how many were taken: as many from the start of `data` as there is room
+    /// for, zero if the buffer is full. [`Notices::writable`] tells when it has room again.
+    ///
+    /// In LISTEN this is an active open (RFC 9293 §3.10.2).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] when nothing can be sent any more; unread octets can still be read.
+    pub fn send(&mut self, now: Instant, data: &[u8]) -> Result<usize, SendError> {
+        self.send_with(now, data, SendFlags::default())
+    }
+
+    /// [`send`](Self::send) with a say in how.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub fn send_with(&mut self, now: Instant, data: &[u8], flags: SendFlags) -> Result<usize, SendError> {
+        let taken = data.len().min(self.send.room());
+        self.queue(now, taken, data.len(), flags)?;
+        self.send.push_slice(data.get(..taken).unwrap_or_default());
+        self.check_mirror();
+        Ok(taken)
+    }
+
+    /// [`send`](Self::send) without copying: the octets are kept by reference until they are acknowledged (a few
+    /// hundred octets are copied all the same, for that is less than keeping account of them). When not all were
+    /// taken, offer the rest again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub fn send_bytes(&mut self, now: Instant, data: Bytes) -> Result<usize, SendError> {
+        self.send_bytes_with(now, data, SendFlags::default())
+    }
+
+    /// [`send_bytes`](Self::send_bytes) with a say in how.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub fn send_bytes_with(
+        &mut self,
+        now: Instant,
+        mut data: Bytes,
+        flags: SendFlags,
+    ) -> Result<usize, SendError> {
+        let taken = data.len().min(self.send.room_for_reference(data.len()));
+        self.queue(now, taken, data.len(), flags)?;
+        data.truncate(taken);
+        self.send.push_bytes(data);
+        self.check_mirror();
+        Ok(taken)
+    }
+
+    /// Tells the machine of `taken` octets out of `offered`.
+    fn queue(
+        &mut self,
+        now: Instant,
+        taken: usize,
+        offered: usize,
+        flags: SendFlags,
+    ) -> Result<(), SendError> {
+        if taken == 0 {
+            return match (self.tcb.state(), self.tcb.has_shut_down()) {
+                (State::Closed, _) => Err(SendError::Closed),
+                (_, true) => Err(SendError::Closing),
+                _ => Ok(()),
+            };
+        }
+        let len = u32::try_from(taken).unwrap_or(u32::MAX);
+        let push = flags.push && taken == offered;
+        let queue = Queue { len, push, more: flags.more, urgent: flags.urgent };
+        self.tcb.on_command(now, Command::Queue(queue))?;
+        Ok(())
+    }
+
+    /// The next octets that came in order, at most `max`; fewer where they do not lie in one piece, so that
+    /// nothing is copied. Octets that came before the peer's FIN or reset stay readable after it.
+    ///
+    /// Asked for nothing (`max` is zero), it gives [`Received::Empty`] as long as there is something to read.
+    pub fn recv(&mut self, now: Instant, max: usize) -> Received {
+        let Some(octets) = self.recv.read(now, max) else {
+            return self.nothing_read();
+        };
+        self.consumed(now, octets.len());
+        Received::Data(octets)
+    }
+
+    /// Copies the next octets that came in order to `out`, as many as there are and fit, and says how many.
+    pub fn recv_slice(&mut self, now: Instant, out: &mut [u8]) -> Received<usize> {
+        match self.recv.read_slice(now, out) {
+            0 => self.nothing_read(),
+            len => {
+                self.consumed(now, len);
+                Received::Data(len)
+            }
+        }
+    }
+
+    fn consumed(&mut self, now: Instant, len: usize) {
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        let told = self.tcb.on_command(now, Command::Consumed(len));
+        debug_assert!(told.is_ok(), "octets were readable that the machine has not released: {told:?}");
+        if self.recv.is_ready_for_more() {
+            self.rest_later(now);
+        }
+        self.check_mirror();
+    }
+
+    /// Memory is held for what is to come: gives it back after a while.
+    fn rest_later(&mut self, now: Instant) {
+        if self.rest_at.is_none() {
+            self.rest_at = Some(now + CHUNK_REST);
+            self.rest_if_over();
+        }
+    }
+
+    fn rest_if_over(&mut self) {
+        if self.tcb.state() == State::Closed {
+            self.rest();
+        }
+    }
+
+    fn rest(&mut self) {
+        self.rest_at = None;
+        self.send.rest();
+        self.recv.rest();
+    }
+
+    /// Why there is nothing to read.
+    fn nothing_read<T>(&self) -> Received<T> {
+        if self.unread() > 0 {
+            return Received::Empty;
+        }
+        match self.tcb.close_reason() {
+            None if self.let_go => Received::NotReading,
+            Some(reason) if self.let_go => Received::Closed(reason),
+            _ if self.tcb.peer_has_closed() => Received::Eof,
+            Some(reason) => Received::Closed(reason),
+            None => Received::Empty,
+        }
+    }
+
+    /// No more to send: a FIN follows what is queued. Receiving goes on (a half-close, RFC 9293 §3.6).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when that was said before, or the connection is over.
+    pub fn shutdown(&mut self, now: Instant) -> Result<Notices, CommandError> {
+        self.command(now, Command::Shutdown)
+    }
+
+    /// Lets go: a FIN follows what is queued, and nothing is read any more. If there are unread octets, or more
+    /// arrive, the peer gets a reset (RFC 9293 §3.6.1).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over; what was unread is forgotten all the same.
+    pub fn close(&mut self, now: Instant) -> Result<Notices, CommandError> {
+        let done = self.command(now, Command::Close);
+        self.let_go();
+        done
+    }
+
+    /// Forgets everything and resets the peer (RFC 9293 §3.10.5).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over; what was unread is forgotten all the same.
+    pub fn abort(&mut self, now: Instant) -> Result<Notices, CommandError> {
+        let done = self.command(now, Command::Abort);
+        self.let_go();
+        done
+    }
+
+    /// Turns LISTEN into an active open (RFC 9293 §3.10.1). Call [`prepare`](Self::prepare) before.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection does not listen.
+    pub fn open(&mut self, now: Instant) -> Result<Notices, CommandError> {
+        self.command(now, Command::Open)
+    }
+
+    /// The Nagle algorithm on or off (RFC 9293 §3.7.4).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over.
+    pub fn set_nagle(&mut self, now: Instant, on: bool) -> Result<Notices, CommandError> {
+        self.command(now, Command::SetNagle(on))
+    }
+
+    /// Keep-alive probes at these intervals, or none (RFC 9293 §3.8.4).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over.
+    pub fn set_keepalive(
+        &mut self,
+        now: Instant,
+        keepalive: Option<Keepalive>,
+    ) -> Result<Notices, CommandError> {
+        self.command(now, Command::SetKeepalive(keepalive))
+    }
+
+    /// How long what was queued may make no progress before the connection is given up (RFC 5482).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over.
+    pub fn set_user_timeout(
+        &mut self,
+        now: Instant,
+        timeout: Option<Duration>,
+    ) -> Result<Notices, CommandError> {
+        self.command(now, Command::SetUserTimeout(timeout))
+    }
+
+    /// R2: how long a segment is retransmitted (RFC 9293 §3.8.3).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over.
+    pub fn set_r2(&mut self, now: Instant, r2: Duration) -> Result<Notices, CommandError> {
+        self.command(now, Command::SetR2(r2))
+    }
+
+    /// How long an acknowledgment may wait for company (RFC 9293 §3.8.6.3).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over.
+    pub fn set_ack_delay(&mut self, now: Instant, delay: Duration) -> Result<Notices, CommandError> {
+        self.command(now, Command::SetAckDelay(delay))
+    }
+
+    /// The Fast Open cookie that goes on our SYN; an empty one asks for one (RFC 7413).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] once the SYN was sent.
+    pub fn set_cookie(&mut self, now: Instant, cookie: Cookie) -> Result<Notices, CommandError> {
+        self.command(now, Command::SetCookie(cookie))
+    }
+
+    /// Passes on an ICMP error that quotes a segment of this connection (RFC 9293 §3.9.2.2).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the quoted segment is not in flight, and the message not believed.
+    pub fn network_error(&mut self, now: Instant, error: NetworkError) -> Result<Notices, CommandError> {
+        self.command(now, Command::NetworkError(error))
+    }
+
+    fn command(&mut self, now: Instant, command: Command) -> Result<Notices, CommandError> {
+        let notices = self.tcb.on_command(now, command)?;
+        Ok(self.note(notices))
+    }
+
+    fn note(&mut self, notices: Notices) -> Notices {
+        if !notices.transitions.is_empty() {
+            self.after_transition();
+        }
+        self.check_mirror();
+        notices
+    }
+
+    fn let_go(&mut self) {
+        self.let_go = true;
+        self.recv.discard();
+        self.after_transition();
+    }
+
+    /// Gives up the octets that the new state has no use for.
+    #[cold]
+    fn after_transition(&mut self) {
+        match self.tcb.state() {
+            // Nothing is sent any more; what was unread stays for the reader.
+            State::Closed => self.send.discard(),
+            // Back from SYN-RECEIVED: the next peer begins new streams (RFC 9293 §3.10.7.4, second check).
+            State::Listen => {
+                self.send.restart();
+                self.recv.restart();
+            }
+            _ => {}
+        }
+        self.rest_if_over();
+    }
+
+    /// The machine.
+    #[must_use]
+    pub const fn tcb(&self) -> &Tcb {
+        &self.tcb
+    }
+
+    /// The state of the machine.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.tcb.state()
+    }
+
+    /// How the connection ended; `None` as long as it has not.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.tcb.close_reason()
+    }
+
+    /// Octets that [`send`](Self::send) would take now.
+    #[must_use]
+    pub fn send_room(&self) -> usize {
+        self.send.room()
+    }
+
+    /// Octets that were queued and are not yet acknowledged.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.send.len()
+    }
+
+    /// Octets that can be read now.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.recv.readable()
+    }
+
+    /// Octets of memory that both buffers hold, bookkeeping included.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.send.memory() + self.recv.memory()
+    }
+
+    /// Machine and buffers speak of the same octets.
+    fn check_mirror(&self) {
+        #[cfg(debug_assertions)]
+        self.assert_mirror();
+    }
+
+    #[cfg(debug_assertions)]
+    fn assert_mirror(&self) {
+        if self.tcb.state() != State::Closed {
+            assert_eq!(self.send.range(), self.tcb.acked_to()..self.tcb.queued_to(), "the send buffer");
+        }
+        if !self.let_go {
+            assert_eq!(self.recv.readable_to(), self.tcb.readable_to(), "what can be read");
+            assert_eq!(self.recv.consumed_to(), self.tcb.consumed_to(), "what was read");
+            if self.tcb.state() != State::Closed {
+                assert!(self.recv.islands().eq(self.tcb.out_of_order()), "what came out of order");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,292 @@
+//! The octets that the user gave and the peer has not acknowledged.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::mem::size_of;
+use core::ops::Range;
+
+use bytes::{Buf as _, Bytes};
+
+use super::pace::Pace;
+use crate::Instant;
+
+/// The least that a chunk of copied octets has room for.
+const MIN_CHUNK: usize = 256;
+/// The most.
+const MAX_CHUNK: usize = 64 << 10;
+/// What is shorter is copied even if it could be kept by reference: that costs less than another entry in the list.
+const COPY_BELOW: usize = 512;
+/// The least memory that a buffer may hold; with less it could not hold one segment.
+const MIN_LIMIT: usize = 4 << 10;
+
+/// The send stream from the first octet that is not acknowledged to the last one queued.
+///
+/// Octets lie in chunks: copied ones share a chunk until it is full, what came by reference is a chunk of its own.
+/// The oldest chunk is given back when its last octet was acknowledged.
+#[derive(Clone, Debug)]
+pub(super) struct SendBuffer {
+    /// Without gaps; the first begins at or before `acked_to`.
+    chunks: VecDeque<Chunk>,
+    acked_to: u64,
+    queued_to: u64,
+    /// Octets of memory in `chunks`.
+    held: usize,
+    /// Copied chunks that were acknowledged, for the next octets.
+    spare: [Vec<u8>; 3],
+    pace: Pace,
+    /// Octets of memory that may be held.
+    limit: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Chunk {
+    /// Offset of its first octet in the stream.
+    start: u64,
+    octets: Octets,
+}
+
+#[derive(Clone, Debug)]
+enum Octets {
+    Copied(Vec<u8>),
+    Referenced(Bytes),
+}
+
+impl Chunk {
+    fn octets(&self) -> &[u8] {
+        match &self.octets {
+            Octets::Copied(octets) => octets,
+            Octets::Referenced(octets) => octets,
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.start + self.octets().len() as u64
+    }
+
+    /// Octets of memory. What is referenced belongs to the user as well: it counts as long as it.
+    fn held(&self) -> usize {
+        match &self.octets {
+            Octets::Copied(octets) => octets.capacity(),
+            Octets::Referenced(octets) => octets.len(),
+        }
+    }
+}
+
+impl SendBuffer {
+    /// An empty buffer that will hold at most `limit` octets of memory.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            chunks: VecDeque::new(),
+            acked_to: 0,
+            queued_to: 0,
+            held: 0,
+            spare: Default::default(),
+            pace: Pace::default(),
+            // The machine is told lengths in 32 bits.
+            limit: limit.clamp(MIN_LIMIT, 1 << 30),
+        }
+    }
+
+    /// Octets in the buffer.
+    pub(super) const fn len(&self) -> usize {
+        (self.queued_to - self.acked_to) as usize
+    }
+
+    /// The part of the stream that is here.
+    #[cfg(any(test, debug_assertions))]
+    pub(super) const fn range(&self) -> Range<u64> {
+        self.acked_to..self.queued_to
+    }
+
+    /// Octets of memory held, bookkeeping included.
+    pub(super) fn memory(&self) -> usize {
+        self.held + self.spare_held() + self.chunks.capacity() * size_of::<Chunk>()
+    }
+
+    fn spare_held(&self) -> usize {
+        self.spare.iter().map(Vec::capacity).sum()
+    }
+
+    fn spare_count(&self) -> usize {
+        self.spare.iter().filter(|chunk| chunk.capacity() > 0).count()
+    }
+
+    /// Octets that [`push_slice`](Self::push_slice) may take.
+    pub(super) fn room(&self) -> usize {
+        let started = self.unused();
+        // The spare chunks do not count where there are not even places in the list for them.
+        if self.budget(self.spare_count()).is_none() {
+            return started;
+        }
+        let entries = self.limit / self.max_chunk() + 1;
+        let more = self.budget(self.spare_count() + entries).unwrap_or(0);
+        // A chunk for a handful of octets is not worth its place: wait until more is acknowledged.
+        started + self.spare_held() + if more < MIN_CHUNK { 0 } else { more }
+    }
+
+    /// Octets that [`push_bytes`](Self::push_bytes) may take of `len`.
+    pub(super) fn room_for_reference(&self, len: usize) -> usize {
+        match self.budget(1) {
+            Some(room) if len >= COPY_BELOW && room >= COPY_BELOW => room,
+            _ => self.room().min(COPY_BELOW - 1),
+        }
+    }
+
+    /// Octets of memory that are left once `entries` more chunks have their place in the list; `None` if there is
+    /// none for that.
+    fn budget(&self, entries: usize) -> Option<usize> {
+        let places = self.chunks.capacity();
+        let needed = self.chunks.len() + entries;
+        // A list that grows at least doubles, and begins with four places.
+        let growth = if needed > places { needed.max(2 * places).max(4) - places } else { 0 };
+        self.limit.checked_sub(self.memory() + growth * size_of::<Chunk>())
+    }
+
+    /// A chunk is given back as a whole: it must be small against the limit, so that the sender need not stop until
+    /// it is.
+    fn max_chunk(&self) -> usize {
+        (self.limit / 4).clamp(MIN_CHUNK, MAX_CHUNK)
+    }
+
+    /// Octets that the last chunk has room for.
+    fn unused(&self) -> usize {
+        match self.chunks.back() {
+            Some(Chunk { octets: Octets::Copied(octets), .. }) => octets.capacity() - octets.len(),
+            _ => 0,
+        }
+    }
+
+    /// Copies octets to the end of the stream: at most as many as there is [`room`](Self::room) for.
+    pub(super) fn push_slice(&mut self, data: &[u8]) {
+        debug_assert!(data.len() <= self.room());
+        let (now, mut rest) = data.split_at_checked(self.unused()).unwrap_or((data, &[]));
+        self.fill(now);
+        if rest.is_empty() {
+            return;
+        }
+        let max = self.max_chunk();
+        // All places at once, so that the list grows no further than `budget` has it.
+        let new = rest.len().saturating_sub(self.spare_held()).div_ceil(max);
+        self.chunks.reserve(new + self.spare_count());
+        while !rest.is_empty() {
+            let chunk = self.take_chunk(rest.len());
+            let (now, later) = rest.split_at_checked(chunk.capacity()).unwrap_or((rest, &[]));
+            self.held += chunk.capacity();
+            self.chunks.push_back(Chunk { start: self.queued_to, octets: Octets::Copied(chunk) });
+            self.fill(now);
+            rest = later;
+        }
+    }
+
+    /// Copies octets to the last chunk, which has room for them.
+    fn fill(&mut self, data: &[u8]) {
+        if let Some(Chunk { octets: Octets::Copied(octets), .. }) = self.chunks.back_mut() {
+            octets.extend_from_slice(data);
+            self.queued_to += data.len() as u64;
+        }
+    }
+
+    /// An empty chunk for some of `len` octets and what will follow them: the larger, the more is on its way.
+    fn take_chunk(&mut self, len: usize) -> Vec<u8> {
+        if let Some(chunk) = self.spare.iter_mut().find(|chunk| chunk.capacity() > 0) {
+            return core::mem::take(chunk);
+        }
+        let max = self.max_chunk();
+        let size = len.max(self.len()).min(max).next_power_of_two().clamp(MIN_CHUNK, max);
+        // Not beyond the limit for the sake of what will follow.
+        let left = self.limit.saturating_sub(self.memory());
+        Vec::with_capacity(size.min(left.max(len.min(max))))
+    }
+
+    /// Keeps octets at the end of the stream, by reference: at most as many as there is
+    /// [room](Self::room_for_reference) for.
+    pub(super) fn push_bytes(&mut self, data: Bytes) {
+        if data.len() < COPY_BELOW {
+            return self.push_slice(&data);
+        }
+        debug_assert!(data.len() <= self.room_for_reference(data.len()));
+        self.held += data.len();
+        let start = self.queued_to;
+        self.queued_to += data.len() as u64;
+        self.chunks.push_back(Chunk { start, octets: Octets::Referenced(data) });
+    }
+
+    /// The `len` octets from `offset` on, piece by piece.
+    pub(super) fn pieces(&self, offset: u64, len: usize) -> impl Iterator<Item = &[u8]> + Clone {
+        let end = offset + len as u64;
+        let first = if len == 0 { self.chunks.len() } else { self.chunk_at(offset) };
+        self.chunks.range(first..).map_while(move |chunk| {
+            let from = offset.saturating_sub(chunk.start) as usize;
+            let to = end.checked_sub(chunk.start).filter(|&to| to > 0)?;
+            let to = chunk.octets().len().min(usize::try_from(to).unwrap_or(usize::MAX));
+            chunk.octets().get(from..to)
+        })
+    }
+
+    /// Which chunk has the octet at `offset`.
+    fn chunk_at(&self, offset: u64) -> usize {
+        self.chunks.partition_point(|chunk| chunk.end() <= offset)
+    }
+
+    /// Everything before `acked_to` is acknowledged. Says whether memory is held only for what is to come.
+    pub(super) fn forget(&mut self, now: Instant, acked_to: u64) -> bool {
+        if acked_to <= self.acked_to {
+            return false;
+        }
+        debug_assert!(acked_to <= self.queued_to);
+        self.acked_to = acked_to.min(self.queued_to);
+        while let Some(chunk) = self.chunks.pop_front_if(|chunk| chunk.end() <= acked_to) {
+            self.held -= chunk.held();
+            if let Octets::Copied(octets) = chunk.octets {
+                self.keep_spare(octets);
+            }
+        }
+        // What is left of referenced octets is all that counts.
+        if let Some(Chunk { start, octets: Octets::Referenced(octets) }) = self.chunks.front_mut()
+            && *start < acked_to
+        {
+            let gone = (acked_to - *start) as usize;
+            octets.advance(gone.min(octets.len()));
+            *start = acked_to;
+            self.held -= gone;
+        }
+        if self.chunks.is_empty() && !self.pace.is_busy(now, self.acked_to) {
+            self.rest();
+        }
+        self.spare_held() > 0 || self.chunks.is_empty() && self.chunks.capacity() > 0
+    }
+
+    /// Keeps a chunk for the next octets, unless larger ones are kept already.
+    fn keep_spare(&mut self, mut chunk: Vec<u8>) {
+        if let Some(smallest) = self.spare.iter_mut().min_by_key(|spare| spare.capacity())
+            && smallest.capacity() < chunk.capacity()
+        {
+            chunk.clear();
+            *smallest = chunk;
+        }
+    }
+
+    /// Gives back memory that is held for what is to come.
+    pub(super) fn rest(&mut self) {
+        self.spare = Default::default();
+        if self.chunks.is_empty() {
+            self.chunks = VecDeque::new();
+        }
+    }
+
+    /// Forgets all octets and gives back the memory; the stream goes on where it is.
+    pub(super) fn discard(&mut self) {
+        self.acked_to = self.queued_to;
+        self.chunks.clear();
+        self.held = 0;
+        self.rest();
+    }
+
+    /// Begins another stream.
+    pub(super) fn restart(&mut self) {
+        *self = Self::new(self.limit);
+    }
+}
+
+#[cfg(test)]
+mod tests;

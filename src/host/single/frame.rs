@@ -1,0 +1,255 @@
+//! Between IP packets and what the machine sees: all that a stranger sends is verified here, and all that is sent
+//! gets its headers here.
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::IgnoreReason;
+use crate::TcpFlags;
+use crate::tcp::{Cookie, SegmentMeta, SegmentOptions, Timestamps};
+use crate::wire::{
+    ChecksumStatus, EmitError, IpPacket, IpProtocol, Ipv4Header, Ipv4Repr, Ipv6Header, LengthSource,
+    OptionsBuilder, TcpOption, TcpOptions, TcpRepr, TcpSegment,
+};
+
+/// What packets must match to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    /// Our own socket.
+    pub(super) local: SocketAddr,
+    /// The peer; `None` takes anybody.
+    pub(super) peer: Option<SocketAddr>,
+    /// Whether checksums and lengths may have been left to a network card.
+    pub(super) accept_offloaded: bool,
+}
+
+/// A segment for this connection, verified.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame<'a> {
+    /// Who sent it.
+    pub(super) from: SocketAddr,
+    pub(super) meta: SegmentMeta,
+    pub(super) payload: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// Reads a packet; the checksum, the one check that reads all of it, comes last.
+    pub(super) fn parse(bytes: &'a [u8], expected: &Expected) -> Result<Self, IgnoreReason> {
+        let packet = ip(bytes)?;
+        match packet.length {
+            LengthSource::Ip => {}
+            LengthSource::Link if expected.accept_offloaded => {}
+            LengthSource::Link | LengthSource::CutByLink => return Err(IgnoreReason::IpLength),
+        }
+        if packet.dst != expected.local.ip() {
+            return Err(IgnoreReason::OtherDestination);
+        }
+        if packet.fragment.is_some() {
+            return Err(IgnoreReason::Fragment);
+        }
+        if packet.protocol != IpProtocol::TCP {
+            return Err(IgnoreReason::NotTcp);
+        }
+        let segment =
+            TcpSegment::parse(packet.payload, packet.payload_len).map_err(|_| IgnoreReason::TcpHeader)?;
+        if segment.dst_port != expected.local.port() {
+            return Err(IgnoreReason::OtherPort);
+        }
+        let from = SocketAddr::new(packet.src, segment.src_port);
+        if !is_an_end(from) || expected.peer.is_none() && from == expected.local {
+            return Err(IgnoreReason::InvalidSource);
+        }
+        if expected.peer.is_some_and(|peer| peer != from) {
+            return Err(IgnoreReason::OtherSource);
+        }
+        match segment.checksum_status(packet.src, packet.dst) {
+            ChecksumStatus::Good => {}
+            ChecksumStatus::Offloaded if expected.accept_offloaded => {}
+            _ => return Err(IgnoreReason::TcpChecksum),
+        }
+        Ok(Self { from, meta: meta(&segment), payload: segment.payload })
+    }
+}
+
+/// The IP layer. [`IpPacket::parse`] would not verify the header checksum of IPv4.
+fn ip(bytes: &[u8]) -> Result<IpPacket<'_>, IgnoreReason> {
+    if bytes.first().is_some_and(|first| first >> 4 == 4) {
+        let header = Ipv4Header::parse(bytes, bytes.len()).map_err(|_| IgnoreReason::NotIp)?;
+        if !header.checksum_ok() {
+            return Err(IgnoreReason::IpChecksum);
+        }
+        return Ok(IpPacket::from_ipv4(&header, bytes, bytes.len()));
+    }
+    IpPacket::parse(bytes, bytes.len()).map_err(|_| IgnoreReason::NotIp)
+}
+
+/// Whether a connection can end there: a unicast address and a port. Which addresses are a subnet's broadcast
+/// only the subnet knows.
+pub(super) fn is_an_end(addr: SocketAddr) -> bool {
+    let unicast = match addr.ip() {
+        // All of 0.0.0.0/8 is "this network", and no source (RFC 1122 §3.2.1.3).
+        IpAddr::V4(ip) => {
+            let [network, ..] = ip.octets();
+            network != 0 && !ip.is_multicast() && ip != Ipv4Addr::BROADCAST
+        }
+        // An IPv4 address in the form of IPv6 names an API's socket and stands in no header (RFC 4038 §4.2).
+        IpAddr::V6(ip) => !ip.is_multicast() && !ip.is_unspecified() && ip.to_ipv4_mapped().is_none(),
+    };
+    unicast && addr.port() != 0
+}
+
+fn meta(segment: &TcpSegment<'_>) -> SegmentMeta {
+    SegmentMeta {
+        seq: segment.seq,
+        ack: segment.ack,
+        flags: segment.flags,
+        window: segment.window,
+        urgent: segment.urgent,
+        len: u32::try_from(segment.payload_len).unwrap_or(u32::MAX),
+        options: read_options(&segment.options, segment.flags.contains(TcpFlags::SYN)),
+    }
+}
+
+/// The options that count. Those that belong on a SYN are looked for there only (RFC 9293 MUST-65, RFC 7323 §2.2,
+/// RFC 2018 §2); of two of a kind the first counts; what is malformed or not known is skipped (MUST-6, MUST-7).
+fn read_options(options: &TcpOptions<'_>, syn: bool) -> SegmentOptions {
+    let mut read = SegmentOptions::default();
+    for option in options.iter().flatten() {
+        match option {
+            TcpOption::Timestamps { val, ecr } if read.timestamps.is_none() => {
+                read.timestamps = Some(Timestamps { val, ecr });
+            }
+            TcpOption::Sack(blocks) if !syn && read.sack.is_empty() => {
+                read.sack = blocks.iter().collect();
+            }
+            TcpOption::Mss(mss) if syn && read.mss.is_none() => read.mss = Some(mss),
+            TcpOption::WindowScale(shift) if syn && read.window_scale.is_none() => {
+                read.window_scale = Some(shift);
+            }
+            TcpOption::SackPermitted if syn => read.sack_permitted = true,
+            TcpOption::FastOpen(cookie) if syn && read.fast_open.is_none() => {
+                read.fast_open = Cookie::new(cookie);
+            }
+            _ => {}
+        }
+    }
+    read
+}
+
+/// What goes into the headers of a flow's packets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Framing {
+    /// Both of one version of IP.
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+    pub(super) hop_limit: u8,
+    /// 0..=63.
+    pub(super) dscp: u8,
+    /// IPv4's identification.
+    pub(super) id: u16,
+    /// IPv6's flow label: 20 bits.
+    pub(super) flow_label: u32,
+}
+
+impl Framing {
+    /// Writes a packet to the start of `out`, and says how many octets it took.
+    pub(super) fn emit<'p>(
+        &self,
+        out: &mut [u8],
+        meta: &SegmentMeta,
+        payload: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Result<usize, EmitError> {
+        let options = write_options(&meta.options, meta.flags.contains(TcpFlags::SYN))?;
+        let tcp = TcpRepr {
+            src_port: self.local.port(),
+            dst_port: self.remote.port(),
+            seq: meta.seq,
+            ack: meta.ack,
+            flags: meta.flags,
+            window: meta.window,
+            urgent: meta.urgent,
+            options: options.as_bytes(),
+        };
+        let tcp_len = tcp.header_len() + meta.len as usize;
+        let ip_len = self.emit_ip(out, tcp_len)?;
+        let written =
+            tcp.emit(out.get_mut(ip_len..).unwrap_or_default(), self.local.ip(), self.remote.ip(), payload)?;
+        debug_assert_eq!(written, tcp_len, "the buffers give as many octets as the plan says");
+        Ok(ip_len + written)
+    }
+
+    fn emit_ip(&self, out: &mut [u8], payload_len: usize) -> Result<usize, EmitError> {
+        match (self.local.ip(), self.remote.ip()) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => {
+                let mut header = Ipv4Repr::new(src, dst, IpProtocol::TCP);
+                header.dscp = self.dscp;
+                header.id = self.id;
+                header.ttl = self.hop_limit;
+                header.payload_len = payload_len;
+                header.emit(out)
+            }
+            (src, dst) => {
+                let mut header = Ipv6Header::new(v6(src), v6(dst), IpProtocol::TCP);
+                header.traffic_class = self.dscp << 2;
+                header.flow_label = self.flow_label;
+                header.hop_limit = self.hop_limit;
+                header.payload_len = u16::try_from(payload_len).map_err(|_| EmitError::LengthOutOfRange {
+                    len: payload_len,
+                    max: usize::from(u16::MAX),
+                })?;
+                header.emit(out)
+            }
+        }
+    }
+}
+
+fn v6(addr: IpAddr) -> core::net::Ipv6Addr {
+    match addr {
+        IpAddr::V4(addr) => addr.to_ipv6_mapped(),
+        IpAddr::V6(addr) => addr,
+    }
+}
+
+/// Options in the places where Linux has them, so that what reads headers by pattern finds them there; numbers of
+/// four octets are aligned.
+fn write_options(options: &SegmentOptions, syn: bool) -> Result<OptionsBuilder, EmitError> {
+    let mut out = OptionsBuilder::new();
+    if syn {
+        if let Some(mss) = options.mss {
+            out.push(&TcpOption::Mss(mss))?;
+        }
+        if options.sack_permitted {
+            // Shares its word with the timestamps; without them it is padded in front.
+            if options.timestamps.is_none() {
+                push_nops(&mut out)?;
+            }
+            out.push(&TcpOption::SackPermitted)?;
+        }
+    }
+    if let Some(Timestamps { val, ecr }) = options.timestamps {
+        if !(syn && options.sack_permitted) {
+            push_nops(&mut out)?;
+        }
+        out.push(&TcpOption::Timestamps { val, ecr })?;
+    }
+    if syn {
+        if let Some(shift) = options.window_scale {
+            out.push(&TcpOption::Nop)?;
+            out.push(&TcpOption::WindowScale(shift))?;
+        }
+        if let Some(cookie) = &options.fast_open {
+            out.push(&TcpOption::FastOpen(cookie.as_bytes()))?;
+        }
+    } else if !options.sack.is_empty() {
+        push_nops(&mut out)?;
+        out.push_sack(options.sack.as_slice().iter().copied());
+    }
+    Ok(out)
+}
+
+fn push_nops(out: &mut OptionsBuilder) -> Result<(), EmitError> {
+    out.push(&TcpOption::Nop)?;
+    out.push(&TcpOption::Nop)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! Why a packet never reached the machine.
+
+use core::fmt;
+
+/// Why a packet was ignored. Each is counted by whoever hands in packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum IgnoreReason {
+    /// Not IPv4 or IPv6, or with a header that cannot be.
+    NotIp,
+    /// The IPv4 header checksum is wrong (RFC 1122 §3.2.1.2).
+    IpChecksum,
+    /// The IP header claims more octets than there are, or none at all.
+    IpLength,
+    /// The packet is for another address, multicast and broadcast among them (RFC 9293 MUST-57).
+    OtherDestination,
+    /// A piece of a datagram: pieces are not put together here.
+    Fragment,
+    /// Another protocol than TCP.
+    NotTcp,
+    /// Not a TCP header: too short, or with an impossible data offset.
+    TcpHeader,
+    /// The packet is for another port.
+    OtherPort,
+    /// The source is no unicast address, or ourselves, or has port 0 (RFC 9293 MUST-63).
+    InvalidSource,
+    /// The packet is not from the peer of this connection.
+    OtherSource,
+    /// The TCP checksum is wrong (RFC 9293 MUST-3).
+    TcpChecksum,
+}
+
+impl IgnoreReason {
+    /// Every reason.
+    pub const ALL: [Self; 11] = [
+        Self::NotIp,
+        Self::IpChecksum,
+        Self::IpLength,
+        Self::OtherDestination,
+        Self::Fragment,
+        Self::NotTcp,
+        Self::TcpHeader,
+        Self::OtherPort,
+        Self::InvalidSource,
+        Self::OtherSource,
+        Self::TcpChecksum,
+    ];
+
+    /// The reason as a word for counters: `tcp_checksum`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotIp => "not_ip",
+            Self::IpChecksum => "ip_checksum",
+            Self::IpLength => "ip_length",
+            Self::OtherDestination => "other_destination",
+            Self::Fragment => "fragment",
+            Self::NotTcp => "not_tcp",
+            Self::TcpHeader => "tcp_header",
+            Self::OtherPort => "other_port",
+            Self::InvalidSource => "invalid_source",
+            Self::OtherSource => "other_source",
+            Self::TcpChecksum => "tcp_checksum",
+        }
+    }
+}
+
+impl fmt::Display for IgnoreReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,120 @@
+//! What outsiders must not guess: values drawn from a secret by a keyed hash.
+//!
+//! The crate draws no random numbers. The owner of a secret, 32 octets from a good source, gets from it the initial
+//! sequence numbers of RFC 6528, the timestamp offsets of RFC 7323 §5.4, and what IP headers need. The same secret
+//! and the same calls give the same values, so that a run can be repeated.
+
+use core::fmt;
+use core::hash::Hasher as _;
+use core::net::{IpAddr, SocketAddr};
+
+use siphasher::sip::SipHasher24;
+
+use crate::tcp::Unpredictable;
+use crate::{Instant, SeqNumber};
+
+/// A secret of 256 bits and the functions that it keys (SipHash-2-4).
+///
+/// ```
+/// use tcpstate::Instant;
+/// use tcpstate::secret::Secret;
+///
+/// let secret = Secret::new([7; 32]);
+/// let (local, remote) = ("10.0.0.1:80".parse()?, "10.0.0.2:5000".parse()?);
+/// let first = secret.unpredictable(local, remote, Instant::ZERO);
+/// let later = secret.unpredictable(local, remote, Instant::from_nanos(8_000));
+/// assert_eq!(later.iss - first.iss, 2); // the clock of RFC 9293 §3.4.1 ticks every 4 µs
+/// # Ok::<(), core::net::AddrParseError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    key: [u8; 16],
+    salt: [u8; 16],
+}
+
+/// Keeps values for different uses apart: what one use gives away says nothing about another.
+#[derive(Clone, Copy)]
+enum Use {
+    Iss = 1,
+    TimestampOffset,
+    Identification,
+    FlowLabel,
+}
+
+impl Secret {
+    /// The secret with these octets. They must come from a good source of randomness, or from a seed where a run
+    /// is to be repeated.
+    #[must_use]
+    pub const fn new(octets: [u8; 32]) -> Self {
+        let [a @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = octets;
+        let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, b @ ..] = octets;
+        Self { key: a, salt: b }
+    }
+
+    /// The initial sequence number and the timestamp offset for a connection that begins now.
+    ///
+    /// The first is RFC 6528's `M + F(localip, localport, remoteip, remoteport, secret)`, with M ticking every 4 µs
+    /// (RFC 9293 §3.4.1, MUST-8, MUST-9, SHLD-1). The second depends on the two addresses only, so that TIME-WAIT and PAWS see one clock
+    /// for all connections between them (RFC 7323 §5.4).
+    #[must_use]
+    pub fn unpredictable(&self, local: SocketAddr, remote: SocketAddr, now: Instant) -> Unpredictable {
+        let ticks = (now.as_nanos() / 4_000) as u32;
+        let iss = SeqNumber::new(self.flow(Use::Iss, local, remote) as u32) + ticks;
+        let mut hasher = self.hasher(Use::TimestampOffset);
+        write_addr(&mut hasher, local.ip());
+        write_addr(&mut hasher, remote.ip());
+        Unpredictable { iss, timestamp_offset: hasher.finish() as u32 }
+    }
+
+    /// Where the IP identification of a flow begins. Each packet takes the next number (RFC 6864, RFC 7739 §5.3).
+    #[must_use]
+    pub fn identification(&self, local: SocketAddr, remote: SocketAddr) -> u16 {
+        self.flow(Use::Identification, local, remote) as u16
+    }
+
+    /// The IPv6 flow label of a flow: 20 bits (RFC 6437 §3).
+    #[must_use]
+    pub fn flow_label(&self, local: SocketAddr, remote: SocketAddr) -> u32 {
+        self.flow(Use::FlowLabel, local, remote) as u32 & 0xf_ffff
+    }
+
+    fn flow(&self, purpose: Use, local: SocketAddr, remote: SocketAddr) -> u64 {
+        let mut hasher = self.hasher(purpose);
+        for end in [local, remote] {
+            write_addr(&mut hasher, end.ip());
+            hasher.write(&end.port().to_be_bytes());
+        }
+        hasher.finish()
+    }
+
+    fn hasher(&self, purpose: Use) -> SipHasher24 {
+        let mut hasher = SipHasher24::new_with_key(&self.key);
+        hasher.write(&self.salt);
+        hasher.write(&[purpose as u8]);
+        hasher
+    }
+}
+
+/// Octets of the address, after how many there are: no two lists of addresses look the same.
+fn write_addr(hasher: &mut SipHasher24, addr: IpAddr) {
+    match addr {
+        IpAddr::V4(addr) => {
+            hasher.write(&[4]);
+            hasher.write(&addr.octets());
+        }
+        IpAddr::V6(addr) => {
+            hasher.write(&[16]);
+            hasher.write(&addr.octets());
+        }
+    }
+}
+
+/// Says that there is a secret, and not which.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests;
