@@ -70,6 +70,8 @@ impl Tcb {
         self.check_timestamp(now, seg)?;
         if self.completes_simultaneous_open(seg, start) {
             self.heard();
+            // Our own SYN,ACK has become needless if it was not polled for yet; its acknowledgment has not.
+            self.ack_now |= self.snd.nxt == ORIGIN;
             return Ok(Arrived { start: start + 1, end: start + 1 + u64::from(seg.len), refused: None });
         }
         if self.repeats_first_syn(seg, start) {
@@ -294,11 +296,13 @@ impl Tcb {
     /// a limit that connections share would tell one about another (RFC 5961 §7, CVE-2016-5696).
     pub(super) fn challenge(&mut self, now: Instant) {
         const SECOND: core::time::Duration = core::time::Duration::from_secs(1);
-        if now.since(self.challenges_since) >= SECOND || self.challenges == 0 {
-            (self.challenges_since, self.challenges) = (now, 0);
+        // Counted anew a second after the last one, so that no second has more than the limit.
+        if now.since(self.challenged_at) >= SECOND {
+            self.challenges = 0;
         }
         if self.challenges < self.config.challenge_acks {
             self.challenges += 1;
+            self.challenged_at = now;
             self.ack_now = true;
         }
     }

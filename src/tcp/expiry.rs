@@ -144,7 +144,9 @@ impl Tcb {
             self.syn_repeated = true;
         } else {
             let flight = u32::try_from(self.snd.outstanding()).unwrap_or(u32::MAX);
-            self.congestion.on_rto(flight, self.effective_send_mss(), oldest.times == 1);
+            let first = self.timed_out != self.snd.una;
+            self.timed_out = self.snd.una;
+            self.congestion.on_rto(flight, self.effective_send_mss(), first);
             self.recovery.on_rto(self.snd.max);
         }
         self.snd.nxt = self.snd.una;

@@ -95,6 +95,8 @@ pub struct Tcb {
     pub(super) keepalive_due: bool,
     /// What was held back has waited long enough.
     pub(super) hold_is_over: bool,
+    /// SND.UNA at the last expiry of the retransmission timer.
+    pub(super) timed_out: u64,
     /// The user was told of R1 for what is outstanding.
     pub(super) r1_told: bool,
     /// Our SYN or SYN,ACK had to be repeated.
@@ -104,9 +106,9 @@ pub struct Tcb {
     pub(super) keepalive_probes: u8,
     /// When the first probe was sent that nothing has answered.
     pub(super) unanswered_since: Option<Instant>,
-    /// Challenge ACKs since `challenges_since`.
+    /// Challenge ACKs without a second's rest between them; the last at `challenged_at`.
     pub(super) challenges: u8,
-    pub(super) challenges_since: Instant,
+    pub(super) challenged_at: Instant,
     /// When something with sequence space was last sent.
     pub(super) last_sent: Instant,
     /// Segments that may go beyond the congestion window (RFC 3042): 0..=2.
@@ -160,13 +162,14 @@ impl Tcb {
             probe_due: false,
             keepalive_due: false,
             hold_is_over: false,
+            timed_out: 0,
             r1_told: false,
             syn_repeated: false,
             probes: 0,
             keepalive_probes: 0,
             unanswered_since: None,
             challenges: 0,
-            challenges_since: Instant::ZERO,
+            challenged_at: Instant::ZERO,
             last_sent: Instant::ZERO,
             limited_transmit: 0,
             cookie: None,

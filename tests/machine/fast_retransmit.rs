@@ -1,0 +1,299 @@
+//! Duplicate acknowledgments: RFC 5681 §2 and §3.2, RFC 6582, RFC 3042.
+
+use super::script::{Script, Stage, plain, play};
+
+/// Ten segments of 1,000 octets in flight, and more behind them.
+fn ten_in_flight(stage: Stage) -> Script {
+    let mut s = stage.established(&plain());
+    call!(s, queue 40_000);
+    assert_eq!(s.burst().len(), 10);
+    s
+}
+
+/// RFC 5681 §3.2 steps 1 to 3; RFC 3042: the first two duplicates let one new segment out each, which do not
+/// count for ssthresh.
+// RFC 9293 MUST-19
+#[test]
+fn the_third_duplicate_retransmits_what_is_missing() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage);
+        send!(s, seq: 1, ack: 1);
+        expect!(s, seq: 10_001, ack: 1, len: 1_000);
+        expect_none!(s);
+        assert_eq!(s.tcb.cwnd(), 10_000);
+        send!(s, seq: 1, ack: 1);
+        expect!(s, seq: 11_001, ack: 1, len: 1_000);
+        expect_none!(s);
+        send!(s, seq: 1, ack: 1);
+        expect!(s, seq: 1, ack: 1, len: 1_000);
+        expect_none!(s);
+        assert_eq!((s.tcb.ssthresh(), s.tcb.cwnd()), (5_000, 8_000)); // 10,000 / 2, and three more
+        assert_eq!(s.tcb.retransmitted(), 1_000);
+    });
+}
+
+/// RFC 5681 §3.2 steps 4 and 5: each further duplicate inflates the window by a segment; what it then allows is
+/// sent.
+// RFC 9293 MUST-19
+#[test]
+fn further_duplicates_let_new_segments_out() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage);
+        for _ in 0..3 {
+            send!(s, seq: 1, ack: 1);
+            let _ = s.burst();
+        }
+        for cwnd in [9_000, 10_000, 11_000, 12_000] {
+            send!(s, seq: 1, ack: 1);
+            assert_eq!(s.tcb.cwnd(), cwnd);
+            expect_none!(s); // 12,000 are in flight
+        }
+        send!(s, seq: 1, ack: 1);
+        expect!(s, seq: 12_001, ack: 1, len: 1_000);
+        expect_none!(s);
+    });
+}
+
+/// RFC 6582 §3.2 step 3, full acknowledgment: cwnd = min(ssthresh, max(FlightSize, SMSS) + SMSS).
+// RFC 9293 MUST-19
+#[test]
+fn a_full_acknowledgment_ends_the_recovery() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage);
+        for _ in 0..3 {
+            send!(s, seq: 1, ack: 1);
+            let _ = s.burst();
+        }
+        send!(s, seq: 1, ack: 12_001);
+        assert_eq!((s.tcb.ssthresh(), s.tcb.cwnd()), (5_000, 2_000));
+        expect!(s, seq: 12_001, ack: 1, len: 1_000);
+        expect!(s, seq: 13_001, ack: 1, len: 1_000);
+        expect_none!(s);
+    });
+}
+
+/// RFC 6582 §3.2 step 3, partial acknowledgment: the next hole is retransmitted at once, the window deflated by
+/// what was acknowledged less one segment, and the recovery goes on.
+// RFC 9293 MUST-19
+#[test]
+fn a_partial_acknowledgment_retransmits_the_next_hole() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage); // the first and the fourth are lost
+        for _ in 0..3 {
+            send!(s, seq: 1, ack: 1);
+            let _ = s.burst();
+        }
+        send!(s, seq: 1, ack: 3_001);
+        assert_eq!(s.tcb.cwnd(), 6_000); // 8,000 - 3,000 + 1,000
+        expect!(s, seq: 3_001, ack: 1, len: 1_000);
+        expect_none!(s);
+        // Duplicates go on inflating.
+        send!(s, seq: 1, ack: 3_001);
+        assert_eq!(s.tcb.cwnd(), 7_000);
+        expect_none!(s);
+        send!(s, seq: 1, ack: 12_001);
+        assert_eq!(s.tcb.cwnd(), 2_000);
+        assert_eq!(s.burst().len(), 2);
+    });
+}
+
+/// RFC 6582 §3.2 step 3: "only the first partial ACK … resets the retransmit timer": many holes end in a timeout.
+// RFC 9293 MUST-19
+#[test]
+fn only_the_first_partial_acknowledgment_restarts_the_timer() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage); // the first, fourth and sixth are lost
+        for _ in 0..3 {
+            send!(s, seq: 1, ack: 1);
+            let _ = s.burst();
+        }
+        advance!(s, 500 ms);
+        send!(s, seq: 1, ack: 3_001);
+        expect!(s, seq: 3_001, ack: 1, len: 1_000);
+        advance!(s, 400 ms);
+        send!(s, seq: 1, ack: 5_001);
+        expect!(s, seq: 5_001, ack: 1, len: 1_000);
+        advance!(s, 1 s, { 600 ms => (seq: 5_001, ack: 1, len: 1_000) });
+        assert_eq!(s.tcb.cwnd(), 1_000);
+    });
+}
+
+/// RFC 5681 §2: a duplicate has no data, no SYN or FIN, the same acknowledgment and the same window, while data
+/// is outstanding. Others between do not count, and do not take the count back: "without any intervening ACKs
+/// which move SND.UNA".
+// RFC 9293 MUST-19
+#[test]
+fn only_bare_repetitions_are_duplicates() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage);
+        for _ in 0..2 {
+            send!(s, seq: 1, ack: 1);
+            assert_eq!(s.burst().len(), 1);
+        }
+        for k in 0..5_u16 {
+            send!(s, seq: 1, ack: 1, win: 29_000 - k); // another window
+            expect_none!(s);
+        }
+        s.peer_window = 28_996;
+        for k in 0..4 {
+            send!(s, seq: 1 + 100 * k, ack: 1, len: 100); // data
+        }
+        advance!(s, 40 ms, { 40 ms => (seq: 12_001, ack: 401, win: 9_600) });
+        assert_eq!(s.tcb.retransmitted(), 0);
+        send!(s, seq: 401, ack: 1);
+        expect!(s, seq: 1, ack: 401, win: 9_600, len: 1_000);
+    });
+}
+
+/// Nothing outstanding, nothing lost.
+// RFC 9293 MUST-19
+#[test]
+fn repetitions_without_outstanding_data_are_not_duplicates() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        for _ in 0..10 {
+            send!(s, seq: 1, ack: 1);
+        }
+        call!(s, queue 1_000);
+        expect!(s, PSH, seq: 1, ack: 1, len: 1_000);
+        send!(s, seq: 1, ack: 1);
+        send!(s, seq: 1, ack: 1);
+        expect_none!(s);
+        assert_eq!(s.tcb.retransmitted(), 0);
+        send!(s, seq: 1, ack: 1);
+        expect!(s, PSH, seq: 1, ack: 1, len: 1_000);
+    });
+}
+
+/// An acknowledgment of something new begins the count anew.
+// RFC 9293 MUST-19
+#[test]
+fn progress_begins_the_count_of_duplicates_anew() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage);
+        for ack in [1, 1_001, 2_001] {
+            if ack > 1 {
+                send!(s, seq: 1, ack: ack);
+                let _ = s.burst();
+            }
+            for _ in 0..2 {
+                send!(s, seq: 1, ack: ack);
+                let _ = s.burst();
+            }
+        }
+        assert_eq!(s.tcb.retransmitted(), 0);
+        send!(s, seq: 1, ack: 2_001);
+        let sent = s.burst();
+        assert_eq!(s.tcb.retransmitted(), 1_000);
+        assert_eq!(sent.first(), Some(&seg!(seq: 2_001, ack: 1, win: 10_000, len: 1_000)));
+    });
+}
+
+/// RFC 3042 §2: limited transmit needs room in the peer's window, and more than that there is not.
+// RFC 9293 MUST-19, SHLD-15
+#[test]
+fn limited_transmit_stays_in_the_peers_window() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        s.peer_window = 11_000;
+        send!(s, seq: 1, ack: 1);
+        call!(s, queue 40_000);
+        assert_eq!(s.burst().len(), 10);
+        send!(s, seq: 1, ack: 1);
+        expect!(s, seq: 10_001, ack: 1, len: 1_000);
+        send!(s, seq: 1, ack: 1);
+        expect_none!(s);
+        send!(s, seq: 1, ack: 1);
+        expect!(s, seq: 1, ack: 1, len: 1_000);
+        assert_eq!((s.tcb.ssthresh(), s.tcb.cwnd()), (5_000, 8_000));
+    });
+}
+
+/// RFC 6582 §3.2 step 4 and step 2: after a timeout, duplicates for what had been sent before it are the echo of
+/// needless retransmissions.
+// RFC 9293 MUST-19
+#[test]
+fn duplicates_after_a_timeout_do_not_begin_a_recovery() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage);
+        advance!(s, 1 s, { 1 s => (seq: 1, ack: 1, len: 1_000) });
+        send!(s, seq: 1, ack: 1_001);
+        assert_eq!(s.burst().len(), 2);
+        for _ in 0..6 {
+            send!(s, seq: 1, ack: 1_001);
+            expect_none!(s);
+        }
+        assert_eq!((s.tcb.ssthresh(), s.tcb.cwnd()), (5_000, 2_000));
+    });
+}
+
+/// A timeout in the middle of a recovery ends it.
+// RFC 9293 MUST-19
+#[test]
+fn a_timeout_ends_a_recovery() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage);
+        for _ in 0..3 {
+            send!(s, seq: 1, ack: 1);
+            let _ = s.burst();
+        }
+        let mut waited = span!(0 s);
+        while s.tcb.cwnd() != 1_000 {
+            waited += span!(100 ms);
+            assert!(waited <= span!(2 s), "the timer runs on");
+            let _ = s.pass(span!(100 ms));
+        }
+        send!(s, seq: 1, ack: 1_001);
+        assert_eq!(s.tcb.cwnd(), 2_000, "slow start");
+        let _ = s.burst();
+    });
+}
+
+/// RFC 5681 §3.1, equation 4: a timeout of a segment that has "not yet been resent by way of the retransmission
+/// timer" lowers ssthresh to half of the flight at that time; that fast recovery had resent it does not count.
+// RFC 9293 MUST-19
+#[test]
+fn a_timeout_in_a_recovery_lowers_ssthresh_to_half_of_what_is_left() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage); // the first and the ninth are lost, and what is sent again too
+        for _ in 0..3 {
+            send!(s, seq: 1, ack: 1);
+            let _ = s.burst();
+        }
+        assert_eq!(s.tcb.ssthresh(), 5_000);
+        send!(s, seq: 1, ack: 8_001);
+        expect!(s, seq: 8_001, ack: 1, len: 1_000);
+        let _ = s.burst();
+        let flight = s.tcb.snd_max() - s.tcb.snd_una();
+        let half = (flight / 2).max(2_000);
+        assert!(half < 5_000, "{flight} in flight");
+        advance!(s, 1 s, { 1 s => (seq: 8_001, ack: 1, len: 1_000) });
+        assert_eq!(s.tcb.cwnd(), 1_000);
+        assert!(s.tcb.ssthresh() <= half, "{} where {half} is the most", s.tcb.ssthresh());
+    });
+}
+
+/// RFC 5681 §3.2: the retransmission carries the flags that belong to its octets.
+// RFC 9293 MUST-61, X-11
+#[test]
+fn a_fast_retransmission_carries_what_belongs_to_it() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        call!(s, queue 4_000);
+        call!(s, Shutdown);
+        for k in 0..3 {
+            expect!(s, seq: 1 + 1_000 * k, ack: 1, len: 1_000);
+        }
+        expect!(s, FIN, PSH, seq: 3_001, ack: 1, len: 1_000);
+        for _ in 0..2 {
+            send!(s, seq: 1, ack: 1);
+            expect_none!(s);
+        }
+        send!(s, seq: 1, ack: 1);
+        expect!(s, seq: 1, ack: 1, len: 1_000);
+        send!(s, seq: 1, ack: 3_001);
+        expect!(s, FIN, PSH, seq: 3_001, ack: 1, len: 1_000);
+        send!(s, seq: 1, ack: 4_002);
+        state!(s, FinWait2);
+    });
+}

@@ -1,0 +1,206 @@
+//! Closed windows: RFC 9293 §3.8.6.1, and the shrunk window of §3.8.6.
+
+use super::script::{Script, Stage, plain, play};
+
+/// An open connection with 5,000 octets to send and a window that is closed since the beginning.
+fn closed_window(stage: Stage) -> Script {
+    let mut s = stage.established(&plain());
+    send!(s, seq: 1, ack: 1, win: 0);
+    call!(s, queue 5_000);
+    expect_none!(s);
+    s
+}
+
+/// §3.8.6.1: "The transmitting host SHOULD send the first zero-window probe when a zero window has existed for
+/// the retransmission timeout period, and SHOULD increase exponentially the interval".
+// RFC 9293 MUST-36, SHLD-29, SHLD-30
+#[test]
+fn a_closed_window_is_probed_with_backoff() {
+    play(|stage| {
+        let mut s = closed_window(stage);
+        advance!(s, 130 s, {
+            1 s => (seq: 1, ack: 1, len: 1),
+            3 s => (seq: 1, ack: 1, len: 1),
+            7 s => (seq: 1, ack: 1, len: 1),
+            15 s => (seq: 1, ack: 1, len: 1),
+            31 s => (seq: 1, ack: 1, len: 1),
+            63 s => (seq: 1, ack: 1, len: 1),
+            123 s => (seq: 1, ack: 1, len: 1),
+        });
+        state!(s, Established);
+    });
+}
+
+/// The same with a peer that answers each: what it says does not bring the next one forward.
+// RFC 9293 SHLD-30, MUST-37
+#[test]
+fn an_answered_probe_does_not_reset_the_backoff() {
+    play(|stage| {
+        let mut s = closed_window(stage);
+        advance!(s, 1 s, { 1 s => (seq: 1, ack: 1, len: 1) });
+        for interval in [2, 4, 8, 16, 32, 60, 60, 60] {
+            send!(s, seq: 1, ack: 1, win: 0);
+            expect_none!(s);
+            let interval = std::time::Duration::from_secs(interval);
+            s.advance(interval, &[(interval, seg!(seq: 1, ack: 1, len: 1))]);
+        }
+    });
+}
+
+/// §3.8.6.1: "As long as the receiving TCP peer continues to send acknowledgments in response to the probe
+/// segments, the sending TCP peer MUST allow the connection to stay open": here for twelve hours.
+// RFC 9293 MUST-37
+#[test]
+fn a_closed_window_holds_as_long_as_probes_are_answered() {
+    play(|stage| {
+        let mut s = closed_window(stage);
+        let mut probes = 0;
+        while s.ms() < 12 * 3_600_000 {
+            let wait = s.tcb.poll_timeout().expect("a probe is due") - s.at();
+            s.advance(wait, &[(wait, seg!(seq: 1, ack: 1, len: 1))]);
+            send!(s, seq: 1, ack: 1, win: 0);
+            probes += 1;
+        }
+        assert!(probes > 700, "one in each minute: {probes}");
+        state!(s, Established);
+        assert!(s.notices().closed.is_none());
+        send!(s, seq: 1, ack: 1, win: 30_000);
+        assert_eq!(s.burst().len(), 5);
+    });
+}
+
+/// §3.8.3: a peer that answers no probe at all is given up after R2, here of 5 minutes since the first.
+// RFC 9293 MUST-20, SHLD-11
+#[test]
+fn probes_without_an_answer_end_in_r2() {
+    play(|stage| {
+        let mut s = closed_window(stage);
+        advance!(s, 302 s, {
+            1 s => (seq: 1, ack: 1, len: 1),
+            3 s => (seq: 1, ack: 1, len: 1),
+            7 s => (seq: 1, ack: 1, len: 1),
+            15 s => (seq: 1, ack: 1, len: 1),
+            31 s => (seq: 1, ack: 1, len: 1),
+            63 s => (seq: 1, ack: 1, len: 1),
+            123 s => (seq: 1, ack: 1, len: 1),
+            183 s => (seq: 1, ack: 1, len: 1),
+            243 s => (seq: 1, ack: 1, len: 1),
+        });
+        state!(s, Established);
+        advance!(s, 1 s, { 1 s => (RST, seq: 2, ack: 1) });
+        closed!(s, RetransmissionsExhausted);
+    });
+}
+
+/// A window that opens is used at once; the probe was lost for nobody knows.
+// RFC 9293 MUST-36
+#[test]
+fn a_window_that_opens_is_used_at_once() {
+    play(|stage| {
+        let mut s = closed_window(stage);
+        advance!(s, 500 ms);
+        send!(s, seq: 1, ack: 1, win: 5_000);
+        for k in 0..4 {
+            expect!(s, seq: 1_000 * k + 1, ack: 1, len: 1_000);
+        }
+        expect!(s, PSH, seq: 4_001, ack: 1, len: 1_000);
+    });
+}
+
+/// A peer may take the octet of a probe; the rest follows it when the window opens.
+// RFC 9293 MUST-36
+#[test]
+fn the_octet_of_a_probe_may_be_taken() {
+    play(|stage| {
+        let mut s = closed_window(stage);
+        call!(s, SetNagle(false));
+        advance!(s, 1 s, { 1 s => (seq: 1, ack: 1, len: 1) });
+        send!(s, seq: 1, ack: 2, win: 0);
+        assert_eq!(s.tcb.acked_to(), 1);
+        expect_none!(s);
+        send!(s, seq: 1, ack: 2, win: 30_000);
+        for k in 0..4 {
+            expect!(s, seq: 1_000 * k + 2, ack: 1, len: 1_000);
+        }
+        expect!(s, PSH, seq: 4_002, ack: 1, len: 999);
+    });
+}
+
+/// A window that opens after a probe that was not taken: its octet goes out again with the others.
+// RFC 9293 MUST-36
+#[test]
+fn the_octet_of_a_probe_that_was_not_taken_is_sent_again() {
+    play(|stage| {
+        let mut s = closed_window(stage);
+        advance!(s, 1 s, { 1 s => (seq: 1, ack: 1, len: 1) });
+        send!(s, seq: 1, ack: 1, win: 0);
+        send!(s, seq: 1, ack: 1, win: 5_000);
+        for k in 0..4 {
+            expect!(s, seq: 1_000 * k + 1, ack: 1, len: 1_000);
+        }
+        expect!(s, PSH, seq: 4_001, ack: 1, len: 1_000);
+    });
+}
+
+/// Nothing to send, nothing to probe for.
+#[test]
+fn a_closed_window_is_not_probed_without_data() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        send!(s, seq: 1, ack: 1, win: 0);
+        assert_eq!(s.tcb.poll_timeout(), None);
+        advance!(s, 1 d);
+    });
+}
+
+/// The last octet alone: the probe empties the queue and says so.
+// RFC 9293 MUST-61
+#[test]
+fn a_probe_with_the_last_octet_carries_push() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        send!(s, seq: 1, ack: 1, win: 0);
+        call!(s, queue 1);
+        advance!(s, 1 s, { 1 s => (PSH, seq: 1, ack: 1, len: 1) });
+    });
+}
+
+/// §3.8.6: "If the window shrinks to zero, the TCP implementation MUST probe it in the standard way", also
+/// when octets are in flight; and it does not time out while it is answered (SHLD-17).
+// RFC 9293 MUST-35, SHLD-17, MUST-37
+#[test]
+fn a_window_that_shrinks_to_zero_is_probed_and_held() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        call!(s, queue 3_000);
+        assert_eq!(s.burst().len(), 3);
+        send!(s, seq: 1, ack: 1_001, win: 0);
+        expect_none!(s);
+        advance!(s, 1 s, { 1 s => (seq: 1_001, ack: 1, len: 1) });
+        while s.ms() < 2 * 3_600_000 {
+            send!(s, seq: 1, ack: 1_001, win: 0);
+            let wait = s.tcb.poll_timeout().expect("a probe is due") - s.at();
+            s.advance(wait, &[(wait, seg!(seq: 1_001, ack: 1, len: 1))]);
+        }
+        state!(s, Established);
+        // When it opens again, all that was refused meanwhile is sent again.
+        send!(s, seq: 1, ack: 1_001, win: 10_000);
+        expect!(s, seq: 1_001, ack: 1, len: 1_000);
+        expect!(s, PSH, seq: 2_001, ack: 1, len: 1_000);
+        send!(s, seq: 1, ack: 3_001, win: 10_000);
+    });
+}
+
+/// §3.8.6.2.1 is about windows that are open: a closed one is the matter of probes, whatever the user pushes.
+// RFC 9293 MUST-36, MUST-38
+#[test]
+fn push_does_not_force_a_closed_window() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        send!(s, seq: 1, ack: 1, win: 0);
+        call!(s, queue 10, push);
+        call!(s, SetNagle(false));
+        advance!(s, 999 ms);
+        advance!(s, 1 ms, { 1 ms => (seq: 1, ack: 1, len: 1) });
+    });
+}
