@@ -5,7 +5,10 @@
 //!
 //! | module | what | feature |
 //! |---|---|---|
-//! | [`tcp`] | the states of a connection and every transition between them | |
+//! | [`tcp`] | the machine: one connection in sequence space, its states and every transition between them | |
+//! | [`connection`] | a machine and its two buffers: segments in and out, streams in between | |
+//! | [`host`] | IP packets in and out: so far [`host::Single`], one flow | |
+//! | [`secret`] | what outsiders must not guess | |
 //! | [`wire`] | IPv4, IPv6, TCP, UDP, links and fragments: octets to header values and back | |
 //! | [`seq`], [`time`], [`flags`] | sequence numbers, moments and control bits | |
 #![cfg_attr(feature = "pcap", doc = "| [`capture`] | pcap and pcapng files, read and written | `pcap` |")]

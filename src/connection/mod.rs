@@ -1,15 +1,15 @@
 //! One connection with its octets: a [`Tcb`] and the two buffers that it speaks of.
 //!
-//! [`Tcb`] says which octets of the two streams to keep, to send and to forget; [`Connection`] keeps, gives and
-//! forgets them. It knows no addresses: [`Single`](crate::host::Single) does.
+//! [`Tcb`] says which octets of the two streams to keep, to send and to forget; [`Connection`] keeps, gives
+//! and forgets them. It knows no addresses: [`Single`](crate::host::Single) does.
 //!
 //! # Memory
 //!
-//! Memory is held only while octets are. What was given as [`Bytes`] is kept by reference and never copied
-//! ([`send_bytes`](Connection::send_bytes), [`Payload::Bytes`]); slices are copied once, into chunks that grow
-//! with the traffic. Small pieces share chunks, and a payload that would keep a packet many times its size alive
-//! is copied out of it, so that what is held stays in proportion to what is buffered:
-//! [`memory`](Connection::memory) counts it.
+//! Memory is held while octets are, and for a busy stream a second longer. What was given as [`Bytes`] is
+//! kept by reference ([`send_bytes`](Connection::send_bytes), [`Payload::Bytes`]); slices are copied once,
+//! into chunks that grow with the traffic. Small pieces share chunks, and a payload that would keep a packet
+//! many times its size alive is copied out of it, so that what is held stays in proportion to what is
+//! buffered: [`memory`](Connection::memory) counts it.
 //!
 //! # Example
 //!
@@ -49,168 +49,29 @@ use bytes::Bytes;
 
 use crate::tcp::{
     CloseReason, Command, CommandError, Cookie, Keepalive, NetworkError, Notices, Queue, SegmentMeta,
-    SegmentPlan, Tcb, TcpConfig, Unpredictable, Verdict,
+    SegmentPlan, Tcb, Unpredictable,
 };
 use crate::{Instant, State};
 
 mod pace;
+mod payload;
 mod recv_buffer;
 mod send_buffer;
+mod user;
 
+pub use payload::{Arrival, Payload};
 use recv_buffer::RecvBuffer;
 use send_buffer::SendBuffer;
+pub use user::{ConnectionConfig, Received, SendError, SendFlags};
 
 /// The buffer of a busy stream keeps a chunk for this long after it was emptied.
 const CHUNK_REST: Duration = Duration::from_secs(1);
 
-/// The choices of one connection and its buffers.
-///
-/// ```
-/// use tcpstate::connection::ConnectionConfig;
-///
-/// let mut config = ConnectionConfig::default();
-/// config.tcp.receive_window = 64 << 10;
-/// config.send_buffer = 64 << 10;
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct ConnectionConfig {
-    /// The choices of the machine; [`TcpConfig::receive_window`] is the size of the receive buffer.
-    pub tcp: TcpConfig,
-    /// Octets of memory that the send buffer may hold, bookkeeping included; at least 4 KiB are taken.
-    /// Default: 256 KiB.
-    pub send_buffer: usize,
-}
-
-impl Default for ConnectionConfig {
-    fn default() -> Self {
-        Self { tcp: TcpConfig::default(), send_buffer: 256 << 10 }
-    }
-}
-
-/// The octets of a segment that arrives.
-#[derive(Clone, Debug)]
-pub enum Payload<'a> {
-    /// Octets in a buffer that the caller goes on to use: what is stored is copied.
-    Slice(&'a [u8]),
-    /// Octets that may be kept by reference.
-    Bytes {
-        /// The payload.
-        octets: Bytes,
-        /// Octets of memory that stay alive as long as `octets` does: the size of the packet's buffer.
-        pinned: usize,
-    },
-}
-
-impl Payload<'_> {
-    /// How many octets there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.as_slice().len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The octets.
-    #[must_use]
-    pub fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Slice(octets) => octets,
-            Self::Bytes { octets, .. } => octets,
-        }
-    }
-
-    /// The `len` octets behind the first `skip`, or as many of them as there are.
-    fn part(&self, skip: usize, len: usize) -> Self {
-        let skip = skip.min(self.len());
-        let end = skip.saturating_add(len).min(self.len());
-        match self {
-            Self::Slice(octets) => Self::Slice(octets.get(skip..end).unwrap_or_default()),
-            Self::Bytes { octets, pinned } => {
-                Self::Bytes { octets: octets.slice(skip..end), pinned: *pinned }
-            }
-        }
-    }
-}
-
-impl<'a> From<&'a [u8]> for Payload<'a> {
-    fn from(octets: &'a [u8]) -> Self {
-        Self::Slice(octets)
-    }
-}
-
-/// What became of a segment and its octets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Arrival {
-    /// The machine's answer.
-    pub verdict: Verdict,
-    /// Octets that differed from the copy of them that had come before and still waited out of order. The first
-    /// copy stays.
-    pub conflict: u32,
-}
-
-/// What a reader gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Received<T = Bytes> {
-    /// The next octets of the stream: at least one. [`recv_slice`](Connection::recv_slice) says how many.
-    Data(T),
-    /// Nothing has come yet.
-    Empty,
-    /// The peer has sent its FIN, and everything before it was read.
-    Eof,
-    /// The connection ended without the peer's FIN, and everything that had come in order was read.
-    Closed(CloseReason),
-    /// The user has let go with [`close`](Connection::close): nothing is received any more.
-    NotReading,
-}
-
-/// How octets are to be sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct SendFlags {
-    /// [`Queue::push`]: the receiver should pass on what came up to the last of these octets. Holds if all of them
-    /// are accepted.
-    pub push: bool,
-    /// [`Queue::more`]: more follows at once.
-    pub more: bool,
-    /// [`Queue::urgent`]: the octets are urgent.
-    pub urgent: bool,
-}
-
-/// Why octets were not taken for sending. None of them was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The connection is over; [`close_reason`](Connection::close_reason) says how. Open a new one.
-    #[error("the connection does not exist any more: open a new one")]
-    Closed,
-    /// [`shutdown`](Connection::shutdown) or [`close`](Connection::close) was called: this side has said that it
-    /// has no more to send.
-    #[error("this side has closed: there is nothing more to send on this connection")]
-    Closing,
-    /// A listener knows no peer yet. Wait until one connects, or open actively
-    /// ([`Single::open`](crate::host::Single::open)).
-    #[error("there is no peer yet: wait until one connects")]
-    NoPeer,
-}
-
-impl From<CommandError> for SendError {
-    fn from(error: CommandError) -> Self {
-        match error {
-            CommandError::Closing => Self::Closing,
-            _ => Self::Closed,
-        }
-    }
-}
-
 /// A [`Tcb`] and its two buffers: segments in and out, streams in between.
 ///
 /// Calls may come in any order. The usual one: [`on_segment`](Self::on_segment) for what arrived,
-/// [`on_timeout`](Self::on_timeout) when [`poll_timeout`](Self::poll_timeout) has come, the user's calls, then
-/// [`poll_segment`](Self::poll_segment) until there is nothing more to send.
+/// [`on_timeout`](Self::on_timeout) when [`poll_timeout`](Self::poll_timeout) has come, the user's calls,
+/// then [`poll_segment`](Self::poll_segment) until there is nothing more to send.
 #[derive(Clone, Debug)]
 pub struct Connection {
     tcb: Tcb,
@@ -245,7 +106,8 @@ impl Connection {
         }
     }
 
-    /// Gives a listening connection what nobody may guess, made for the peer whose SYN is about to be handed in.
+    /// Gives a listening connection what nobody may guess, made for the peer whose SYN is about to be handed
+    /// in.
     pub fn prepare(&mut self, secrets: Unpredictable) {
         self.tcb.prepare(secrets);
     }
@@ -304,14 +166,14 @@ impl Connection {
         Some(plan)
     }
 
-    /// The octets of a segment that [`poll_segment`](Self::poll_segment) has just given, piece by piece. They lie
-    /// where they were queued.
+    /// The octets of a segment that [`poll_segment`](Self::poll_segment) has just given, piece by piece. They
+    /// lie where they were queued.
     pub fn payload(&self, plan: &SegmentPlan) -> impl Iterator<Item = &[u8]> + Clone {
         self.send.pieces(plan.offset, plan.meta.len as usize)
     }
 
-    /// Queues octets for sending, and says how many were taken: as many from the start of `data` as there is room
-    /// for, zero if the buffer is full. [`Notices::writable`] tells when it has room again.
+    /// Queues octets for sending, and says how many were taken: as many from the start of `data` as there is
+    /// room for, zero if the buffer is full. [`Notices::writable`] tells when it has room again.
     ///
     /// In LISTEN this is an active open (RFC 9293 §3.10.2).
     ///
@@ -335,9 +197,9 @@ impl Connection {
         Ok(taken)
     }
 
-    /// [`send`](Self::send) without copying: the octets are kept by reference until they are acknowledged (a few
-    /// hundred octets are copied all the same, for that is less than keeping account of them). When not all were
-    /// taken, offer the rest again.
+    /// [`send`](Self::send) without copying: the octets are kept by reference until they are acknowledged (a
+    /// few hundred octets are copied all the same, for that is less than keeping account of them). When not
+    /// all were taken, offer the rest again.
     ///
     /// # Errors
     ///
@@ -463,8 +325,8 @@ impl Connection {
         self.command(now, Command::Shutdown)
     }
 
-    /// Lets go: a FIN follows what is queued, and nothing is read any more. If there are unread octets, or more
-    /// arrive, the peer gets a reset (RFC 9293 §3.6.1).
+    /// Lets go: a FIN follows what is queued, and nothing is read any more. If there are unread octets, or
+    /// more arrive, the peer gets a reset (RFC 9293 §3.6.1).
     ///
     /// # Errors
     ///

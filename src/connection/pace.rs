@@ -33,3 +33,6 @@ impl Pace {
         self.at(now, offset) >= BUSY_FROM
     }
 }
+
+#[cfg(test)]
+mod tests;

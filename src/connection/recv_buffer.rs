@@ -18,13 +18,15 @@ use waiting::{Piece, Waiting};
 const MIN_CHUNK: usize = 256;
 /// The most.
 const MAX_CHUNK: usize = 128 << 10;
-/// What is shorter is copied even if it could be kept by reference: that costs less than another entry in the list.
+/// What is shorter is copied even if it could be kept by reference: that costs less than another entry in the
+/// list.
 const COPY_BELOW: usize = 256;
-/// The receive stream from the first octet that is not read on: what came in order, and what waits for a gap to be
-/// filled.
+
+/// The receive stream from the first octet that is not read on: what came in order, and what waits for a gap
+/// to be filled.
 ///
-/// Octets that came by reference stay where they are. Others are copied to the end of the tail, a chunk that is
-/// handed out in parts as it is read and replaced when it is full.
+/// Octets that came by reference stay where they are. Others are copied to the end of the tail, a chunk that
+/// is handed out in parts as it is read and replaced when it is full.
 #[derive(Clone, Debug)]
 pub(super) struct RecvBuffer {
     /// In order, from `consumed_to` on; before the tail.
@@ -51,8 +53,8 @@ struct Chunk {
     held: usize,
 }
 
-/// Whether `len` octets are kept by reference at the price of `pinned` octets of memory: not if less than half of
-/// that is of use.
+/// Whether `len` octets are kept by reference at the price of `pinned` octets of memory: not if less than
+/// half of that is of use.
 const fn worth_keeping(len: usize, pinned: usize) -> bool {
     len >= COPY_BELOW && len >= pinned / 2
 }
@@ -76,7 +78,7 @@ impl RecvBuffer {
 
     /// Octets that the user can have.
     pub(super) fn readable(&self) -> usize {
-        (self.readable_to.min(self.in_order_to) - self.consumed_to) as usize
+        self.readable_to.min(self.in_order_to).saturating_sub(self.consumed_to) as usize
     }
 
     /// All octets before this offset were read.
@@ -109,8 +111,8 @@ impl RecvBuffer {
         self.readable_to = to;
     }
 
-    /// Stores octets at this place of the stream, and says how many differ from a copy that had come before and
-    /// waited out of order; that copy stays. What is in order already is passed over.
+    /// Stores octets at this place of the stream, and says how many differ from a copy that had come before
+    /// and waited out of order; that copy stays. What is in order already is passed over.
     pub(super) fn store(&mut self, now: Instant, offset: u64, payload: Payload<'_>) -> u32 {
         if offset == self.in_order_to && self.waiting.is_empty() {
             self.append(now, payload);
@@ -218,7 +220,8 @@ impl RecvBuffer {
         }
     }
 
-    /// Takes out the next octets: at most `max`, as many as lie in one piece. `None` if there are none to be had.
+    /// Takes out the next octets: at most `max`, as many as lie in one piece. `None` if there are none to be
+    /// had.
     pub(super) fn read(&mut self, now: Instant, max: usize) -> Option<Bytes> {
         let max = max.min(self.readable());
         if max == 0 {

@@ -14,15 +14,16 @@ use crate::Instant;
 const MIN_CHUNK: usize = 256;
 /// The most.
 const MAX_CHUNK: usize = 64 << 10;
-/// What is shorter is copied even if it could be kept by reference: that costs less than another entry in the list.
+/// What is shorter is copied even if it could be kept by reference: that costs less than another entry in the
+/// list.
 const COPY_BELOW: usize = 512;
 /// The least memory that a buffer may hold; with less it could not hold one segment.
 const MIN_LIMIT: usize = 4 << 10;
 
 /// The send stream from the first octet that is not acknowledged to the last one queued.
 ///
-/// Octets lie in chunks: copied ones share a chunk until it is full, what came by reference is a chunk of its own.
-/// The oldest chunk is given back when its last octet was acknowledged.
+/// Octets lie in chunks: copied ones share a chunk until it is full, what came by reference is a chunk of its
+/// own. The oldest chunk is given back when its last octet was acknowledged.
 #[derive(Clone, Debug)]
 pub(super) struct SendBuffer {
     /// Without gaps; the first begins at or before `acked_to`.
@@ -132,8 +133,8 @@ impl SendBuffer {
         }
     }
 
-    /// Octets of memory that are left once `entries` more chunks have their place in the list; `None` if there is
-    /// none for that.
+    /// Octets of memory that are left once `entries` more chunks have their place in the list; `None` if
+    /// there is none for that.
     fn budget(&self, entries: usize) -> Option<usize> {
         let places = self.chunks.capacity();
         let needed = self.chunks.len() + entries;
@@ -142,8 +143,8 @@ impl SendBuffer {
         self.limit.checked_sub(self.memory() + growth * size_of::<Chunk>())
     }
 
-    /// A chunk is given back as a whole: it must be small against the limit, so that the sender need not stop until
-    /// it is.
+    /// A chunk is given back as a whole: it must be small against the limit, so that the sender need not stop
+    /// until it is.
     fn max_chunk(&self) -> usize {
         (self.limit / 4).clamp(MIN_CHUNK, MAX_CHUNK)
     }

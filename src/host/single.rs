@@ -76,8 +76,8 @@ const MIN_MTU_V6: u16 = 1280;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SingleConfig {
-    /// The choices of the machine. Its `mss` is made from the MTU, and its `default_mss` from the version of IP
-    /// (RFC 9293 MUST-15, MUST-67): what stands there does not count.
+    /// The choices of the machine. Its `mss` is made from the MTU, and its `default_mss` from the version of
+    /// IP (RFC 9293 MUST-15, MUST-67): what stands there does not count.
     pub tcp: TcpConfig,
     /// Octets of memory that the send buffer may hold. Default: 256 KiB.
     pub send_buffer: usize,
@@ -87,8 +87,8 @@ pub struct SingleConfig {
     pub hop_limit: u8,
     /// The differentiated services code point: 0..=63 (RFC 9293 MUST-48). Default: 0.
     pub dscp: u8,
-    /// Believe in packets whose TCP checksum, or length, was left to a network card to fill in, as a tunnel with
-    /// checksum offload or a capture on the sending machine gives them. Default: false.
+    /// Believe in packets whose TCP checksum, or length, was left to a network card to fill in, as a tunnel
+    /// with checksum offload or a capture on the sending machine gives them. Default: false.
     pub accept_offloaded: bool,
     /// Instead of what the secret gives: for tests that want certain sequence numbers. Default: none.
     pub fixed: Option<Unpredictable>,
@@ -154,8 +154,8 @@ pub enum Handled {
 /// One TCP connection over IPv4 or IPv6 packets.
 ///
 /// Everything in a packet that arrives is verified before the machine sees the segment; what is not for this
-/// connection is [`Ignored`](Handled::Ignored) with a reason. Packets are written when polled, into the caller's
-/// buffer.
+/// connection is [`Ignored`](Handled::Ignored) with a reason. Packets are written when polled, into the
+/// caller's buffer.
 #[derive(Clone, Debug)]
 pub struct Single {
     connection: Connection,
@@ -174,8 +174,8 @@ pub struct Single {
 impl Single {
     /// Opens a connection from `local` to `remote`; [`poll_transmit`](Self::poll_transmit) gives the SYN.
     ///
-    /// The 32 octets key the initial sequence number and the like: take them from a good source of randomness.
-    /// One secret can serve many connections.
+    /// The 32 octets key the initial sequence number and the like: take them from a good source of
+    /// randomness. One secret can serve many connections.
     ///
     /// # Errors
     ///
@@ -287,7 +287,8 @@ impl Single {
         self.flow = Some(framing(&self.config, &self.secret, self.local, peer));
     }
 
-    /// Lets the peer of a connection in TIME-WAIT begin a new one, where that is safe and nobody reads the old.
+    /// Lets the peer of a connection in TIME-WAIT begin a new one, where that is safe and nobody reads the
+    /// old.
     fn reopen(&mut self, now: Instant, peer: SocketAddr, syn: &SegmentMeta) {
         let plain_syn = !syn.flags.intersects(TcpFlags::ACK | TcpFlags::RST | TcpFlags::FIN);
         let old = &self.connection;
@@ -295,8 +296,8 @@ impl Single {
             return;
         }
         let mut secrets = unpredictable(&self.config, &self.secret, self.local, peer, now);
-        // The clock makes the numbers of a new connection larger (RFC 6528 §2); not if the old one was faster than
-        // the clock. Then the new one begins a window's length behind it.
+        // The clock makes the numbers of a new connection larger (RFC 6528 §2); not if the old one was faster
+        // than the clock. Then the new one begins a window's length behind it.
         let after_old = old.tcb().snd_max() + 0x1_0000;
         secrets.iss = secrets.iss.latest(after_old);
         self.connection = Connection::listen(&self.config.for_connection());
@@ -320,8 +321,8 @@ impl Single {
         }
     }
 
-    /// Writes the next packet to the start of `out`, and says how many octets it has; `None` if there is nothing
-    /// to send. `out` must have room for a packet as large as the MTU: if not, nothing is written.
+    /// Writes the next packet to the start of `out`, and says how many octets it has; `None` if there is
+    /// nothing to send. `out` must have room for a packet as large as the MTU: if not, nothing is written.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
         self.notices = Notices::default();
         if out.len() < usize::from(self.config.mtu) {
@@ -354,8 +355,8 @@ impl Single {
     }
 
     /// What the last call changed: of [`handle_packet`](Self::handle_packet),
-    /// [`handle_timeout`](Self::handle_timeout), [`poll_transmit`](Self::poll_transmit), or of the user's that
-    /// open and close.
+    /// [`handle_timeout`](Self::handle_timeout), [`poll_transmit`](Self::poll_transmit), or of the user's
+    /// that open and close.
     #[must_use]
     pub const fn last_notices(&self) -> Notices {
         self.notices

@@ -293,7 +293,7 @@ impl Tcb {
             rcv.ranges
                 .iter()
                 .next()
-                .is_none_or(|first| first.start > rcv.nxt || !self.state.is_synchronized())
+                .is_none_or(|first| first.start > rcv.nxt || snd.syn_unacknowledged())
         );
         debug_assert!(self.timers.are_exclusive(), "{:?}", self.timers);
         debug_assert!(self.state != State::Closed || self.timers.next().is_none());

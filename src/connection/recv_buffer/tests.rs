@@ -247,7 +247,8 @@ impl Model {
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Distance from what is in order (less 100), octets, the packet's size if by reference, the octets' seed.
+    /// Distance from what is in order (less 100), octets, the packet's size if by reference, the octets'
+    /// seed.
     Store(usize, usize, Option<usize>, u8),
     Read(usize),
     ReadSlice(usize),

@@ -8,8 +8,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Payload, worth_keeping};
 
-/// Two pieces that touch and are no longer than this together become one. So pieces that touch have half of this on
-/// average, and what it takes to keep account of them stays in proportion, in whatever order octets come.
+/// Two pieces that touch and are no longer than this together become one. So pieces that touch have half of
+/// this on average, and what it takes to keep account of them stays in proportion, in whatever order octets
+/// come.
 const JOIN: usize = 1024;
 /// Octets of memory that an entry of the map takes, with the free places of its node counted in: a node of 11
 /// has at least 5 entries.

@@ -1,5 +1,5 @@
-//! Between IP packets and what the machine sees: all that a stranger sends is verified here, and all that is sent
-//! gets its headers here.
+//! Between IP packets and what the machine sees: all that a stranger sends is verified here, and all that is
+//! sent gets its headers here.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -109,8 +109,9 @@ fn meta(segment: &TcpSegment<'_>) -> SegmentMeta {
     }
 }
 
-/// The options that count. Those that belong on a SYN are looked for there only (RFC 9293 MUST-65, RFC 7323 §2.2,
-/// RFC 2018 §2); of two of a kind the first counts; what is malformed or not known is skipped (MUST-6, MUST-7).
+/// The options that count. Those that belong on a SYN are looked for there only (RFC 9293 MUST-65, RFC 7323
+/// §2.2, RFC 2018 §2); of two of a kind the first counts; what is malformed or not known is skipped (MUST-6,
+/// MUST-7).
 fn read_options(options: &TcpOptions<'_>, syn: bool) -> SegmentOptions {
     let mut read = SegmentOptions::default();
     for option in options.iter().flatten() {
@@ -209,8 +210,8 @@ fn v6(addr: IpAddr) -> core::net::Ipv6Addr {
     }
 }
 
-/// Options in the places where Linux has them, so that what reads headers by pattern finds them there; numbers of
-/// four octets are aligned.
+/// Options in the places where Linux has them, so that what reads headers by pattern finds them there;
+/// numbers of four octets are aligned.
 fn write_options(options: &SegmentOptions, syn: bool) -> Result<OptionsBuilder, EmitError> {
     let mut out = OptionsBuilder::new();
     if syn {

@@ -1,0 +1,85 @@
+//! What a user chooses, asks and is told.
+
+use bytes::Bytes;
+
+use crate::tcp::{CloseReason, CommandError, TcpConfig};
+
+/// The choices of one connection and its buffers.
+///
+/// ```
+/// use tcpstate::connection::ConnectionConfig;
+///
+/// let mut config = ConnectionConfig::default();
+/// config.tcp.receive_window = 64 << 10;
+/// config.send_buffer = 64 << 10;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ConnectionConfig {
+    /// The choices of the machine. [`TcpConfig::receive_window`] is the size of the receive buffer in octets
+    /// of the stream; the memory behind them may be twice that, and 128 KiB for a busy stream.
+    pub tcp: TcpConfig,
+    /// Octets of memory that the send buffer may hold, bookkeeping included; at least 4 KiB are taken.
+    /// Default: 256 KiB.
+    pub send_buffer: usize,
+}
+
+impl Default for ConnectionConfig {
+    fn default() -> Self {
+        Self { tcp: TcpConfig::default(), send_buffer: 256 << 10 }
+    }
+}
+
+/// What a reader gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Received<T = Bytes> {
+    /// The next octets of the stream: at least one. [`recv_slice`](super::Connection::recv_slice) says how
+    /// many.
+    Data(T),
+    /// Nothing has come yet.
+    Empty,
+    /// The peer has sent its FIN, and everything before it was read.
+    Eof,
+    /// The connection ended without the peer's FIN, and everything that had come in order was read.
+    Closed(CloseReason),
+    /// The user has let go with [`close`](super::Connection::close): nothing is received any more.
+    NotReading,
+}
+
+/// How octets are to be sent: see [`Queue`](crate::tcp::Queue).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SendFlags {
+    /// The receiver should pass on what came up to the last of these octets. Holds if all
+    /// of them are accepted.
+    pub push: bool,
+    /// More follows at once.
+    pub more: bool,
+    /// The octets are urgent.
+    pub urgent: bool,
+}
+
+/// Why octets were not taken for sending. None of them was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The connection is over; [`close_reason`](super::Connection::close_reason) says how. Open a new one.
+    #[error("the connection does not exist any more: open a new one")]
+    Closed,
+    /// This side has said that it has no more to send, by [`shutdown`](super::Connection::shutdown) or
+    /// [`close`](super::Connection::close).
+    #[error("this side has closed: there is nothing more to send on this connection")]
+    Closing,
+    /// A listener knows no peer yet. Wait until one connects, or open actively
+    /// ([`Single::open`](crate::host::Single::open)).
+    #[error("there is no peer yet: wait until one connects")]
+    NoPeer,
+}
+
+impl From<CommandError> for SendError {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Closing => Self::Closing,
+            _ => Self::Closed,
+        }
+    }
+}
