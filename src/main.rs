@@ -10,6 +10,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let outcome = match cli::Cli::parse().command {
         cli::Command::Replay(args) => cli::replay::run(&args),
+        cli::Command::Sim(args) => cli::sim::run(&args),
         cli::Command::States(args) => cli::states::run(&args),
     };
     match outcome {

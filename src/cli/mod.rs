@@ -1,7 +1,9 @@
 //! The command line: what can be asked, and how failures are told.
 
 pub(crate) mod replay;
+pub(crate) mod sim;
 pub(crate) mod states;
+mod units;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io;
@@ -13,9 +15,10 @@ use tcpstate::replay::report::text::Look;
 const EXAMPLES: &str = "\
 Examples:
   tcpstate replay file.pcap      what happened to each TCP connection of a capture
+  tcpstate sim --loss 2%         two machines talk over a bad network, in virtual time
   tcpstate states                the states, and every transition between them";
 
-/// TCP connections as state transitions: read captures, print the state diagram.
+/// TCP connections as state transitions: read captures, simulate connections, print the state diagram.
 #[derive(Debug, Parser)]
 #[command(name = "tcpstate", version, propagate_version = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -26,6 +29,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Replay(ReplayArgs),
+    Sim(sim::SimArgs),
     States(StatesArgs),
 }
 
@@ -135,6 +139,9 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+    /// A file that was asked for cannot be written.
+    #[error("{0}")]
+    File(String),
     #[error("cannot keep the input in a temporary file: {0}")]
     Temporary(#[source] io::Error),
     #[error(transparent)]

@@ -258,7 +258,9 @@ impl App {
         if self.closed {
             return None;
         }
-        let can_read = single.connection().unread() > 0;
+        // The end of the stream is something to read, too.
+        let at_the_end = !self.peer_is_done && single.connection().tcb().peer_has_closed();
+        let can_read = at_the_end || single.connection().unread() > 0;
         let can_write = self.may_write(single) > 0;
         let read_at = (can_read && self.read_at > now).then_some(self.read_at);
         let write_at = (can_write && self.write_at > now).then_some(self.write_at);

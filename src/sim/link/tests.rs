@@ -167,7 +167,7 @@ fn duplicates_arrive_too() {
 /// RFC 1071: the sum of the 16-bit words in ones' complement.
 fn checksum(octets: &[u8]) -> u16 {
     let words = octets.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)));
-    let sum = words.fold(0, |sum: u32, word| sum + word);
+    let sum: u32 = words.sum();
     let folded = (sum & 0xffff) + (sum >> 16);
     ((folded & 0xffff) + (folded >> 16)) as u16
 }
