@@ -50,9 +50,7 @@ impl Tcb {
             return Some(self.bare(now, self.snd.max - 1));
         }
         if self.ack_now && self.state != State::SynSent {
-            // SND.NXT, unless that went back, or lies behind a window that has shrunk.
-            let position = self.snd.max.min(self.snd.edge().max(self.snd.una));
-            return Some(self.bare(now, position));
+            return Some(self.bare(now, self.snd.next_expected()));
         }
         None
     }
@@ -262,7 +260,7 @@ impl Tcb {
     /// The reset that ends the connection for the peer too (§3.10.5).
     pub(super) fn reset_peer(&mut self) {
         self.reply = Some(SegmentMeta {
-            seq: self.snd.seq(self.snd.max),
+            seq: self.snd.seq(self.snd.next_expected()),
             ack: self.rcv.seq(self.rcv.nxt),
             flags: TcpFlags::RST | TcpFlags::ACK,
             ..SegmentMeta::default()

@@ -81,6 +81,12 @@ impl SendVars {
         self.una + self.wnd as u64
     }
 
+    /// Where a segment without sequence space stands so that the peer takes it: SND.NXT, unless that went back,
+    /// or lies behind a window that has shrunk or was only probed.
+    pub(super) fn next_expected(&self) -> u64 {
+        self.max.min(self.edge())
+    }
+
     /// Octets, SYN and FIN that are sent and not acknowledged.
     pub(super) const fn outstanding(&self) -> u64 {
         self.max - self.una

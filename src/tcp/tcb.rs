@@ -290,10 +290,7 @@ impl Tcb {
         debug_assert!(rcv.nxt <= rcv.edge || self.state == State::Closed, "beyond the window: {rcv:?}");
         debug_assert!(rcv.last_ack_sent <= rcv.nxt, "acknowledged what has not arrived: {rcv:?}");
         debug_assert!(
-            rcv.ranges
-                .iter()
-                .next()
-                .is_none_or(|first| first.start > rcv.nxt || snd.syn_unacknowledged())
+            rcv.ranges.iter().next().is_none_or(|first| first.start > rcv.nxt || snd.syn_unacknowledged())
         );
         debug_assert!(self.timers.are_exclusive(), "{:?}", self.timers);
         debug_assert!(self.state != State::Closed || self.timers.next().is_none());

@@ -60,6 +60,21 @@ fn slow_start_grows_by_what_was_acknowledged_up_to_a_segment() {
     });
 }
 
+/// RFC 7661 §3: a window that was not used says nothing about what the network can take, and does not grow.
+// RFC 9293 MUST-19
+#[test]
+fn a_window_that_is_not_used_does_not_grow() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        for k in 0..50 {
+            call!(s, queue 1_000);
+            s.expect(&seg!(PSH, seq: 1 + 1_000 * k, ack: 1, len: 1_000));
+            send!(s, seq: 1, ack: 1_001 + 1_000 * k);
+        }
+        assert_eq!(s.tcb.cwnd(), 10_000);
+    });
+}
+
 /// Doubling in each round trip, as long as the peer acknowledges each segment.
 // RFC 9293 MUST-19
 #[test]

@@ -126,6 +126,20 @@ fn a_close_with_unread_data_is_a_reset() {
     });
 }
 
+/// Octets that wait for a gap to be filled are lost as well.
+// RFC 9293 SHLD-3
+#[test]
+fn a_close_with_data_out_of_order_is_a_reset() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        send!(s, seq: 101, ack: 1, len: 100);
+        expect!(s, seq: 1, ack: 1);
+        call!(s, Close);
+        expect!(s, RST, seq: 1, ack: 1);
+        closed!(s, Discarded);
+    });
+}
+
 /// What has been read is not lost; one unread octet is.
 // RFC 9293 SHLD-3
 #[test]

@@ -189,6 +189,22 @@ fn progress_begins_the_count_of_duplicates_anew() {
     });
 }
 
+/// RFC 3042 §2: it is the duplicate that lets a segment out; progress after it lets out what the window allows.
+// RFC 9293 MUST-19
+#[test]
+fn limited_transmit_ends_with_the_next_progress() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage);
+        for _ in 0..2 {
+            send!(s, seq: 1, ack: 1);
+            assert_eq!(s.burst().len(), 1);
+        }
+        send!(s, seq: 1, ack: 1_001);
+        assert_eq!(s.tcb.cwnd(), 11_000); // and 11,000 are in flight
+        expect_none!(s);
+    });
+}
+
 /// RFC 3042 §2: limited transmit needs room in the peer's window, and more than that there is not.
 // RFC 9293 MUST-19, SHLD-15
 #[test]

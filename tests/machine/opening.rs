@@ -485,6 +485,7 @@ fn send_on_a_listener_opens_actively() {
         let mut s = stage.listen(&plain());
         call!(s, queue 100);
         state!(s, SynSent);
+        assert!(!s.tcb.is_passive());
         expect!(s, SYN, seq: 0, mss: 1_000);
         send!(s, SYN, seq: 0, ack: 1, mss: 1_000);
         expect!(s, PSH, seq: 1, ack: 1, len: 100);

@@ -260,6 +260,22 @@ fn the_timer_is_off_when_all_is_acknowledged() {
     });
 }
 
+/// Nagle (RFC 9293 §3.7.4) is about data that was not yet sent: a partial segment that is sent again does not wait.
+// RFC 9293 SHLD-7, MUST-18
+#[test]
+fn a_partial_segment_is_sent_again_without_waiting() {
+    play(|stage| {
+        let mut s = stage.established(&plain_but(|config| config.nagle = false));
+        call!(s, queue 2_500);
+        assert_eq!(s.burst().len(), 3);
+        call!(s, SetNagle(true));
+        advance!(s, 1 s, { 1 s => (seq: 1, ack: 1, len: 1_000) });
+        send!(s, seq: 1, ack: 1_001);
+        expect!(s, seq: 1_001, ack: 1, len: 1_000);
+        expect!(s, PSH, seq: 2_001, ack: 1, len: 500);
+    });
+}
+
 /// §5.4 and §3.10.8: after a timeout what follows is sent again as acknowledgments come back, and nothing is
 /// sent twice that was acknowledged meanwhile.
 // RFC 9293 MUST-18, MUST-19

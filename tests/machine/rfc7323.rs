@@ -197,6 +197,24 @@ fn timestamps_give_a_sample_after_a_retransmission() {
     });
 }
 
+/// An echo of a clock that we never had, or had before the octets went out, says nothing.
+// RFC 9293 MUST-18
+#[test]
+fn an_impossible_echo_gives_no_sample() {
+    play(|stage| {
+        for echo in [1_201, 50_000, -100, -1_000_000_000] {
+            let mut s = stage.established(&with_timestamps());
+            call!(s, queue 988);
+            expect!(s, PSH, seq: 1, ack: 1, len: 988, ts: (0, 0));
+            advance!(s, 1 s, { 1 s => (PSH, seq: 1, ack: 1, len: 988, ts: (1_000, 0)) });
+            advance!(s, 200 ms);
+            send!(s, seq: 1, ack: 989, ts: (300, echo));
+            assert_eq!(s.tcb.acked_to(), 988);
+            assert_eq!((s.tcb.srtt(), s.tcb.rto()), (Some(span!(0 s)), span!(2 s)));
+        }
+    });
+}
+
 /// §4.1: "RTTM … a sample only from segments that acknowledge new data": a duplicate echo is stale.
 // RFC 9293 MUST-18
 #[test]
@@ -223,6 +241,20 @@ fn many_samples_in_one_round_trip_share_the_gain() {
         send!(s, seq: 1, ack: 989, ts: (100, 0)); // 10 segments in flight: 5 samples
         assert_eq!(s.tcb.srtt(), Some(span!(2_500 us))); // 100 / (8 * 5)
         assert_eq!(s.tcb.rto(), span!(1 s));
+
+        // The same for RTTVAR, which shows in an RTO without a floor.
+        let mut config = with_timestamps();
+        config.min_rto = span!(10 ms);
+        let mut s = stage.connect(&config);
+        expect!(s, SYN, seq: 0, mss: 1_000, ts0: 0);
+        advance!(s, 100 ms);
+        send!(s, SYN, seq: 0, ack: 1, mss: 1_000, ts: (0, 0)); // SRTT 100, RTTVAR 50
+        call!(s, queue 9_880);
+        assert_eq!(s.burst().len(), 10);
+        advance!(s, 200 ms);
+        send!(s, seq: 1, ack: 989, ts: (200, 100));
+        // RTTVAR 50 + (100 - 50) / (4 * 5) = 52.5; SRTT 100 + 100 / (8 * 5) = 102.5; RTO 102.5 + 210.
+        assert_eq!((s.tcb.srtt(), s.tcb.rto()), (Some(span!(102_500 us)), span!(312_500 us)));
     });
 }
 

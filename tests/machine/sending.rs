@@ -103,7 +103,12 @@ fn more_to_come_holds_a_partial_segment_for_a_while() {
         let mut s = stage.established(&plain());
         call!(s, queue 100, more);
         expect_none!(s);
-        advance!(s, 1 s, { 200 ms => (PSH, seq: 1, ack: 1, len: 100) });
+        advance!(s, 500 ms, { 200 ms => (PSH, seq: 1, ack: 1, len: 100) });
+        send!(s, seq: 1, ack: 101);
+        // And again: the wait is over for what was sent only.
+        call!(s, queue 100, more);
+        advance!(s, 500 ms, { 200 ms => (PSH, seq: 101, ack: 1, len: 100) });
+        send!(s, seq: 1, ack: 201);
     });
 }
 

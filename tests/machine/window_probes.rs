@@ -87,7 +87,7 @@ fn probes_without_an_answer_end_in_r2() {
             243 s => (seq: 1, ack: 1, len: 1),
         });
         state!(s, Established);
-        advance!(s, 1 s, { 1 s => (RST, seq: 2, ack: 1) });
+        advance!(s, 1 s, { 1 s => (RST, seq: 1, ack: 1) });
         closed!(s, RetransmissionsExhausted);
     });
 }
@@ -139,6 +139,20 @@ fn the_octet_of_a_probe_that_was_not_taken_is_sent_again() {
             expect!(s, seq: 1_000 * k + 1, ack: 1, len: 1_000);
         }
         expect!(s, PSH, seq: 4_001, ack: 1, len: 1_000);
+    });
+}
+
+/// Table 6, first row, from the other side: a peer with a closed window that has not taken the octet of the probe
+/// accepts an ACK with the number of that octet, and with no other.
+// RFC 9293 X-4, MUST-36
+#[test]
+fn acknowledgments_between_probes_have_the_number_that_the_peer_expects() {
+    play(|stage| {
+        let mut s = closed_window(stage);
+        advance!(s, 1 s, { 1 s => (seq: 1, ack: 1, len: 1) });
+        send!(s, seq: 1, ack: 1, win: 0, len: 1_000);
+        also!(s, seq: 1_001, ack: 1, win: 0, len: 1_000);
+        expect!(s, seq: 1, ack: 2_001, win: 8_000);
     });
 }
 

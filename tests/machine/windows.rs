@@ -89,6 +89,18 @@ fn a_window_that_grows_by_two_segments_is_announced() {
     });
 }
 
+/// After the peer's FIN nothing more will come: nobody needs to hear of a larger window.
+#[test]
+fn no_window_is_announced_after_the_peers_fin() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        send!(s, FIN, seq: 1, ack: 1, len: 8_000);
+        expect!(s, seq: 1, ack: 8_002, win: 1_999);
+        call!(s, consumed 8_000);
+        expect_none!(s);
+    });
+}
+
 /// With a buffer of less than four segments half of it is enough (Fr = 1/2).
 // RFC 9293 MUST-39
 #[test]
@@ -241,5 +253,37 @@ fn a_shrunk_window_is_survived() {
         send!(s, seq: 1, ack: 3_001, win: 30_000);
         let sent = s.burst();
         assert_eq!(sent[0], seg!(seq: 3_001, ack: 1, len: 1_000, win: 10_000));
+    });
+}
+
+/// What is retransmitted ends at the right edge too; beyond it the peer has no room any more.
+// RFC 9293 MUST-34, SHLD-16
+#[test]
+fn a_retransmission_ends_at_the_edge_of_a_shrunk_window() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        call!(s, queue 10_000);
+        assert_eq!(s.burst().len(), 10);
+        s.peer_window = 500;
+        for _ in 0..3 {
+            send!(s, seq: 1, ack: 1); // the first has another window, and is no duplicate
+            expect_none!(s);
+        }
+        send!(s, seq: 1, ack: 1);
+        expect!(s, seq: 1, ack: 1, len: 500);
+    });
+}
+
+/// Table 6, from the other side: an ACK whose number lies beyond the peer's shrunk window would not be accepted
+/// there, and what it acknowledges would be sent again and again.
+// RFC 9293 MUST-34, X-4
+#[test]
+fn an_acknowledgment_to_a_shrunk_window_has_a_number_inside_it() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        call!(s, queue 3_000);
+        assert_eq!(s.burst().len(), 3);
+        send!(s, FIN, seq: 1, ack: 1, win: 1_000);
+        expect!(s, seq: 1_001, ack: 2, win: 9_999);
     });
 }
