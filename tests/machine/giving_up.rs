@@ -140,7 +140,7 @@ fn a_fin_that_nobody_acknowledges_ends_in_r2() {
         let mut s = stage.established(&plain_but(|config| config.r2 = span!(2 s)));
         call!(s, Close);
         expect!(s, FIN, seq: 1, ack: 1);
-        advance!(s, 3 s, { 1 s => (FIN, seq: 1, ack: 1), 3 s => (RST, seq: 1, ack: 1) });
+        advance!(s, 3 s, { 1 s => (FIN, seq: 1, ack: 1), 3 s => (RST, seq: 2, ack: 1) });
         closed!(s, RetransmissionsExhausted);
     });
 }
