@@ -85,7 +85,8 @@ pub struct SingleConfig {
     pub mtu: u16,
     /// IPv4's time to live, IPv6's hop limit (RFC 9293 MUST-49). Default: 64.
     pub hop_limit: u8,
-    /// The differentiated services code point: 0..=63 (RFC 9293 MUST-48). Default: 0.
+    /// The differentiated services code point: 0..=63 (RFC 9293 MUST-48); it goes to IP as it is (SHLD-22). Default:
+    /// 0.
     pub dscp: u8,
     /// Believe in packets whose TCP checksum, or length, was left to a network card to fill in, as a tunnel
     /// with checksum offload or a capture on the sending machine gives them. Default: false.
@@ -172,7 +173,8 @@ pub struct Single {
 }
 
 impl Single {
-    /// Opens a connection from `local` to `remote`; [`poll_transmit`](Self::poll_transmit) gives the SYN.
+    /// Opens a connection from the address that the caller chooses, `local` (RFC 9293 MUST-43), which it keeps
+    /// (MUST-45), to `remote`; [`poll_transmit`](Self::poll_transmit) gives the SYN.
     ///
     /// The 32 octets key the initial sequence number and the like: take them from a good source of
     /// randomness. One secret can serve many connections.

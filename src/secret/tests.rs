@@ -19,6 +19,7 @@ fn the_same_secret_and_sockets_give_the_same_values() {
     assert_ne!(of(Secret::new([1; 32])), of(Secret::new([2; 32])));
 }
 
+// RFC 9293 MUST-9
 #[test]
 fn every_octet_of_the_secret_counts() {
     let (local, remote) = ends();
@@ -31,6 +32,7 @@ fn every_octet_of_the_secret_counts() {
     }
 }
 
+// RFC 9293 MUST-8, SHLD-1
 #[test]
 fn the_iss_grows_by_one_every_four_microseconds_and_passes_zero() {
     let ((local, remote), secret) = (ends(), Secret::new([9; 32]));

@@ -5,6 +5,7 @@ const fn seq(n: u32) -> SeqNumber {
     SeqNumber::new(n)
 }
 
+// RFC 9293 X-14
 #[test]
 fn order_holds_across_the_wrap() {
     assert!(seq(u32::MAX).before(seq(0)));

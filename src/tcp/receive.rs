@@ -25,7 +25,7 @@ pub(super) struct ReceiveVars {
     pub(super) capacity: u32,
     /// How far our window fields are shifted: 0..=14.
     pub(super) scale: u8,
-    /// What has arrived beyond `nxt`.
+    /// What has arrived beyond `nxt` (SHLD-31).
     pub(super) ranges: Ranges,
     /// The position of the peer's FIN, once it is known.
     pub(super) fin: Option<u64>,

@@ -187,6 +187,7 @@ fn a_large_window_is_not_negative() {
 }
 
 /// §3.10.7.4, fifth check: the window counts if SND.WL1 < SEG.SEQ, or SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK.
+// RFC 9293 X-9
 #[test]
 fn an_older_segment_does_not_change_the_window() {
     play(|stage| {

@@ -70,7 +70,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The IP layer. [`IpPacket::parse`] would not verify the header checksum of IPv4.
+/// The IP layer; its options are passed over (RFC 9293 MUST-50). [`IpPacket::parse`] would not verify the header checksum of IPv4.
 fn ip(bytes: &[u8]) -> Result<IpPacket<'_>, IgnoreReason> {
     if bytes.first().is_some_and(|first| first >> 4 == 4) {
         let header = Ipv4Header::parse(bytes, bytes.len()).map_err(|_| IgnoreReason::NotIp)?;
@@ -109,7 +109,7 @@ fn meta(segment: &TcpSegment<'_>) -> SegmentMeta {
     }
 }
 
-/// The options that count. Those that belong on a SYN are looked for there only (RFC 9293 MUST-65, RFC 7323
+/// The options that count, in any segment (RFC 9293 MUST-5). Those that belong on a SYN are looked for there only (RFC 9293 MUST-65, RFC 7323
 /// §2.2, RFC 2018 §2); of two of a kind the first counts; what is malformed or not known is skipped (MUST-6,
 /// MUST-7).
 fn read_options(options: &TcpOptions<'_>, syn: bool) -> SegmentOptions {

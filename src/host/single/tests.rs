@@ -70,6 +70,7 @@ fn connected() -> (Single, Single) {
     (client, server)
 }
 
+// RFC 9293 MUST-2, MUST-43, MUST-45
 #[test]
 fn two_of_them_talk_over_both_versions_of_ip() {
     for (local, remote) in [(CLIENT, SERVER), (CLIENT6, SERVER6)] {
@@ -110,6 +111,7 @@ fn two_of_them_talk_over_both_versions_of_ip() {
     }
 }
 
+// RFC 9293 MUST-48, MUST-49, SHLD-22
 #[test]
 fn the_headers_say_what_was_configured() {
     let mut config = SingleConfig::default();
@@ -134,6 +136,7 @@ fn the_headers_say_what_was_configured() {
     assert_eq!(header(&syn).options.mss(), Some(1220), "MTU less 60");
 }
 
+// RFC 9293 MUST-67
 #[test]
 fn no_packet_is_larger_than_the_mtu_and_a_smaller_buffer_gets_none() {
     for mtu in [128, 576, 1500, 9000, 65_535] {
@@ -150,6 +153,7 @@ fn no_packet_is_larger_than_the_mtu_and_a_smaller_buffer_gets_none() {
     }
 }
 
+// RFC 9293 MUST-46
 #[test]
 fn the_wrong_ends_are_refused() {
     let config = SingleConfig::default();
@@ -281,6 +285,7 @@ fn a_listener_whose_caller_never_answers_takes_another() {
 }
 
 /// RFC 9293 §3.10.7.1.
+// RFC 9293 X-1
 #[test]
 fn a_closed_socket_answers_its_peer_with_one_reset() {
     let (mut client, mut server) = connected();

@@ -54,6 +54,7 @@ fn changed(change: impl FnOnce(&mut Vec<u8>)) -> Result<(), IgnoreReason> {
     Frame::parse(&packet, &expected(&framing)).map(drop)
 }
 
+// RFC 9293 MUST-3, MUST-57
 #[test]
 fn what_is_not_for_this_connection_is_ignored_with_the_reason() {
     assert_eq!(changed(|_| {}), Ok(()));
@@ -197,7 +198,7 @@ fn other_segments_carry_timestamps_and_sack_aligned_and_nothing_of_a_syn() {
     assert_eq!(octets(&three_fit).len(), 40);
 }
 
-/// RFC 9293 MUST-6, MUST-7, MUST-64, MUST-65.
+/// RFC 9293 MUST-5, MUST-6, MUST-65.
 #[test]
 fn options_are_read_where_they_are_legal_and_skipped_where_not() {
     let read = |octets: &[u8], syn| read_options(&TcpOptions::new(octets), syn);
