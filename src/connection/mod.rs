@@ -158,12 +158,12 @@ impl Connection {
 
     /// The next segment to send, if there is one. Its octets: [`payload`](Self::payload).
     pub fn poll_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
-        let plan = self.tcb.poll_segment(now)?;
-        if !plan.notices.transitions.is_empty() {
+        let plan = self.tcb.poll_segment(now);
+        if plan.as_ref().is_some_and(|plan| !plan.notices.transitions.is_empty()) {
             self.after_transition();
         }
         self.check_mirror();
-        Some(plan)
+        plan
     }
 
     /// The octets of a segment that [`poll_segment`](Self::poll_segment) has just given, piece by piece. They
@@ -245,7 +245,7 @@ impl Connection {
         let len = u32::try_from(taken).unwrap_or(u32::MAX);
         let push = flags.push && taken == offered;
         let queue = Queue { len, push, more: flags.more, urgent: flags.urgent };
-        self.tcb.on_command(now, Command::Queue(queue))?;
+        self.tcb.enqueue(now, queue)?;
         Ok(())
     }
 
@@ -274,7 +274,7 @@ impl Connection {
 
     fn consumed(&mut self, now: Instant, len: usize) {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
-        let told = self.tcb.on_command(now, Command::Consumed(len));
+        let told = self.tcb.consumed(len);
         debug_assert!(told.is_ok(), "octets were readable that the machine has not released: {told:?}");
         if self.recv.is_ready_for_more() {
             self.rest_later(now);

@@ -226,7 +226,11 @@ impl SendBuffer {
 
     /// Which chunk has the octet at `offset`.
     fn chunk_at(&self, offset: u64) -> usize {
-        self.chunks.partition_point(|chunk| chunk.end() <= offset)
+        match self.chunks.back() {
+            // What is sent for the first time is most often among what was queued last.
+            Some(last) if last.start <= offset => self.chunks.len() - 1,
+            _ => self.chunks.partition_point(|chunk| chunk.end() <= offset),
+        }
     }
 
     /// Everything before `acked_to` is acknowledged. Says whether memory is held only for what is to come.

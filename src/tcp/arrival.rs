@@ -154,7 +154,7 @@ impl Tcb {
     }
 
     /// The peer lives: what has been asked of it is answered.
-    fn heard(&mut self) {
+    pub(super) fn heard(&mut self) {
         self.keepalive_probes = 0;
         self.unanswered_since = None;
         self.timers.stop(Timer::Keepalive);

@@ -62,6 +62,17 @@ impl Tcb {
         Ok(())
     }
 
+    /// [`Command::Queue`] without the detour through a command, for the one who gives many of them.
+    #[inline]
+    pub(crate) fn enqueue(&mut self, now: Instant, queue: Queue) -> Result<(), CommandError> {
+        if self.state != State::Established {
+            return self.on_command(now, Command::Queue(queue)).map(|_| ());
+        }
+        self.queue(queue, &mut Notices::default())?;
+        self.arm(now);
+        Ok(())
+    }
+
     /// SEND (§3.10.2).
     fn queue(&mut self, queue: Queue, notices: &mut Notices) -> Result<(), CommandError> {
         if self.snd.fin_queued {
@@ -86,7 +97,7 @@ impl Tcb {
     }
 
     /// RECEIVE (§3.10.3): the user has taken octets, and the window may open.
-    fn consumed(&mut self, octets: u32) -> Result<(), CommandError> {
+    pub(crate) fn consumed(&mut self, octets: u32) -> Result<(), CommandError> {
         let readable = self.rcv.unread();
         if octets > readable {
             return Err(CommandError::NotReadable { consumed: octets, readable });

@@ -31,6 +31,7 @@ impl Tcb {
 
     /// Starts the timers that the variables ask for and stops the others.
     pub(super) fn arm(&mut self, now: Instant) {
+        self.unsettled = false;
         if matches!(self.state, State::Closed | State::Listen) {
             self.timers.stop_all();
             return;
@@ -71,7 +72,7 @@ impl Tcb {
         self.timers.stop(Timer::Persist);
         self.probes = 0;
         if self.snd.outstanding() > 0 {
-            self.timers.start(Timer::Retransmit, now + self.rto());
+            self.start_retransmission(now);
         } else {
             self.timers.stop(Timer::Retransmit);
         }
@@ -80,6 +81,13 @@ impl Tcb {
             self.timers.start(Timer::Hold, now + self.config.hold_delay.max(TICK));
         } else {
             self.timers.stop(Timer::Hold);
+        }
+    }
+
+    /// Runs the retransmission timer if it does not run yet; what it is to run for is not for nothing to compute.
+    pub(super) fn start_retransmission(&mut self, now: Instant) {
+        if !self.timers.runs(Timer::Retransmit) {
+            self.timers.set(Timer::Retransmit, now + self.rto());
         }
     }
 

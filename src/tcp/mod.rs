@@ -39,6 +39,7 @@ mod expiry;
 pub mod notices;
 mod opening;
 mod output;
+mod predicted;
 mod ranges;
 mod receive;
 mod recovery;

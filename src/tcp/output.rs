@@ -150,6 +150,7 @@ impl Tcb {
 
     /// The first FIN moves the state, the SYN and whatever else takes sequence space starts the timer.
     fn transmit(&mut self, now: Instant, span: Span) -> SegmentPlan {
+        self.unsettled = true;
         let mut notices = Notices::default();
         let first_fin = span.fin && !self.snd.fin_sent();
         let end = span.end();
@@ -162,9 +163,8 @@ impl Tcb {
         }
         self.last_sent = now;
         if self.snd.wnd > 0 || span.syn {
-            let rto = self.rto();
             self.timers.stop(Timer::Keepalive);
-            self.timers.start(Timer::Retransmit, now + rto);
+            self.start_retransmission(now);
         } else {
             self.unanswered_since = self.unanswered_since.or(Some(now));
         }

@@ -108,7 +108,7 @@ fn step(from: u64, to: u64, parts: u64) -> u64 {
 
 /// At most 584 years.
 fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+    span.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(span.subsec_nanos()))
 }
 
 #[cfg(test)]

@@ -95,6 +95,8 @@ pub struct Tcb {
     pub(super) keepalive_due: bool,
     /// What was held back has waited long enough.
     pub(super) hold_is_over: bool,
+    /// Something was sent since the timers were looked after.
+    pub(super) unsettled: bool,
     /// SND.UNA at the last expiry of the retransmission timer.
     pub(super) timed_out: u64,
     /// The user was told of R1 for what is outstanding.
@@ -162,6 +164,7 @@ impl Tcb {
             probe_due: false,
             keepalive_due: false,
             hold_is_over: false,
+            unsettled: false,
             timed_out: 0,
             r1_told: false,
             syn_repeated: false,
@@ -188,6 +191,23 @@ impl Tcb {
 
     /// A segment has arrived (§3.10.7). Its octets stay with the caller: the answer says which to keep.
     pub fn on_segment(&mut self, now: Instant, seg: &SegmentMeta) -> Verdict {
+        if !self.is_predicted(seg) {
+            return self.on_any_segment(now, seg);
+        }
+        #[cfg(test)]
+        let by_the_checks = {
+            let mut other = self.clone();
+            (other.on_any_segment(now, seg), other)
+        };
+        let verdict = self.arrives_as_predicted(now, seg);
+        #[cfg(test)]
+        assert!(by_the_checks.0 == verdict && by_the_checks.1 == *self, "{self:?} and not {by_the_checks:?}");
+        self.check_invariants();
+        verdict
+    }
+
+    /// [`on_segment`](Self::on_segment) for a segment of which nothing is known.
+    fn on_any_segment(&mut self, now: Instant, seg: &SegmentMeta) -> Verdict {
         let mut verdict = Verdict::default();
         let ended = match self.state {
             State::Closed => Err(Stop::Refused(DropReason::Closed)),
@@ -226,14 +246,25 @@ impl Tcb {
     }
 
     /// The next segment to send now; `None` when there is nothing (more) to send before something happens.
+    #[inline]
     pub fn poll_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
+        if self.has_nothing_to_send() { None } else { self.form_segment(now) }
+    }
+
+    /// Whether [`poll_segment`](Self::poll_segment) would find nothing, and nothing has changed for the timers.
+    fn has_nothing_to_send(&self) -> bool {
+        let due = self.ack_now | self.retransmit_front | self.probe_due | self.keepalive_due | self.unsettled;
+        !due && self.reply.is_none() && self.snd.nxt == self.snd.end()
+    }
+
+    fn form_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
         let mut plan = self.next_segment(now);
         if let Some(plan) = &mut plan {
             let reset = plan.meta.flags.contains(TcpFlags::RST | TcpFlags::ACK);
             if reset && self.ts.on {
                 plan.meta.options.timestamps = Some(self.ts.option(now));
             }
-        } else {
+        } else if self.unsettled {
             self.arm(now);
         }
         self.check_invariants();

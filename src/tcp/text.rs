@@ -105,7 +105,7 @@ impl Tcb {
     }
 
     /// At once for every second full-sized segment, or else a little later (SHLD-18, SHLD-19, MUST-40).
-    fn acknowledge_soon(&mut self, now: Instant) {
+    pub(super) fn acknowledge_soon(&mut self, now: Instant) {
         let unacknowledged = self.rcv.nxt - self.rcv.last_ack_sent;
         let delay = self.ack_delay();
         if delay.is_zero() || unacknowledged >= 2 * u64::from(self.rcv.full_size) {

@@ -45,6 +45,17 @@ impl TimestampVars {
         self.recent_at = now;
     }
 
+    /// Whether `val` is TS.Recent or newer: certainly not [old](Self::is_old).
+    pub(super) const fn is_not_behind(&self, val: u32) -> bool {
+        val.wrapping_sub(self.recent).cast_signed() >= 0
+    }
+
+    /// Takes `val`, which is not behind, for TS.Recent.
+    pub(super) const fn take(&mut self, now: Instant, val: u32) {
+        self.recent = val;
+        self.recent_at = now;
+    }
+
     /// PAWS: whether `val` is older than TS.Recent (§5.3, R1).
     pub(super) fn is_old(&self, now: Instant, val: u32) -> bool {
         let behind = val.wrapping_sub(self.recent).cast_signed() < 0;
