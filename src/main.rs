@@ -5,10 +5,11 @@
 mod cli;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let outcome = match cli::Cli::parse().command {
+    let outcome = match command() {
         cli::Command::Replay(args) => cli::replay::run(&args),
         cli::Command::Sim(args) => cli::sim::run(&args),
         cli::Command::States(args) => cli::states::run(&args),
@@ -21,5 +22,18 @@ fn main() -> ExitCode {
             anstream::eprintln!("tcpstate: {failure}");
             failure.exit_code()
         }
+    }
+}
+
+/// What was asked for. A value that is not understood costs one line, and not a page.
+fn command() -> cli::Command {
+    match cli::Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) if error.kind() == ErrorKind::ValueValidation => {
+            let told = error.to_string();
+            anstream::eprintln!("{}", told.lines().next().unwrap_or_default());
+            std::process::exit(2);
+        }
+        Err(error) => error.exit(),
     }
 }

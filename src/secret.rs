@@ -1,8 +1,8 @@
 //! What outsiders must not guess: values drawn from a secret by a keyed hash.
 //!
-//! The crate draws no random numbers. The owner of a secret, 32 octets from a good source, gets from it the initial
-//! sequence numbers of RFC 6528, the timestamp offsets of RFC 7323 §5.4, and what IP headers need. The same secret
-//! and the same calls give the same values, so that a run can be repeated.
+//! The crate draws no random numbers. The owner of a secret, 32 octets from a good source, gets from it the
+//! initial sequence numbers of RFC 6528, the timestamp offsets of RFC 7323 §5.4, and what IP headers need.
+//! The same secret and the same calls give the same values, so that a run can be repeated.
 
 use core::fmt;
 use core::hash::Hasher as _;
@@ -42,8 +42,8 @@ enum Use {
 }
 
 impl Secret {
-    /// The secret with these octets. They must come from a good source of randomness, or from a seed where a run
-    /// is to be repeated.
+    /// The secret with these octets. They must come from a good source of randomness, or from a seed where a
+    /// run is to be repeated.
     #[must_use]
     pub const fn new(octets: [u8; 32]) -> Self {
         let [a @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = octets;
@@ -53,9 +53,9 @@ impl Secret {
 
     /// The initial sequence number and the timestamp offset for a connection that begins now.
     ///
-    /// The first is RFC 6528's `M + F(localip, localport, remoteip, remoteport, secret)`, with M ticking every 4 µs
-    /// (RFC 9293 §3.4.1, MUST-8, MUST-9, SHLD-1). The second depends on the two addresses only, so that TIME-WAIT and PAWS see one clock
-    /// for all connections between them (RFC 7323 §5.4).
+    /// The first is RFC 6528's `M + F(localip, localport, remoteip, remoteport, secret)`, with M ticking
+    /// every 4 µs (RFC 9293 §3.4.1, MUST-8, MUST-9, SHLD-1). The second depends on the two addresses only, so
+    /// that TIME-WAIT and PAWS see one clock for all connections between them (RFC 7323 §5.4).
     #[must_use]
     pub fn unpredictable(&self, local: SocketAddr, remote: SocketAddr, now: Instant) -> Unpredictable {
         let ticks = (now.as_nanos() / 4_000) as u32;
@@ -66,7 +66,8 @@ impl Secret {
         Unpredictable { iss, timestamp_offset: hasher.finish() as u32 }
     }
 
-    /// Where the IP identification of a flow begins. Each packet takes the next number (RFC 6864, RFC 7739 §5.3).
+    /// Where the IP identification of a flow begins. Each packet takes the next number (RFC 6864, RFC 7739
+    /// §5.3).
     #[must_use]
     pub fn identification(&self, local: SocketAddr, remote: SocketAddr) -> u16 {
         self.flow(Use::Identification, local, remote) as u16

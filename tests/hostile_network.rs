@@ -4,6 +4,7 @@
 //! stands, and that one event calls forth a bounded number of packets (`tcpstate::sim`); any of that is an error here.
 
 #![cfg(feature = "sim")]
+#![allow(clippy::expect_used, reason = "a test may fail by panicking")]
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
@@ -33,8 +34,11 @@ fn pace() -> impl Strategy<Value = Pace> {
     prop_oneof![
         Just(Pace::AtOnce),
         (1..5_000_u32, millis(300)).prop_map(|(octets, pause)| Pace::Steady { octets, pause }),
-        (1..50_000_u32, 0..60_u32, millis(2_000))
-            .prop_map(|(octets, chance, pause)| Pace::Random { octets, chance: Probability::percent(chance), pause }),
+        (1..50_000_u32, 0..60_u32, millis(2_000)).prop_map(|(octets, chance, pause)| Pace::Random {
+            octets,
+            chance: Probability::percent(chance),
+            pause
+        }),
     ]
 }
 
@@ -83,26 +87,29 @@ fn end(local: &'static str, remote: Option<&'static str>) -> impl Strategy<Value
 fn link() -> impl Strategy<Value = LinkConfig> {
     let percent = |most: u32| (0..=most).prop_map(Probability::percent);
     let luck = (percent(30), percent(20), percent(20), percent(10));
-    (luck, any::<[bool; 3]>(), 0..200_u64, 0..50_u64, 1_000_000..100_000_000_u64, 3_000..200_000_u64).prop_map(
-        |((loss, reorder, duplicate, corrupt), on, delay, jitter, rate, queue)| {
+    (luck, any::<[bool; 3]>(), 0..200_u64, 0..50_u64, 1_000_000..100_000_000_u64, 3_000..200_000_u64)
+        .prop_map(|((loss, reorder, duplicate, corrupt), on, delay, jitter, rate, queue)| {
             let mut link = LinkConfig::default();
             (link.delay, link.jitter) = (Duration::from_millis(delay), Duration::from_millis(jitter));
             (link.loss, link.duplicate, link.corrupt, link.queue) = (loss, duplicate, corrupt, queue);
-            link.reorder = on[0].then_some(Reorder { chance: reorder, hold: Duration::from_millis(delay + 1) });
+            link.reorder =
+                on[0].then_some(Reorder { chance: reorder, hold: Duration::from_millis(delay + 1) });
             link.burst_loss = on[1].then(|| BurstLoss::mean(loss, 4));
             link.rate = NonZeroU64::new(rate).filter(|_| on[2]);
             link.impaired_until = Some(BAD_UNTIL);
             link
-        },
-    )
+        })
 }
 
 fn scene() -> impl Strategy<Value = Scene> {
     let (a, b) = ("192.0.2.1:49152", "192.0.2.2:19");
     let called = prop_oneof![4 => Just(None), 1 => Just(Some(a))];
     let second = called.prop_flat_map(move |remote| end(b, remote));
-    (any::<u64>(), end(a, Some(b)), second, [link(), link()])
-        .prop_map(|(seed, first, second, links)| Scene { seed, ends: [first, second], links })
+    (any::<u64>(), end(a, Some(b)), second, [link(), link()]).prop_map(|(seed, first, second, links)| Scene {
+        seed,
+        ends: [first, second],
+        links,
+    })
 }
 
 fn pair(scene: &Scene) -> Pair {

@@ -3,6 +3,8 @@
 //!
 //! `TCPSTATE_BLESS=1 cargo test --test requirements` writes the page anew.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

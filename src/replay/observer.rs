@@ -165,13 +165,18 @@ impl Observer {
         }
         if !self.has(x, Fact::SentSynAck) {
             if self.has(x, Fact::SentSyn) && self.has(x, Fact::Opened) && !went_on {
-                // Both called at once. The peer's answer to its call came after this one of its own.
+                // Both called at once. The peer's answer to its call came after this one of its own, and what
+                // followed that answer too.
                 self.renew(x, Fact::Opened, seen.frame, Phase::Receive);
+                if self.has(x, Fact::GotFin) {
+                    self.renew(x, Fact::GotFin, seen.frame, Phase::ReceiveFin);
+                }
             }
             self.note(x, Fact::SentSynAck, seen.frame, Phase::Act);
         } else if !went_on {
-            // It answers again: the acknowledgment did not arrive.
+            // It answers again: the acknowledgment did not arrive, nor what came after that.
             self.take_back(x, Fact::Opened);
+            self.take_back(x, Fact::GotFin);
         }
         if seen.acks_syn {
             self.note(y, Fact::Opened, seen.frame, Phase::Receive);
@@ -188,12 +193,14 @@ impl Observer {
         } else if seen.ack {
             let called = self.has(x, Fact::SentSyn);
             let answered = self.has(x, Fact::SentSynAck);
-            // Who has only answered sends no data, closes nothing and has nothing to acknowledge but the SYN
-            // (RFC 9293 §3.10.2), unless the caller opened fast.
-            let acts_open = seen.acks_data || !seen.is_fast_open && (seen.new_data || seen.fin);
-            if called || answered && (acts_open || !self.facts.of(y).syn_captured) {
+            // Who has only answered sends no data and has nothing to acknowledge but the SYN (RFC 9293 §3.10.2),
+            // unless the caller opened fast. It may close (§3.10.4).
+            let acts_open = seen.acks_data || !seen.is_fast_open && seen.new_data;
+            let goes_on = acts_open || !seen.is_fast_open && seen.fin;
+            let only_answered = answered && self.facts.of(y).syn_captured;
+            if (called || answered) && (acts_open || !only_answered) {
                 self.note(x, Fact::Opened, seen.frame, Phase::Proof);
-            } else if !answered && (self.has(y, Fact::Opened) || acts_open && seen.acks_syn) {
+            } else if !answered && (self.has(y, Fact::Opened) || goes_on && seen.acks_syn) {
                 // Its SYN-ACK was not captured; the caller has it, and it has the caller's answer.
                 self.note(y, Fact::Opened, seen.frame, Phase::Proof);
                 self.note(x, Fact::Opened, seen.frame, Phase::Proof);
@@ -233,7 +240,8 @@ impl Observer {
             // Something before the FIN was lost: the FIN could not count until this.
             self.renew(y, Fact::GotFin, seen.frame, Phase::ReceiveFin);
         }
-        let lost = self.facts.of(x).fin_was_lost && !seen.fin;
+        // Where data before the FIN comes again, that was lost, and the FIN perhaps not.
+        let lost = self.facts.of(x).fin_was_lost && !seen.fin && !seen.repeats_unacked;
         if seen.all_up_to_fin && !lost && self.has(x, Fact::SentFin) {
             self.note(y, Fact::GotFin, seen.frame, Phase::ReceiveFin);
         }

@@ -100,7 +100,7 @@ pub enum Ending {
     ShutdownWhenSent,
     /// When it has sent everything and the peer has closed.
     CloseAfterPeer,
-    /// When it has read so many octets; nothing more is expected then.
+    /// When it has sent everything and read so many octets; nothing more is expected then.
     CloseAfterReading(u64),
     /// It gives up when it has sent or read so many octets.
     AbortAfter(u64),
@@ -342,7 +342,7 @@ impl App {
             Ending::CloseWhenSent => sent_all,
             Ending::CloseAfterPeer => sent_all && self.peer_is_done,
             Ending::ShutdownWhenSent => self.shut_down && self.peer_is_done,
-            Ending::CloseAfterReading(count) => self.read() >= count,
+            Ending::CloseAfterReading(count) => sent_all && self.read() >= count,
             Ending::AbortAfter(_) | Ending::WhenTold => false,
         };
         if closes {

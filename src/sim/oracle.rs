@@ -32,9 +32,11 @@ impl Pattern {
         Self { seed }
     }
 
-    /// Eight octets, the first of which stands at `8 * word`.
+    /// Eight octets, the first of which stands at `8 * word`. They are printable, `0` to `o`, so that nobody who looks
+    /// at a capture takes them for the binary format of something.
     const fn word(self, word: u64) -> [u8; 8] {
-        splitmix64(self.seed.wrapping_add(word.wrapping_mul(0xd134_2543_de82_ef95))).0.to_le_bytes()
+        let (mixed, _) = splitmix64(self.seed.wrapping_add(word.wrapping_mul(0xd134_2543_de82_ef95)));
+        ((mixed & 0x3f3f_3f3f_3f3f_3f3f) + 0x3030_3030_3030_3030).to_le_bytes()
     }
 
     /// Writes the octets that stand at `offset` and behind it.

@@ -1,259 +1,206 @@
 //! What can be asked of `tcpstate sim`, and what it means for the ends and links.
 
-use crate::cli::{Colour, Failure, units};
+use crate::cli::units;
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
-use tcpstate::Instant;
-use tcpstate::sim::{
-    BurstLoss, Ending, EndpointConfig, Limits, LinkConfig, Pair, Prng, Probability, Reorder, Sends,
-};
+use tcpstate::sim::{BurstLoss, Ending, EndpointConfig, Limits, LinkConfig, Probability, Reorder, Sends};
 
 const EXAMPLES: &str = "\
 Examples:
-  tcpstate sim --loss 2% --delay 40ms --rate 100mbit --bytes 10MB
-                                           how long does it take, and what is sent again?
-  tcpstate sim --close both --transitions t.jsonl
-                                           both ends close at once: which states do they go through?
-  tcpstate sim --burst-loss 1%,10 --seed 7 --pcap out.pcapng
-                                           a capture to look at with tcpstate replay, or Wireshark
+  tcpstate sim                                    1 MB over a good path
+  tcpstate sim --loss 2% --delay 40ms --rate 100mbit --bytes 10MB --seed 7
+                                                  a bad one; the same again with the same seed
+  tcpstate sim --loss 2% --pcap out.pcapng        what an onlooker at both ends captures,
+  tcpstate replay out.pcapng                      and what can be told from it
+  tcpstate sim --close both --transitions t.jsonl the states that both machines went through
 
-Times: 40ms 250us 1.5s 4min.  Shares: 2% 0.02.  Rates: 100mbit 1gbit.  Octets: 1500 10MB 64KiB.
-docs/sim.md defines every word that is printed.
+Times: ns us ms s min h. Rates: bit kbit mbit gbit. Sizes: B kB MB GB KiB MiB GiB. Shares: 2% or 0.02.
+Exit codes: 0 everything arrived and both ends closed; 1 it did not (stderr says why); 2 the command was
+not understood. docs/sim.md defines every word that is printed.";
 
-Exit codes: 0 all octets arrived and both ends closed in order; 1 they did not, or a file
-cannot be written; 2 the command was not understood.";
+const NETWORK: &str = "Network, the same in both directions";
+const ENDS: &str = "Ends";
+const OUTPUT: &str = "Output";
 
-/// Let two TCP machines talk over a simulated network: `a` calls `b`, sends, and both close
+/// Let two machines talk over a simulated network, in virtual time: the same seed is the same run, octet by octet
 ///
-/// Time is virtual, and the same options and seed give the same packets to the octet.
+/// `a` calls `b`, and both close when everything has arrived.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SimArgs {
-    /// Octets that a sends to b
-    #[arg(long, value_name = "OCTETS", default_value = "1MB")]
-    pub(crate) bytes: String,
-    /// What all luck comes from
-    #[arg(long, value_name = "NUMBER", default_value = "1")]
-    seed: String,
-
-    /// How long a packet travels, each way
-    #[arg(long, value_name = "TIME", default_value = "20ms", help_heading = "Network, the same in both directions")]
-    delay: String,
-    /// A packet may travel longer by anything up to this; the order stays
-    #[arg(long, value_name = "TIME", default_value = "0", help_heading = "Network, the same in both directions")]
-    jitter: String,
-    /// Bits per second of whole packets [default: no limit]
-    #[arg(long, value_name = "RATE", help_heading = "Network, the same in both directions")]
-    rate: Option<String>,
-    /// Octets that may wait where there is a rate; what finds no room is dropped
-    #[arg(long, value_name = "OCTETS", default_value = "256KiB", help_heading = "Network, the same in both directions")]
-    queue: String,
+    /// What `a` sends to `b`
+    #[arg(long, value_name = "SIZE", default_value = "1MB", value_parser = units::octets)]
+    pub(super) bytes: u64,
+    /// What `b` sends to `a`
+    #[arg(long, value_name = "SIZE", default_value = "0", value_parser = units::octets)]
+    pub(super) back: u64,
+    /// All luck comes from it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// How long a packet travels, one way
+    #[arg(help_heading = NETWORK, long, value_name = "TIME", default_value = "10ms", value_parser = units::duration)]
+    delay: Duration,
+    /// A packet may travel longer by up to this; it overtakes none
+    #[arg(help_heading = NETWORK, long, value_name = "TIME", default_value = "0", value_parser = units::duration)]
+    jitter: Duration,
+    /// What the link carries; without it there is no limit and no queue
+    #[arg(help_heading = NETWORK, long, value_name = "RATE", value_parser = units::rate)]
+    pub(super) rate: Option<NonZeroU64>,
+    /// What may wait while the link is busy; the rest is dropped
+    #[arg(help_heading = NETWORK, long, value_name = "SIZE", default_value = "256KiB", value_parser = units::octets)]
+    queue: u64,
     /// How many packets are lost, each by itself
-    #[arg(long, value_name = "SHARE", default_value = "0%", help_heading = "Network, the same in both directions")]
-    loss: String,
-    /// How many packets are lost in bursts, and the mean length of a burst [default length: 4]
-    #[arg(long, value_name = "SHARE[,PACKETS]", help_heading = "Network, the same in both directions")]
-    burst_loss: Option<String>,
-    /// How many packets are held back, and for how long at most [default time: 10ms]
-    #[arg(long, value_name = "SHARE[,TIME]", help_heading = "Network, the same in both directions")]
-    reorder: Option<String>,
+    #[arg(help_heading = NETWORK, long, value_name = "SHARE", default_value = "0", value_parser = units::probability)]
+    loss: Probability,
+    /// How many packets are lost in bursts
+    #[arg(help_heading = NETWORK, long, value_name = "SHARE", value_parser = burst_loss)]
+    burst_loss: Option<Probability>,
+    /// How many packets a burst takes on average
+    #[arg(help_heading = NETWORK, long, value_name = "PACKETS", default_value_t = 5, requires = "burst_loss")]
+    burst_length: u32,
+    /// How many packets are held back so that others overtake them
+    #[arg(help_heading = NETWORK, long, value_name = "SHARE", value_parser = units::probability)]
+    reorder: Option<Probability>,
+    /// For how long they are held back at most; without it a quarter of the round trip
+    #[arg(help_heading = NETWORK, long, value_name = "TIME", value_parser = units::duration, requires = "reorder")]
+    reorder_by: Option<Duration>,
     /// How many packets arrive twice
-    #[arg(long, value_name = "SHARE", default_value = "0%", help_heading = "Network, the same in both directions")]
-    duplicate: String,
-    /// How many packets are damaged on the way
-    #[arg(long, value_name = "SHARE", default_value = "0%", help_heading = "Network, the same in both directions")]
-    corrupt: String,
-    /// Longer packets vanish on the way, and nobody says so [default: what --mtu says]
-    #[arg(long, value_name = "OCTETS", help_heading = "Network, the same in both directions")]
-    path_mtu: Option<String>,
-
-    /// Who closes first: a when it has sent everything, b when it has read everything, or both in that moment
-    #[arg(long, value_enum, default_value_t = Closer::A, help_heading = "Ends")]
-    pub(crate) close: Closer,
-    /// The longest IP packet that the ends send
-    #[arg(long, value_name = "OCTETS", default_value = "1500", help_heading = "Ends")]
-    mtu: String,
-    /// Octets of the buffers for sending and receiving, and so of the largest window
-    #[arg(long, value_name = "OCTETS", default_value = "1MiB", help_heading = "Ends")]
-    window: String,
+    #[arg(help_heading = NETWORK, long, value_name = "SHARE", default_value = "0", value_parser = units::probability)]
+    duplicate: Probability,
+    /// How many packets arrive damaged
+    #[arg(help_heading = NETWORK, long, value_name = "SHARE", default_value = "0", value_parser = units::probability)]
+    corrupt: Probability,
+    /// The largest packet that both ends send
+    #[arg(help_heading = ENDS, long, value_name = "OCTETS", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(128..))]
+    mtu: u16,
+    /// The largest packet that the path carries; larger ones vanish
+    #[arg(help_heading = NETWORK, long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(68..))]
+    path_mtu: Option<u32>,
+    /// Buffer for each stream at each end: the largest window
+    #[arg(help_heading = ENDS, long, value_name = "SIZE", default_value = "4MiB", value_parser = window)]
+    window: u64,
+    /// The shortest retransmission timeout (RFC 6298 has 1 s)
+    #[arg(help_heading = ENDS, long, value_name = "TIME", default_value = "1s", value_parser = timeout)]
+    min_rto: Duration,
     /// How long TIME-WAIT lasts: 2·MSL
-    #[arg(long, value_name = "TIME", default_value = "4min", help_heading = "Ends")]
-    time_wait: String,
+    #[arg(help_heading = ENDS, long, value_name = "TIME", default_value = "240s", value_parser = units::duration)]
+    time_wait: Duration,
+    /// Who closes first
+    #[arg(help_heading = ENDS, long, value_enum, default_value_t = Closer::A)]
+    pub(super) close: Closer,
     /// IPv6 instead of IPv4
-    #[arg(long, help_heading = "Ends")]
+    #[arg(help_heading = ENDS, long)]
     ipv6: bool,
-
-    /// Write what is sent to a pcapng file, as the sender's side sees it
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) pcap: Option<PathBuf>,
-    /// Write every change of a state to a file, a JSON object per line
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) transitions: Option<PathBuf>,
+    /// Write what both ends send to a capture; a packet that is lost on the way is in it too
+    #[arg(help_heading = OUTPUT, long, value_name = "FILE")]
+    pub(super) pcap: Option<PathBuf>,
+    /// Write the transitions of both machines, a JSON object per line
+    #[arg(help_heading = OUTPUT, long, value_name = "FILE")]
+    pub(super) transitions: Option<PathBuf>,
     /// What to print
-    #[arg(long, value_enum, default_value_t = SummaryFormat::Table, help_heading = "Output")]
-    pub(crate) format: SummaryFormat,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t = Colour::Auto, help_heading = "Output")]
-    pub(crate) color: Colour,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Closer {
-    /// a, when it has sent everything
-    A,
-    /// b, when it has read everything
-    B,
-    /// Both, when b has read everything
-    Both,
+    #[arg(help_heading = OUTPUT, long, value_enum, default_value_t = SummaryFormat::Table)]
+    pub(super) format: SummaryFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SummaryFormat {
     /// For people
     Table,
-    /// One JSON object on one line
+    /// A JSON object on one line
     Jsonl,
 }
 
-/// The same, understood.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
-    pub(super) seed: u64,
-    pub(super) bytes: u64,
-    pub(super) close: Closer,
-    pub(super) link: LinkConfig,
-    pub(super) ends: [EndpointConfig; 2],
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Closer {
+    /// `a`, when it has sent everything
+    A,
+    /// `b`, when it has sent and read everything
+    B,
+    /// Both at the same moment, when both have read everything
+    Both,
 }
 
-/// Adds the option to what is wrong with its value.
-fn option<T>(name: &str, value: Result<T, String>) -> Result<T, Failure> {
-    value.map_err(|problem| Failure::Usage(format!("--{name}: {problem}")))
-}
-
-/// A number within its range.
-fn number(name: &str, text: &str, range: std::ops::RangeInclusive<u64>) -> Result<u64, Failure> {
-    let value = option(name, units::octets(text))?;
-    if range.contains(&value) {
-        return Ok(value);
+/// A window of nothing carries nothing, and a header can tell of no more than 1 GiB (RFC 7323 §2.2).
+fn window(text: &str) -> Result<u64, String> {
+    match units::octets(text)? {
+        window @ 1..=0x4000_0000 => Ok(window),
+        _ => Err(format!("`{text}` is no window: at least 1 octet, and at most 1GiB")),
     }
-    let (least, most) = (range.start(), range.end());
-    Err(Failure::Usage(format!("--{name}: {text:?} is not between {least} and {most} octets")))
 }
 
-/// A share and, behind a comma, something more.
-fn share_and<T>(
-    name: &str,
-    text: &str,
-    default: T,
-    rest: impl FnOnce(&str) -> Result<T, String>,
-) -> Result<(Probability, T), Failure> {
-    let (share, more) = text.split_once(',').map_or((text, None), |(share, more)| (share, Some(more)));
-    Ok((
-        option(name, units::probability(share))?,
-        more.map_or(Ok(default), |more| option(name, rest(more)))?,
-    ))
+fn timeout(text: &str) -> Result<Duration, String> {
+    match units::duration(text)? {
+        timeout if timeout >= Duration::from_millis(1) => Ok(timeout),
+        _ => Err(format!("`{text}` is too short: at least 1ms")),
+    }
+}
+
+fn burst_loss(text: &str) -> Result<Probability, String> {
+    match units::probability(text)? {
+        loss if loss <= Probability::percent(50) => Ok(loss),
+        _ => Err(format!("`{text}` is too much: at most 50%")),
+    }
 }
 
 impl SimArgs {
-    pub(super) fn plan(&self) -> Result<Plan, Failure> {
-        let seed = self.seed.trim().parse().map_err(|_| {
-            Failure::Usage(format!("--seed: {:?} is not a whole number from 0 to {}", self.seed, u64::MAX))
-        })?;
-        let bytes = option("bytes", units::octets(&self.bytes))?;
-        let (link, ends) = (self.link()?, self.ends(seed, bytes)?);
-        Ok(Plan { seed, bytes, close: self.close, link, ends })
+    /// Far more events than any transfer takes that gets on: a segment is a few, and is sent again a few times.
+    pub(super) fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        let octets = self.bytes.saturating_add(self.back);
+        limits.events = limits.events.saturating_add(octets);
+        // Without delay and rate all of them happen at one moment.
+        limits.events_per_instant = limits.events;
+        limits
     }
 
-    fn link(&self) -> Result<LinkConfig, Failure> {
+    pub(super) fn link(&self) -> LinkConfig {
         let mut link = LinkConfig::default();
-        link.delay = option("delay", units::duration(&self.delay))?;
-        link.jitter = option("jitter", units::duration(&self.jitter))?;
-        link.rate = self.rate.as_deref().map(|text| option("rate", units::rate(text))).transpose()?;
-        link.queue = option("queue", units::octets(&self.queue))?;
-        link.loss = option("loss", units::probability(&self.loss))?;
-        link.duplicate = option("duplicate", units::probability(&self.duplicate))?;
-        link.corrupt = option("corrupt", units::probability(&self.corrupt))?;
-        if let Some(text) = &self.burst_loss {
-            let length = |text: &str| match text.trim().parse() {
-                Ok(length @ 1..=1_000_000) => Ok(length),
-                _ => Err(format!("{text:?} is no length of a burst: write packets, 1 to 1000000")),
-            };
-            let (loss, length) = share_and("burst-loss", text, 4, length)?;
-            if loss > Probability::percent(50) {
-                return Err(Failure::Usage(format!("--burst-loss: {text:?} is more than 50%")));
-            }
-            link.burst_loss = Some(BurstLoss::mean(loss, length));
-        }
-        if let Some(text) = &self.reorder {
-            let (chance, hold) = share_and("reorder", text, Duration::from_millis(10), units::duration)?;
-            link.reorder = Some(Reorder { chance, hold });
-        }
-        let path_mtu = match &self.path_mtu {
-            Some(text) => number("path-mtu", text, 1..=65_535)?,
-            None => 65_535,
-        };
-        link.mtu = u32::try_from(path_mtu).unwrap_or(u32::MAX);
-        Ok(link)
+        (link.delay, link.jitter, link.rate, link.queue) = (self.delay, self.jitter, self.rate, self.queue);
+        (link.loss, link.duplicate, link.corrupt) = (self.loss, self.duplicate, self.corrupt);
+        link.burst_loss = self.burst_loss.map(|loss| BurstLoss::mean(loss, self.burst_length));
+        let hold = self.reorder_by.unwrap_or(self.delay / 2);
+        link.reorder = self.reorder.map(|chance| Reorder { chance, hold });
+        link.mtu = self.path_mtu.unwrap_or(link.mtu);
+        link
     }
 
-    fn ends(&self, seed: u64, bytes: u64) -> Result<[EndpointConfig; 2], Failure> {
-        let mtu = number("mtu", &self.mtu, 1..=65_535)?;
-        let window = number("window", &self.window, 1..=1 << 30)?;
-        let time_wait = option("time-wait", units::duration(&self.time_wait))?;
-        let (a, b) = if self.ipv6 {
-            (SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 49_152)), [0x2001, 0xdb8, 0, 0, 0, 0, 0, 2].into())
+    pub(super) fn ends(&self) -> [EndpointConfig; 2] {
+        let sockets = if self.ipv6 {
+            ["[2001:db8::1]:49152", "[2001:db8::2]:9"]
         } else {
-            (SocketAddr::from(([192, 0, 2, 1], 49_152)), std::net::IpAddr::from([192, 0, 2, 2]))
+            ["192.0.2.1:49152", "192.0.2.2:9"]
         };
-        let b = SocketAddr::new(b, 80);
-        let mut luck = Prng::stream(seed, u64::MAX - 2);
-        let mut ends = [a, b].map(|socket| {
-            let mut end = EndpointConfig::new(socket);
-            let single = &mut end.single;
-            single.mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
-            single.send_buffer = usize::try_from(window).unwrap_or(usize::MAX);
-            single.tcp.receive_window = u32::try_from(window).unwrap_or(u32::MAX);
-            single.tcp.time_wait = time_wait;
-            for octet in &mut end.secret {
-                *octet = luck.next_u64() as u8;
-            }
-            end
-        });
-        let [caller, callee] = &mut ends;
-        caller.remote = Some(b);
-        caller.app.sends = Sends::Octets(bytes);
-        (caller.app.ending, callee.app.ending) = match self.close {
-            Closer::A => (Ending::CloseWhenSent, Ending::CloseAfterPeer),
-            Closer::B => (Ending::CloseAfterPeer, Ending::CloseAfterReading(bytes)),
-            Closer::Both => (Ending::WhenTold, Ending::WhenTold),
+        let [a, b] = sockets.map(|socket| socket.parse().unwrap_or(SocketAddr::from(([192, 0, 2, 1], 1))));
+        let endings = match self.close {
+            Closer::A => [Ending::ShutdownWhenSent, Ending::CloseAfterPeer],
+            Closer::B => [Ending::CloseAfterPeer, Ending::CloseAfterReading(self.bytes)],
+            Closer::Both => [Ending::WhenTold; 2],
         };
-        Ok(ends)
+        let sizes = [self.bytes, self.back];
+        let mut ends = [EndpointConfig::new(a), EndpointConfig::new(b)];
+        for (number, ((end, ending), size)) in ends.iter_mut().zip(endings).zip(sizes).enumerate() {
+            end.remote = (number == 0).then_some(b);
+            end.secret = secret(self.seed, number);
+            let window = usize::try_from(self.window).unwrap_or(usize::MAX);
+            end.single.mtu = self.mtu;
+            // Bookkeeping counts too: room for it beside the octets.
+            end.single.send_buffer = window.saturating_add(window / 8);
+            end.single.tcp.receive_window = u32::try_from(self.window).unwrap_or(u32::MAX);
+            end.single.tcp.min_rto = self.min_rto;
+            end.single.tcp.time_wait = self.time_wait;
+            end.app.sends = Sends::Octets(size);
+            end.app.ending = ending;
+        }
+        ends
     }
 }
 
-impl Plan {
-    /// Both ends and the links, ready to run.
-    pub(super) fn pair(&self) -> Result<Pair, Failure> {
-        let links = [self.link; 2];
-        let mut pair =
-            Pair::new(self.seed, self.ends, links).map_err(|error| Failure::Usage(error.to_string()))?;
-        // Far more than any transfer takes that gets on: a segment, however small, is a few events, and is not sent
-        // again more than a dozen times. Without delay and rate all of them happen at one moment.
-        let mut limits = Limits::default();
-        limits.events = self.bytes.saturating_add(10_000_000);
-        limits.events_per_instant = limits.events;
-        pair.world_mut().set_limits(limits);
-        Ok(pair)
-    }
-
-    pub(super) fn rate(&self) -> Option<u64> {
-        self.link.rate.map(NonZeroU64::get)
-    }
-
-    pub(super) const fn began(&self) -> Instant {
-        Instant::ZERO
-    }
+/// Another one for each seed and each end.
+fn secret(seed: u64, end: usize) -> [u8; 32] {
+    let mut secret = [end as u8; 32];
+    secret.iter_mut().zip(seed.to_be_bytes()).for_each(|(place, octet)| *place = octet);
+    secret
 }

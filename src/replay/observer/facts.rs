@@ -96,7 +96,7 @@ pub(super) struct Facts {
     pub(super) fin_acks_fin: bool,
     /// The peer had spoken before its FIN, and had not received it then.
     pub(super) fin_was_awaited: bool,
-    /// Its FIN turned out to be lost: only a repeated one can bring it to the peer.
+    /// Its FIN, or data before it, turned out to be lost: only a repetition can bring it to the peer.
     pub(super) fin_was_lost: bool,
 }
 

@@ -115,6 +115,24 @@ fn a_fin_behind_lost_data_counts_when_the_data_comes() {
     told(&talk, &["5 a FIN-WAIT-1", "7 b CLOSE-WAIT", "8 a FIN-WAIT-2"]);
 }
 
+/// Who sends its FIN again and does not acknowledge the peer's lacks the peer's FIN, or something before it.
+#[test]
+fn a_fin_behind_lost_data_counts_when_the_data_comes_after_crossing_fins_too() {
+    let talk = Talk::open().a("F. 1 1").b(". 1 1 xdata").b("F. 5 1").a("F. 1 1");
+    let talk = talk.b(". 1 1 xdata").b(". 6 2").a(". 2 6");
+    told(
+        &talk,
+        &[
+            "4 a FIN-WAIT-1",
+            "6 b FIN-WAIT-1",
+            "7 b CLOSING",
+            "8 a CLOSING",
+            "9 a TIME-WAIT",
+            "10 b TIME-WAIT",
+        ],
+    );
+}
+
 #[test]
 fn a_fin_that_overtook_data_in_the_capture_counts_when_the_data_comes() {
     let talk = Talk::open().a("F. 5 1").a("P. 1 1 xdata").b(". 1 6");
@@ -133,6 +151,41 @@ fn a_repeated_syn_ack_shows_that_the_acknowledgment_was_lost() {
     let talk = Talk::open().b("S. 0 1").a(". 1 1");
     let expected = ["1 a SYN-SENT", "2 b SYN-RECEIVED", "2 a ESTABLISHED", "5 b ESTABLISHED"];
     assert_eq!(transitions(&talk.flow()), expected);
+}
+
+/// RFC 9293 §3.10.4, CLOSE in SYN-RECEIVED with nothing to send.
+#[test]
+fn an_end_may_close_before_its_syn_is_acknowledged() {
+    let talk = Talk::new().a("S 0").b("S. 0 1").b("F. 1 1").a(". 1 1").a(". 1 2");
+    let told = ["1 a SYN-SENT", "2 b SYN-RECEIVED", "2 a ESTABLISHED", "3 b FIN-WAIT-1", "3 a CLOSE-WAIT"];
+    assert_eq!(transitions(&talk.flow())[..5], told);
+    assert_eq!(transitions(&talk.flow())[5..], ["5 b FIN-WAIT-2"]);
+}
+
+#[test]
+fn a_repeated_syn_ack_shows_that_a_fin_had_not_arrived_either() {
+    let talk = Talk::new().a("S 0").b("S. 0 1").a("F. 1 1").b("S. 0 1").b(". 1 2");
+    let told = transitions(&talk.flow());
+    assert_eq!(told[..3], HANDSHAKE[..3]);
+    assert_eq!(told[3..], ["3 a FIN-WAIT-1", "5 b ESTABLISHED", "5 b CLOSE-WAIT", "5 a FIN-WAIT-2"]);
+}
+
+#[test]
+fn an_end_may_close_before_its_syn_is_acknowledged_when_both_call() {
+    let talk = Talk::new().a("S 0").b("S 0").b("S. 0 1").b("F. 1 1").a("S. 0 1").a(". 1 2");
+    assert_eq!(
+        transitions(&talk.flow()),
+        [
+            "1 a SYN-SENT",
+            "2 b SYN-SENT",
+            "3 b SYN-RECEIVED",
+            "4 b FIN-WAIT-1",
+            "5 a SYN-RECEIVED",
+            "5 a ESTABLISHED",
+            "5 a CLOSE-WAIT",
+            "6 b FIN-WAIT-2",
+        ]
+    );
 }
 
 #[test]
