@@ -452,7 +452,10 @@ impl Connection {
     fn after_transition(&mut self) {
         match self.tcb.state() {
             // Nothing is sent any more; what was unread stays for the reader.
-            State::Closed => self.send.discard(),
+            State::Closed => {
+                self.send.discard();
+                self.recv.forget_waiting();
+            }
             // Back from SYN-RECEIVED: the next peer begins new streams (RFC 9293 §3.10.7.4, second check).
             State::Listen => {
                 self.send.restart();

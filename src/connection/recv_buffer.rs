@@ -297,6 +297,11 @@ impl RecvBuffer {
         self.rest();
     }
 
+    /// No gap will be filled any more.
+    pub(super) fn forget_waiting(&mut self) {
+        self.waiting = Waiting::default();
+    }
+
     /// Begins another stream.
     pub(super) fn restart(&mut self) {
         let max_chunk = self.max_chunk;

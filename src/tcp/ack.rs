@@ -123,7 +123,11 @@ impl Tcb {
                 self.limited_transmit = 0;
                 self.retransmit_front = true;
             }
-            Duplicate::Inflate => self.congestion.inflate(smss),
+            // No more than segments were under way: others are made up (RFC 5681 §3.2 step 4).
+            Duplicate::Inflate if self.recovery.explains_duplicates(self.snd.una, smss) => {
+                self.congestion.inflate(smss);
+            }
+            Duplicate::Inflate => {}
         }
     }
 

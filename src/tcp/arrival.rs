@@ -47,6 +47,9 @@ impl Tcb {
         self.check_reset(now, seg, &arrived, &mut out.notices)?;
         self.check_syn(now, seg, &mut out.notices)?;
         self.check_ack(now, seg, &arrived, &mut out.notices)?;
+        if arrived.refused == Some(DropReason::BelowWindow) {
+            return Err(self.refuse_by_sequence(now, seg, arrived.start, u64::from(seg.seq_len())));
+        }
         self.check_urgent(seg, &arrived, &mut out.notices);
         if let Some(reason) = arrived.refused {
             self.ack_now = true;
@@ -66,6 +69,10 @@ impl Tcb {
             let inside = start == nxt || start > nxt && start < edge;
             let refused = Stop::Refused(DropReason::ResetOutsideWindow);
             return if inside { Ok(Arrived { start, end: start, refused: None }) } else { Err(refused) };
+        }
+        if self.ts.on && seg.options.timestamps.is_none() && self.repeats_first_syn(seg, start) {
+            // Who has not been answered may try without options: the last SYN counts.
+            self.take_options(now, seg);
         }
         self.check_timestamp(now, seg)?;
         if self.completes_simultaneous_open(seg, start) {
@@ -98,7 +105,20 @@ impl Tcb {
             self.heard();
             return Ok(Arrived { start, end: start, refused: Some(DropReason::ZeroWindow) });
         }
+        if self.repeats_a_probe(seg, start, len) {
+            self.heard();
+            return Ok(Arrived { start, end: start, refused: Some(DropReason::BelowWindow) });
+        }
         Err(self.refuse_by_sequence(now, seg, start, len))
+    }
+
+    /// A peer that takes our window for closed stands one before RCV.NXT once we have taken the octet, or the FIN,
+    /// of its probe. What it acknowledges there has to count: two ends that probe each other would else never
+    /// hear each other again.
+    fn repeats_a_probe(&self, seg: &SegmentMeta, start: u64, len: u64) -> bool {
+        let plain = seg.flags.contains(TcpFlags::ACK) && !seg.flags.contains(TcpFlags::SYN);
+        let open = self.state.is_synchronized() && self.state != State::TimeWait;
+        plain && open && start + 1 == self.rcv.nxt && len <= 1
     }
 
     /// An unacceptable segment draws an acknowledgment. One without any sequence space could be the answer to
@@ -123,11 +143,14 @@ impl Tcb {
     /// In a simultaneous open the SYN,ACK repeats the SYN that we have: it lies before the window, and is the
     /// acknowledgment that we wait for (Figure 7).
     fn completes_simultaneous_open(&self, seg: &SegmentMeta, start: u64) -> bool {
-        self.state == State::SynReceived
+        let acknowledged = self.snd.position(seg.ack);
+        // FIN-WAIT-1 if our user closed before our SYN was acknowledged.
+        matches!(self.state, State::SynReceived | State::FinWait1)
+            && self.snd.syn_unacknowledged()
             && seg.flags.contains(TcpFlags::SYN | TcpFlags::ACK)
             && start == ORIGIN
-            && self.snd.max > self.snd.una
-            && self.snd.position(seg.ack) == self.snd.max
+            && acknowledged > self.snd.una
+            && acknowledged <= self.snd.max
     }
 
     /// The peer's SYN again, with or without octets: our SYN,ACK was lost, and a bare acknowledgment would not
@@ -137,7 +160,8 @@ impl Tcb {
         self.state == State::SynReceived && opens && start == ORIGIN
     }
 
-    /// RFC 7323 §5.3 R1 (PAWS) and §3.2.
+    /// RFC 7323 §5.3 R1 (PAWS) and §3.2. A SYN without timestamps is left to the fourth check: a peer that has
+    /// restarted may not use them any more.
     fn check_timestamp(&mut self, now: Instant, seg: &SegmentMeta) -> Result<(), Stop> {
         match seg.options.timestamps {
             Some(timestamps) if self.ts.is_old(now, timestamps.val) => {
@@ -148,7 +172,11 @@ impl Tcb {
                 }
                 Err(Stop::Refused(DropReason::OldTimestamp))
             }
-            None if self.ts.on => Err(Stop::Refused(DropReason::TimestampMissing)),
+            None if self.ts.on
+                && (!seg.flags.contains(TcpFlags::SYN) || seg.flags.contains(TcpFlags::ACK)) =>
+            {
+                Err(Stop::Refused(DropReason::TimestampMissing))
+            }
             _ => Ok(()),
         }
     }
@@ -180,7 +208,7 @@ impl Tcb {
             return Err(Stop::Refused(DropReason::ResetNotExact));
         }
         match self.state {
-            State::SynReceived if self.passive => self.back_to_listen(notices),
+            State::SynReceived if self.passive => self.lose_caller(Event::Rst, CloseReason::Reset, notices),
             State::SynReceived => self.end(Event::Rst, CloseReason::Refused, notices),
             State::TimeWait => self.end(Event::Rst, CloseReason::Closed, notices),
             _ => self.end(Event::Rst, CloseReason::Reset, notices),
@@ -196,7 +224,7 @@ impl Tcb {
             return Ok(());
         }
         if self.state == State::SynReceived && self.passive {
-            self.back_to_listen(notices);
+            self.lose_caller(Event::Rst, CloseReason::Reset, notices);
             return Err(Stop::Done);
         }
         self.challenge(now);
@@ -232,7 +260,7 @@ impl Tcb {
         let opening = self.snd.syn_unacknowledged();
         if in_flight {
             self.acknowledge(now, acknowledged, seg, notices);
-        } else if acknowledged == self.snd.una {
+        } else if acknowledged == self.snd.una && arrived.refused.is_none() {
             self.consider_duplicate(seg);
         }
         if opening && in_flight {

@@ -165,7 +165,9 @@ impl Tcb {
             return Err(CommandError::NotInFlight(error.seq));
         }
         match self.state {
-            State::SynReceived if error.hard && self.passive => self.back_to_listen(notices),
+            State::SynReceived if error.hard && self.passive => {
+                self.lose_caller(Event::UserTimeout, CloseReason::Unreachable(error.code), notices);
+            }
             State::SynSent | State::SynReceived if error.hard => {
                 self.end(Event::UserTimeout, CloseReason::Unreachable(error.code), notices);
             }

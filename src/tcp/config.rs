@@ -23,7 +23,8 @@ pub struct TcpConfig {
     pub mss: u16,
     /// What to assume of a peer that sends no MSS option: 536 for IPv4, 1220 for IPv6 (MUST-15).
     pub default_mss: u16,
-    /// Octets of the receive buffer: the largest window. Default: 256 KiB.
+    /// Octets of the receive buffer: the largest window, at least 1. Where windows are scaled, up to an eighth
+    /// more may be taken, which keeps the right edge of the window where it is. Default: 256 KiB.
     pub receive_window: u32,
     /// Offer window scaling (RFC 7323 §2). Default: true.
     pub window_scaling: bool,

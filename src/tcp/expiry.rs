@@ -15,6 +15,9 @@ use crate::Instant;
 /// No timer is set for less: time has to move on between two of its expiries.
 const TICK: Duration = Duration::from_millis(1);
 
+/// The override timeout of the sender's silly window avoidance is at most a second (§3.8.6.2.1).
+const LONGEST_HOLD: Duration = Duration::from_secs(1);
+
 /// An acknowledgment waits for less than half a second (MUST-40).
 const LONGEST_ACK_DELAY: Duration = Duration::from_millis(499);
 
@@ -65,9 +68,14 @@ impl Tcb {
             // Nothing that was sent is inside the window any more: it is not timed out (SHLD-17).
             self.timers.stop(Timer::Retransmit);
             self.timers.stop(Timer::Hold);
+            self.hold_is_over = false;
             self.snd.nxt = self.snd.una;
             self.timers.start(Timer::Persist, now + self.probe_interval());
             return;
+        }
+        if self.timers.runs(Timer::Persist) {
+            // The peer was there all the time: R2 counts from now (MUST-37).
+            self.records.begin_again(now);
         }
         self.timers.stop(Timer::Persist);
         self.probes = 0;
@@ -78,7 +86,7 @@ impl Tcb {
         }
         let waits = self.snd.nxt < self.snd.queued && !self.snd.syn_unacknowledged() && !self.hold_is_over;
         if waits && (self.snd.more || self.snd.outstanding() == 0) {
-            self.timers.start(Timer::Hold, now + self.config.hold_delay.max(TICK));
+            self.timers.start(Timer::Hold, now + self.config.hold_delay.clamp(TICK, LONGEST_HOLD));
         } else {
             self.timers.stop(Timer::Hold);
         }
@@ -185,7 +193,7 @@ impl Tcb {
     /// Nothing is heard from the peer any more. A listener goes on listening.
     fn give_up(&mut self, reason: CloseReason, notices: &mut Notices) {
         if self.state == State::SynReceived && self.passive {
-            return self.back_to_listen(notices);
+            return self.lose_caller(Event::UserTimeout, reason, notices);
         }
         if self.state.is_synchronized() {
             self.abort(reason, Event::UserTimeout, notices);

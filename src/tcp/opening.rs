@@ -86,6 +86,15 @@ impl Tcb {
     /// Takes from the peer's SYN its number, its window and its options: the MSS among them (MUST-14).
     fn take_syn(&mut self, now: Instant, seg: &SegmentMeta) {
         self.rcv.begin(seg.seq);
+        self.take_options(now, seg);
+        // The window of a SYN is never scaled (RFC 7323 §2.2).
+        self.snd.wnd = u32::from(seg.window);
+        self.snd.max_wnd = self.snd.wnd;
+        (self.snd.wl1, self.snd.wl2) = (ORIGIN, self.snd.una);
+    }
+
+    /// Takes the options of the peer's SYN; where it comes again, those of the last.
+    pub(super) fn take_options(&mut self, now: Instant, seg: &SegmentMeta) {
         let ours = self.config.mss;
         let theirs = seg.options.mss.unwrap_or(self.config.default_mss);
         self.snd.mss = u32::from(ours.min(theirs)).max(LEAST_MSS);
@@ -97,11 +106,9 @@ impl Tcb {
         self.sack_on = self.config.sack && seg.options.sack_permitted;
         if let Some(timestamps) = seg.options.timestamps.filter(|_| self.config.timestamps) {
             self.ts.begin(now, timestamps.val);
+        } else {
+            self.ts.on = false;
         }
-        // The window of a SYN is never scaled (RFC 7323 §2.2).
-        self.snd.wnd = u32::from(seg.window);
-        self.snd.max_wnd = self.snd.wnd;
-        (self.snd.wl1, self.snd.wl2) = (ORIGIN, self.snd.una);
     }
 
     /// Keeps octets and FIN that came with a SYN until the handshake is done, as if they were out of order
@@ -142,8 +149,12 @@ impl Tcb {
         self.take_fin_if_next(notices);
     }
 
-    /// A passive open goes back to LISTEN, as if nobody had called (§3.10.7.4, second and fourth check).
-    pub(super) fn back_to_listen(&mut self, notices: &mut Notices) {
+    /// The caller of a passive open is lost: back to LISTEN, as if nobody had called (§3.10.7.4, second and fourth
+    /// check). Not if the user has closed meanwhile: then nobody listens any more, and it is over.
+    pub(super) fn lose_caller(&mut self, event: Event, reason: CloseReason, notices: &mut Notices) {
+        if self.snd.fin_queued {
+            return self.end(event, reason, notices);
+        }
         debug_assert!(
             self.state == State::SynReceived && self.passive,
             "only a listener goes back to LISTEN"

@@ -130,8 +130,11 @@ impl Tcb {
         let held = self.snd.more && !self.snd.fin_queued;
         let nagled = self.config.nagle && !idle && !self.snd.fin_queued;
         let worth_it = len == waiting || len * 2 >= u64::from(self.snd.max_wnd);
-        let may = len == room || repeated || self.hold_is_over || worth_it && !held && !nagled;
-        may.then(|| u32::try_from(len).unwrap_or(u32::MAX))
+        if len == room || self.hold_is_over || worth_it && !held && !nagled {
+            return u32::try_from(len).ok();
+        }
+        // What was sent before goes again; nothing new goes with it.
+        repeated.then(|| u32::try_from(len.min(self.snd.max - start)).unwrap_or(u32::MAX))
     }
 
     /// The congestion window, and on the first two duplicates a segment more for each (RFC 3042).
@@ -142,7 +145,7 @@ impl Tcb {
 
     /// Who has been silent for longer than an RTO begins anew (RFC 5681 §4.1).
     fn restart_after_idle(&mut self, now: Instant) {
-        if self.snd.outstanding() == 0 && now.since(self.last_sent) > self.rto() {
+        if self.snd.nxt == self.snd.una && now.since(self.last_sent) > self.rto() {
             let window = initial_window(self.config.initial_window, self.effective_send_mss());
             self.congestion.on_idle(window);
         }
@@ -161,8 +164,9 @@ impl Tcb {
         if span.start == self.snd.nxt && self.snd.wnd > 0 || span.syn {
             self.snd.nxt = end;
         }
-        self.last_sent = now;
+        self.keepalive_due = false;
         if self.snd.wnd > 0 || span.syn {
+            self.last_sent = now;
             self.timers.stop(Timer::Keepalive);
             self.start_retransmission(now);
         } else {
@@ -236,7 +240,7 @@ impl Tcb {
             window: self.rcv.advertise(u32::from(self.config.mss)),
             ..SegmentMeta::default()
         };
-        if self.snd.up > position {
+        if self.snd.up > position.max(self.snd.una) {
             meta.flags |= TcpFlags::URG;
             meta.urgent = u16::try_from(self.snd.up - position).unwrap_or(u16::MAX);
         }

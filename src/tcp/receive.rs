@@ -46,7 +46,7 @@ const MAX_WINDOW: u32 = 65_535 << 14;
 
 impl ReceiveVars {
     pub(super) fn new(config: &TcpConfig) -> Self {
-        let capacity = config.receive_window.min(MAX_WINDOW);
+        let capacity = config.receive_window.clamp(1, MAX_WINDOW);
         Self {
             irs: SeqNumber::default(),
             nxt: ORIGIN,
@@ -125,7 +125,9 @@ impl ReceiveVars {
     ///
     /// The right edge stays until it can move by half of the buffer or one segment (receiver's SWS avoidance,
     /// §3.8.6.2.2, MUST-39). It is rounded up to a whole unit of the scale, since rounding down would move it
-    /// left (RFC 7323 §2.4), as long as the buffer is not overcommitted by more than one such unit.
+    /// left (RFC 7323 §2.4). With every segment that creeps on by a part of a unit, so there is a limit: an eighth
+    /// of the buffer. Only a peer that fills it with crumbs of a few units sees the edge move left, by less than
+    /// one unit; what it was promised is still taken.
     pub(super) fn advertise(&mut self, mss: u32) -> u16 {
         let growth = self.growth();
         if growth > 0 && growth >= u64::from((self.capacity / 2).min(mss)) {
@@ -133,7 +135,8 @@ impl ReceiveVars {
         }
         let window = self.edge.saturating_sub(self.nxt);
         let rounded_up = (window + (1 << self.scale) - 1) >> self.scale;
-        let limit = self.consumed + u64::from(self.capacity) + (1 << self.scale);
+        let slack = u64::from(self.capacity / 8).max(1 << self.scale);
+        let limit = self.consumed + u64::from(self.capacity) + slack;
         let fits = self.nxt + (rounded_up << self.scale) <= limit;
         let field = u16::try_from(if fits { rounded_up } else { window >> self.scale }).unwrap_or(u16::MAX);
         self.edge = self.edge.max(self.nxt + (u64::from(field) << self.scale));

@@ -84,7 +84,10 @@ impl SendVars {
     /// Where a segment without sequence space stands so that the peer takes it: SND.NXT, unless that went back,
     /// or lies behind a window that has shrunk or was only probed.
     pub(super) fn next_expected(&self) -> u64 {
-        self.max.min(self.edge())
+        // The window of a SYN begins behind it; and a peer that rounds its window down to a whole unit has room for
+        // the rest all the same (RFC 7323 §2.4).
+        let beyond = self.max.saturating_sub(self.edge());
+        if self.syn_unacknowledged() || beyond < 1 << self.scale { self.max } else { self.edge() }
     }
 
     /// Octets, SYN and FIN that are sent and not acknowledged.

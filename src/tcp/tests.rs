@@ -306,3 +306,58 @@ proptest! {
         }
     }
 }
+
+/// Two ends without loss: time goes on in steps of a millisecond, and segments take 100 of them.
+fn after(
+    ends: &mut [Tcb; 2],
+    flying: &mut Vec<(Instant, usize, SegmentMeta)>,
+    from: Instant,
+    span: u64,
+) -> Instant {
+    let mut now = from;
+    for _ in 0..span {
+        now = now + Duration::from_millis(1);
+        let due: Vec<_> = flying.iter().copied().filter(|&(at, ..)| at <= now).collect();
+        flying.retain(|&(at, ..)| at > now);
+        for (_, to, meta) in due {
+            ends[to].on_segment(now, &meta);
+        }
+        for (end, tcb) in ends.iter_mut().enumerate() {
+            tcb.on_timeout(now);
+            while let Some(plan) = tcb.poll_segment(now) {
+                flying.push((now + Duration::from_millis(100), 1 - end, plan.meta));
+            }
+        }
+    }
+    now
+}
+
+/// Each end's probe arrives when the other's window is open already, and is taken: then each speaks from before
+/// the octet of its own probe, and has to be heard there.
+#[test]
+fn two_ends_that_probe_each_other_at_once_go_on() {
+    let config = TcpConfig { mss: 1000, receive_window: 4000, timestamps: false, ..TcpConfig::default() };
+    let start = Instant::from_nanos(1_000_000_000);
+    let mut called = Tcb::listen(&config);
+    called.prepare(Unpredictable::default());
+    let mut ends = [Tcb::connect(&config, Unpredictable::default(), start), called];
+    let mut flying = Vec::new();
+    let mut now = after(&mut ends, &mut flying, start, 500);
+    for tcb in &mut ends {
+        tcb.on_command(now, Command::Queue(Queue { len: 6000, ..Queue::default() })).expect("it is open");
+    }
+    // Both windows fill, and 2000 octets wait on each side.
+    while !flying.iter().any(|(_, _, meta)| meta.len == 1) {
+        now = after(&mut ends, &mut flying, now, 1);
+        assert!(now < start + Duration::from_secs(60));
+    }
+    now = after(&mut ends, &mut flying, now, 10);
+    for tcb in &mut ends {
+        assert_eq!((tcb.snd_wnd(), tcb.readable_to()), (0, 4000));
+        tcb.on_command(now, Command::Consumed(4000)).expect("it is there");
+    }
+    after(&mut ends, &mut flying, now, 3_000);
+    for tcb in &ends {
+        assert_eq!((tcb.acked_to(), tcb.readable_to()), (6000, 6000));
+    }
+}

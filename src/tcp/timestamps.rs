@@ -67,6 +67,11 @@ impl TimestampVars {
         self.on && val.wrapping_sub(self.recent).cast_signed() > 0
     }
 
+    /// Whether `val` is TS.Recent.
+    pub(super) const fn is_equal(&self, val: u32) -> bool {
+        val == self.recent
+    }
+
     /// Takes `val` for TS.Recent; the caller has seen to SEG.SEQ ≤ Last.ACK.sent (§4.3, 2).
     pub(super) fn keep(&mut self, now: Instant, val: u32) {
         if !self.is_old(now, val) {

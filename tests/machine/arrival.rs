@@ -134,12 +134,13 @@ fn answers_to_empty_segments_outside_the_window_are_limited() {
 fn an_unacceptable_segment_acknowledges_nothing() {
     play(|stage| {
         let mut s = stage.established(&plain());
+        send!(s, seq: 1, ack: 1, len: 100);
         call!(s, queue 1_000);
-        expect!(s, PSH, seq: 1, ack: 1, len: 1_000);
-        refuse!(s, BelowWindow, seq: 0, ack: 1_001);
-        expect!(s, seq: 1_001, ack: 1);
+        expect!(s, PSH, seq: 1, ack: 101, len: 1_000, win: 9_900);
+        refuse!(s, BelowWindow, seq: 99, ack: 1_001);
+        expect!(s, seq: 1_001, ack: 101, win: 9_900);
         refuse!(s, AboveWindow, seq: 20_000, ack: 1_001, len: 10, win: 77);
-        expect!(s, seq: 1_001, ack: 1);
+        expect!(s, seq: 1_001, ack: 101, win: 9_900);
         assert_eq!((s.tcb.acked_to(), s.tcb.snd_wnd()), (0, 30_000));
     });
 }

@@ -430,3 +430,33 @@ fn the_peer_may_answer_the_fin_with_data() {
         expect!(s, seq: 102, ack: 1_002, win: 8_999);
     });
 }
+
+/// A sender that closes before it repeats its last octets puts the FIN behind them, known as they are.
+// RFC 9293 SHLD-31, X-10
+#[test]
+fn a_fin_behind_known_octets_is_remembered() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        send!(s, seq: 101, ack: 1, len: 100);
+        expect!(s, seq: 1, ack: 1);
+        s.deliver(&seg!(FIN, seq: 101, ack: 1, len: 100));
+        expect!(s, seq: 1, ack: 1);
+        send!(s, seq: 1, ack: 1, len: 100);
+        state!(s, CloseWait);
+        expect!(s, seq: 1, ack: 202, win: 9_799);
+    });
+}
+
+/// RFC 5681 §4.2: what is out of order is acknowledged at once, each time.
+// RFC 9293 X-10
+#[test]
+fn a_fin_out_of_order_is_acknowledged_each_time() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        for _ in 0..3 {
+            s.deliver(&seg!(FIN, seq: 101, ack: 1));
+            expect!(s, seq: 1, ack: 1);
+        }
+        state!(s, Established);
+    });
+}

@@ -237,3 +237,15 @@ fn the_ack_of_a_syn_ack_does_not_wait() {
         advance!(s, 1 s);
     });
 }
+
+/// A segment that gives up some octets for an option is full-sized all the same.
+// RFC 9293 SHLD-19
+#[test]
+fn segments_that_are_shorter_by_an_option_count_as_full() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        send!(s, seq: 1, ack: 1, len: 1_000);
+        send!(s, seq: 1_001, ack: 1, len: 972);
+        expect!(s, seq: 1, ack: 1_973, win: 8_028);
+    });
+}

@@ -293,3 +293,18 @@ fn more_than_is_readable_cannot_be_consumed() {
         let _ack = s.burst();
     });
 }
+
+/// §3.10.4: who closes in SYN-RECEIVED does not listen any more when the caller is gone.
+// RFC 9293
+#[test]
+fn a_listener_that_was_closed_in_syn_received_does_not_listen_again() {
+    play(|stage| {
+        let mut s = stage.listen(&plain());
+        send!(s, SYN, seq: 0, mss: 1_000);
+        expect!(s, SYN, seq: 0, ack: 1, mss: 1_000);
+        call!(s, queue 10);
+        call!(s, Close);
+        send!(s, RST, seq: 1);
+        closed!(s, Reset);
+    });
+}

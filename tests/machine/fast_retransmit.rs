@@ -313,3 +313,22 @@ fn a_fast_retransmission_carries_what_belongs_to_it() {
         state!(s, FinWait2);
     });
 }
+
+/// RFC 5681 §3.2 step 4: no more duplicates than segments were under way can be true ones.
+#[test]
+fn made_up_duplicates_inflate_nothing() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        call!(s, queue 500_000);
+        assert_eq!(s.burst().len(), 10);
+        let mut sent = 0;
+        for _ in 0..1_000 {
+            s.deliver(&seg!(seq: 1, ack: 1));
+            sent += s.burst().len();
+        }
+        assert!(sent <= 12, "{sent}");
+        assert!(s.tcb.cwnd() <= 30_000, "{}", s.tcb.cwnd());
+        s.call(tcpstate::tcp::Command::Abort);
+        let _reset = s.burst();
+    });
+}

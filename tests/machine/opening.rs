@@ -506,3 +506,36 @@ fn a_listener_may_be_prepared_again_and_again() {
         expect!(s, SYN, seq: 4_000, ack: 1, mss: 1_000);
     });
 }
+
+/// The window of a SYN begins behind it, even a closed one: a reset stands where the peer expects it.
+// RFC 9293 X-12
+#[test]
+fn a_reset_in_syn_received_counts_our_syn_even_before_a_closed_window() {
+    play(|stage| {
+        let mut s = stage.listen(&plain());
+        send!(s, SYN, seq: 0, mss: 1_000, win: 0);
+        expect!(s, SYN, seq: 0, ack: 1, mss: 1_000);
+        call!(s, Abort);
+        expect!(s, RST, seq: 1, ack: 1);
+        closed!(s, Aborted);
+    });
+}
+
+/// §3.10.4 lets a user close before the handshake is done; the SYN,ACK of the peer still ends it.
+// RFC 9293 MUST-10, X-11
+#[test]
+fn a_simultaneous_open_is_completed_after_an_early_close() {
+    play(|stage| {
+        let mut s = stage.connect(&plain());
+        expect!(s, SYN, seq: 0, mss: 1_000);
+        send!(s, SYN, seq: 0, mss: 1_000);
+        expect!(s, SYN, seq: 0, ack: 1, mss: 1_000);
+        call!(s, Shutdown);
+        expect!(s, FIN, seq: 1, ack: 1);
+        state!(s, FinWait1);
+        send!(s, SYN, seq: 0, ack: 1, mss: 1_000);
+        assert_eq!(s.tcb.snd_una(), s.ours(1));
+        send!(s, seq: 1, ack: 2);
+        state!(s, FinWait2);
+    });
+}

@@ -272,3 +272,21 @@ fn a_fast_open_cookie_goes_on_the_syn() {
         }
     });
 }
+
+/// A caller that nobody has answered may try without options: what is agreed on is what its last SYN offers.
+#[test]
+fn a_syn_that_comes_again_without_options_is_answered_without() {
+    play(|stage| {
+        let mut config = plain();
+        (config.timestamps, config.sack, config.window_scaling) = (true, true, true);
+        let mut s = stage.listen(&config);
+        send!(s, SYN, seq: 0, mss: 1_000, wscale: 3, sack_ok, ts: (0, 0));
+        assert!(s.burst()[0].ts.is_some());
+        refuse!(s, BelowWindow, SYN, seq: 0, mss: 1_000);
+        expect!(s, SYN, seq: 0, ack: 1, mss: 1_000);
+        send!(s, seq: 1, ack: 1);
+        state!(s, Established);
+        send!(s, seq: 1, ack: 1, len: 100);
+        advance!(s, 40 ms, { 40 ms => (seq: 1, ack: 101, win: 9_900) });
+    });
+}

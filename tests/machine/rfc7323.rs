@@ -100,7 +100,7 @@ fn a_segment_without_timestamps_is_dropped_silently() {
         let mut s = stage.established(&with_timestamps());
         refuse!(s, TimestampMissing, seq: 1, ack: 1, len: 100);
         refuse!(s, TimestampMissing, FIN, seq: 1, ack: 1);
-        refuse!(s, TimestampMissing, SYN, seq: 1);
+        refuse!(s, TimestampMissing, SYN, seq: 1, ack: 1);
         expect_none!(s);
         state!(s, Established);
         assert_eq!(s.tcb.readable_to(), 0);
@@ -289,5 +289,18 @@ fn a_scaled_window_is_used_in_full() {
         send!(s, seq: 1, ack: 1, win: 50_000); // 200,000 octets
         call!(s, queue 300_000);
         assert_eq!(s.burst().len(), 200);
+    });
+}
+
+/// RFC 5961 §4.2 asks for a challenge of every SYN: a peer that has restarted without timestamps must find out.
+#[test]
+fn a_syn_without_timestamps_is_challenged() {
+    play(|stage| {
+        let mut s = stage.established(&with_timestamps());
+        refuse!(s, SynOnOpenConnection, SYN, seq: 1);
+        let answers = s.burst();
+        assert_eq!(answers.len(), 1);
+        assert!(!answers[0].flags.contains(tcpstate::TcpFlags::SYN));
+        state!(s, Established);
     });
 }

@@ -261,3 +261,15 @@ fn an_idle_connection_is_silent() {
         state!(s, Established);
     });
 }
+
+/// §3.8.6.2.1: the override timeout is a second at the most, whatever is configured.
+// RFC 9293 MUST-60, MUST-38
+#[test]
+fn data_waits_for_more_for_a_second_at_most() {
+    play(|stage| {
+        let mut s = stage.established(&plain_but(|config| config.hold_delay = std::time::Duration::MAX));
+        call!(s, queue 100, more);
+        advance!(s, 1 s, { 1 s => (PSH, seq: 1, ack: 1, len: 100) });
+        send!(s, seq: 1, ack: 101);
+    });
+}

@@ -218,3 +218,65 @@ fn push_does_not_force_a_closed_window() {
         advance!(s, 1 ms, { 1 ms => (seq: 1, ack: 1, len: 1) });
     });
 }
+
+/// A peer that believes our window closed speaks from before the octet of its probe, which we may have taken:
+/// what it acknowledges there counts, and its window too.
+// RFC 9293 MUST-37
+#[test]
+fn a_peer_whose_probe_was_taken_is_still_heard() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        call!(s, queue 1_000);
+        expect!(s, PSH, seq: 1, ack: 1, len: 1_000);
+        send!(s, seq: 1, ack: 1, len: 1, win: 0);
+        refuse!(s, BelowWindow, seq: 1, ack: 1_001, win: 30_000);
+        expect!(s, seq: 1_001, ack: 2, win: 9_999);
+        assert_eq!(s.tcb.acked_to(), 1_000);
+        send!(s, seq: 2, ack: 1_001);
+    });
+}
+
+/// The first transmission that counts for R2 is the one after the window has opened.
+// RFC 9293 MUST-37, SHLD-11
+#[test]
+fn r2_counts_from_the_opening_of_the_window() {
+    play(|stage| {
+        let mut s = closed_window(stage);
+        while s.ms() < 400_000 {
+            let wait = s.tcb.poll_timeout().expect("a probe is due") - s.at();
+            s.advance(wait, &[(wait, seg!(seq: 1, ack: 1, len: 1))]);
+            send!(s, seq: 1, ack: 1, win: 0);
+        }
+        send!(s, seq: 1, ack: 1, win: 30_000);
+        assert_eq!(s.burst().len(), 5);
+        advance!(s, 1 s, { 1 s => (seq: 1, ack: 1, len: 1_000) });
+        state!(s, Established);
+    });
+}
+
+/// An idle period ends with the first segment, and a closed window is one: no old congestion window is used
+/// after it (RFC 5681 §4.1).
+#[test]
+fn a_long_closed_window_restarts_from_the_initial_window() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        for sent in (0..40).step_by(10) {
+            call!(s, queue 10_000);
+            assert_eq!(s.burst().len(), 10);
+            for segment in 1..=10 {
+                send!(s, seq: 1, ack: (sent + segment) * 1_000 + 1);
+            }
+        }
+        assert!(s.tcb.cwnd() >= 20_000);
+        send!(s, seq: 1, ack: 40_001, win: 0);
+        call!(s, queue 40_000);
+        expect_none!(s);
+        for _ in 0..6 {
+            let wait = s.tcb.poll_timeout().expect("a probe is due") - s.at();
+            s.advance(wait, &[(wait, seg!(seq: 40_001, ack: 1, len: 1))]);
+            send!(s, seq: 1, ack: 40_001, win: 0);
+        }
+        send!(s, seq: 1, ack: 40_001, win: 60_000);
+        assert_eq!(s.burst().len(), 10);
+    });
+}

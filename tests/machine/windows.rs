@@ -288,3 +288,41 @@ fn an_acknowledgment_to_a_shrunk_window_has_a_number_inside_it() {
         expect!(s, seq: 1_001, ack: 2, win: 9_999);
     });
 }
+
+/// A window field counts in units: the edge that it names stays all the same while segments of any size come in
+/// (RFC 7323 §2.4), and the buffer is overcommitted by an eighth at the most.
+// RFC 9293 SHLD-14
+#[test]
+fn the_right_edge_stays_where_windows_are_scaled() {
+    for size in [1_001, 999, 517, 1_448] {
+        play(|stage| {
+            let mut config = plain_but(|config| config.window_scaling = true);
+            config.receive_window = 1 << 20;
+            let mut s = stage.answered(&config, &seg!(SYN, seq: 0, ack: 1, mss: 1_000, wscale: 0));
+            let (mut seq, mut edge) = (1, 0);
+            while s.tcb.rcv_wnd() > 2_000 {
+                send!(s, seq: seq, ack: 1, len: size);
+                seq += i64::from(size);
+                for sent in s.burst() {
+                    let win = i64::from(sent.win.expect("a window")) << s.tcb.receive_scale();
+                    let named = sent.ack.expect("an ACK") + win;
+                    assert!(named >= edge, "{edge} to {named}");
+                    edge = named;
+                }
+            }
+            assert!(edge <= (1 << 20) + (1 << 17) + 1, "{edge}");
+            let _last = s.pass(span!(100 ms));
+        });
+    }
+}
+
+/// A buffer of nothing would never take a FIN: it counts as one octet.
+#[test]
+fn the_smallest_receive_window_is_one_octet() {
+    play(|stage| {
+        let config = plain_but(|config| config.receive_window = 0);
+        let now = tcpstate::Instant::ZERO;
+        let mut tcb = tcpstate::tcp::Tcb::connect(&config, stage.secrets(), now);
+        assert_eq!(tcb.poll_segment(now).map(|plan| plan.meta.window), Some(1));
+    });
+}

@@ -163,8 +163,11 @@ const SYN_SENT: &[Rule] = &[
 
 const OTHERS: &[Rule] = &[
     Rule {
-        from: "RFC 7323 §3.2: no timestamp where every segment but a reset has one",
-        when: |g, s| g.timestamps && !s.rst && s.stamp == Stamp::Missing,
+        from: "RFC 7323 §3.2: no timestamp where every segment but a reset has one, and but a SYN of who has restarted",
+        when: |g, s| {
+            let begins = s.syn && s.ack.is_none();
+            g.timestamps && !s.rst && !begins && s.stamp == Stamp::Missing
+        },
         then: |g, _| refuse(g, DropReason::TimestampMissing),
     },
     Rule {
@@ -200,7 +203,19 @@ const OTHERS: &[Rule] = &[
     Rule {
         from: "RFC 9293 §3.8.1: the peer has not got our SYN,ACK: it is sent again",
         when: |g, s| g.state == State::SynReceived && s.syn && s.at == -1 && s.ack.is_none(),
-        then: |g, _| refuse(g, DropReason::BelowWindow).and(syn_ack(g, 0, echo(g, 0))),
+        then: |g, s| {
+            // Without timestamps now: the last SYN says what is agreed on.
+            let echo = echo(g, 0).filter(|_| s.stamp != Stamp::Missing);
+            refuse(g, DropReason::BelowWindow).and(syn_ack(g, 0, echo))
+        },
+    },
+    Rule {
+        from: "RFC 9293 §3.8.6.1: one before RCV.NXT stands a peer whose probe was taken: its ACK counts",
+        when: |g, s| {
+            let open = g.state.is_synchronized() && g.state != State::TimeWait;
+            open && !s.syn && s.ack.is_some() && s.at == -1 && s.len() <= 1 && !acceptable(g, s)
+        },
+        then: probe_taken,
     },
     Rule {
         from: "RFC 9293 §3.5, Figure 7: the SYN,ACK of a simultaneous open",
@@ -407,6 +422,26 @@ fn closed_window(g: &Ground, s: &Segment) -> Answer {
             let sent = answer.acknowledgment(g, accepted_echo(g, s));
             answer.replies = vec![sent];
         }
+    }
+    answer
+}
+
+/// The octet or FIN of a probe again, or an empty segment from before it: what it acknowledges counts, and nothing
+/// else.
+fn probe_taken(g: &Ground, s: &Segment) -> Answer {
+    let acknowledged = s.ack.expect("the rule has found an ACK");
+    if acknowledged > g.outstanding {
+        return refuse(g, DropReason::AckOfUnsent).and(ack(g));
+    }
+    if acknowledged < -g.stale {
+        return refuse(g, DropReason::AckTooOld).and(ack(g));
+    }
+    let mut answer = Answer::nothing(g);
+    acknowledge(g, s, &mut answer);
+    if answer.state != State::Closed {
+        answer.refused = Some(DropReason::BelowWindow);
+        let sent = answer.acknowledgment(g, accepted_echo(g, s));
+        answer.replies = vec![sent];
     }
     answer
 }

@@ -63,6 +63,12 @@ impl NewReno {
         }
     }
 
+    /// Whether there have been no more duplicates than segments of `smss` octets were under way when recovery
+    /// began.
+    pub(in crate::tcp) fn explains_duplicates(&self, una: u64, smss: u32) -> bool {
+        u64::from(self.dup_acks) <= self.recover.saturating_sub(una).div_ceil(u64::from(smss.max(1)))
+    }
+
     /// SND.UNA has moved to `una`.
     pub(in crate::tcp) fn on_new_ack(&mut self, una: u64) -> NewAck {
         self.dup_acks = 0;

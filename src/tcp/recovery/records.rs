@@ -89,6 +89,14 @@ impl Records {
         acked
     }
 
+    /// Everything counts as first sent now; that it was sent before stays known for Karn's rule.
+    pub(in crate::tcp) fn begin_again(&mut self, now: Instant) {
+        for record in &mut self.records {
+            record.first_sent = now;
+            record.times = record.times.min(2);
+        }
+    }
+
     /// The record of the first unacknowledged position.
     pub(in crate::tcp) fn oldest(&self) -> Option<&Record> {
         self.records.front()
