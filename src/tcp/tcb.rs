@@ -260,6 +260,8 @@ impl Tcb {
     fn form_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
         let mut plan = self.next_segment(now);
         if let Some(plan) = &mut plan {
+            let bare = !plan.meta.flags.contains(TcpFlags::ACK) || plan.meta.flags.contains(TcpFlags::RST);
+            debug_assert!(bare || plan.meta.ack == self.rcv.seq(self.rcv.last_ack_sent), "{plan:?}");
             let reset = plan.meta.flags.contains(TcpFlags::RST | TcpFlags::ACK);
             if reset && self.ts.on {
                 plan.meta.options.timestamps = Some(self.ts.option(now));
