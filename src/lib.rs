@@ -11,6 +11,14 @@
 //! | [`secret`] | what outsiders must not guess | |
 //! | [`wire`] | IPv4, IPv6, TCP, UDP, links and fragments: octets to header values and back | |
 //! | [`seq`], [`time`], [`flags`] | sequence numbers, moments and control bits | |
+#![cfg_attr(
+    feature = "sim",
+    doc = "| [`sim`] | connections over simulated networks, in virtual time | `sim` |"
+)]
+#![cfg_attr(
+    not(feature = "sim"),
+    doc = "| `sim` | connections over simulated networks, in virtual time | `sim` |"
+)]
 #![cfg_attr(feature = "pcap", doc = "| [`capture`] | pcap and pcapng files, read and written | `pcap` |")]
 #![cfg_attr(
     feature = "pcap",
@@ -22,8 +30,8 @@
     doc = "| `replay` | the flows of a capture and the states of both ends | `pcap` |"
 )]
 //!
-//! The core is `no_std` with `alloc`. Features only add: `std` (default), `pcap`, `serde`, `tracing`, and `cli`
-//! for the `tcpstate` command.
+//! The core is `no_std` with `alloc`. Features only add: `std` (default), `pcap`, `sim`, `serde`, `tracing`, and
+//! `cli` for the `tcpstate` command.
 //!
 //! # One table
 //!

@@ -310,7 +310,7 @@ fn help_shows_examples_and_ends_with_0() {
         assert!(ran.out.lines().all(|line| line.chars().count() <= 120), "{args:?}");
     }
     let help = tcpstate(&["replay", "--help"]).out;
-    for option in ["--flow <N>", "--format <FORMAT>", "--as-they-end", "--msl <SECONDS>", "--memory <MIB>"] {
+    for option in ["--flow <N>", "--format <FORMAT>", "--as-they-end", "--msl <TIME>", "--memory <MIB>"] {
         assert!(help.contains(option), "{option} is explained");
     }
     let version = tcpstate(&["--version"]);

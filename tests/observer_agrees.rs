@@ -99,7 +99,7 @@ impl Run {
     }
 
     /// What an onlooker saw of each end. The end of TIME-WAIT is left out: that shows only where a later frame
-    /// passes.
+    /// passes, and a reset there ends it for an onlooker, who cannot know that this end ignores it (RFC 1337).
     fn observed(&self) -> [Seen; 2] {
         [End::A, End::B].map(|end| {
             let own = self.flow.transitions.iter().filter(|seen| seen.end == end);

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use tcpstate::replay::ReplayError;
 use tcpstate::replay::report::text::Look;
 
@@ -62,9 +63,9 @@ pub(crate) struct ReplayArgs {
     /// A flow has ended when it is closed and 2·MSL of capture time have passed since its last frame.
     #[arg(long)]
     pub(crate) as_they_end: bool,
-    /// Maximum segment lifetime: TIME-WAIT lasts twice as long
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) msl: u32,
+    /// Maximum segment lifetime, in seconds or with a unit (500ms): TIME-WAIT lasts twice as long
+    #[arg(long, value_name = "TIME", default_value = "120", value_parser = units::seconds)]
+    pub(crate) msl: Duration,
     /// Memory for one open flow: octets out of order, and a history to compare repeats with
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) memory: u32,

@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 use tcpstate::capture::{self, CaptureFault, CaptureReader, FaultReason, Frame};
 use tcpstate::replay::report::jsonl::SummaryLine;
 use tcpstate::replay::report::story::Story;
@@ -97,7 +96,7 @@ fn no_such_flow(number: u64, flows: u64) -> Failure {
 
 fn config(args: &ReplayArgs) -> ReplayConfig {
     let mut config = ReplayConfig::default();
-    config.two_msl = Duration::from_secs(2 * u64::from(args.msl));
+    config.two_msl = args.msl * 2;
     config.memory_per_flow = usize::try_from(u64::from(args.memory) << 20).unwrap_or(usize::MAX);
     // One flow may use all that it may have; many share as much.
     config.history_memory = config.memory_per_flow;

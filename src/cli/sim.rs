@@ -23,6 +23,7 @@ const STEPS_PER_TICK: u64 = 8_192;
 const WORTH_A_BAR: u64 = 50_000_000;
 
 pub(crate) fn run(args: &SimArgs) -> Result<ExitCode, Failure> {
+    args.check_files()?;
     let mut pair = Pair::new(args.seed, args.ends(), [args.link(); 2])
         .map_err(|error| Failure::Usage(format!("cannot simulate that: {error}")))?;
     pair.world_mut().set_limits(args.limits());

@@ -40,11 +40,22 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(nanos.round() as u64))
 }
 
+/// As [`duration`], and a bare number is in seconds; not nothing.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let bare = text.trim().chars().all(|c| c.is_ascii_digit() || c == '.');
+    match duration(&if bare { format!("{text}s") } else { text.to_owned() })? {
+        Duration::ZERO => Err(format!("`{text}` is no time to wait for")),
+        span => Ok(span),
+    }
+}
+
 /// `2%`, or `0.02`.
 pub(crate) fn probability(text: &str) -> Result<Probability, String> {
     let (number, unit) = split(text)?;
     let share = match unit {
         "%" => number / 100.0,
+        // 1 % is more likely meant than everything.
+        "" if number >= 1.0 => return Err(format!("`{text}` is all or more: write {text}% or 0.02")),
         "" => number,
         _ => return Err(format!("`{unit}` is no unit here: write 2% or 0.02")),
     };
@@ -90,7 +101,10 @@ pub(crate) fn octets(text: &str) -> Result<u64, String> {
     if octets > 1e15 {
         return Err(format!("`{text}` would take for ever"));
     }
-    Ok(octets.round() as u64)
+    if octets.fract() != 0.0 {
+        return Err(format!("`{text}` is no whole number of octets"));
+    }
+    Ok(octets as u64)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem::size_of;
+#[cfg(any(test, debug_assertions))]
 use core::ops::Range;
 
 use bytes::{Buf as _, Bytes};

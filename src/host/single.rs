@@ -64,7 +64,7 @@ const MIN_MTU_V4: u16 = 128;
 /// The smallest MTU over IPv6 (RFC 8200 §5).
 const MIN_MTU_V6: u16 = 1280;
 
-/// The choices of a [`Single`].
+/// The choices of a [`Single`]. Begin with the default and change fields: there will be more.
 ///
 /// ```
 /// use tcpstate::host::SingleConfig;
@@ -118,6 +118,9 @@ pub enum SingleError {
     /// unspecified, or port 0 (RFC 9293 MUST-46).
     #[error("{0} cannot be one end of a connection: it takes a unicast address and a port")]
     Address(SocketAddr),
+    /// Both ends would be the same socket. Take another port.
+    #[error("{0} cannot call itself: take another port for one end")]
+    Itself(SocketAddr),
     /// The MTU is too small for the version of IP.
     #[error("an MTU of {mtu} octets is too small: at least {min} are needed")]
     Mtu {
@@ -324,7 +327,8 @@ impl Single {
     }
 
     /// Writes the next packet to the start of `out`, and says how many octets it has; `None` if there is
-    /// nothing to send. `out` must have room for a packet as large as the MTU: if not, nothing is written.
+    /// nothing to send. `out` must have room for a packet as large as the MTU ([`SingleConfig::mtu`]), however short
+    /// this one may be: if not, nothing is ever written.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
         self.notices = Notices::default();
         if out.len() < usize::from(self.config.mtu) {
@@ -469,7 +473,7 @@ impl Single {
         done
     }
 
-    /// Another code point for the packets from now on (RFC 9293 §3.9.1.9).
+    /// Another code point for the packets from now on (RFC 9293 §3.9.1.9, SHLD-21).
     ///
     /// # Errors
     ///
@@ -550,8 +554,11 @@ fn check_remote(local: SocketAddr, remote: SocketAddr) -> Result<SocketAddr, Sin
     if local.is_ipv4() != remote.is_ipv4() {
         return Err(SingleError::Versions { local, remote });
     }
-    if !frame::is_an_end(remote) || plain(remote) == plain(local) {
+    if !frame::is_an_end(remote) {
         return Err(SingleError::Address(remote));
+    }
+    if plain(remote) == plain(local) {
+        return Err(SingleError::Itself(remote));
     }
     Ok(plain(remote))
 }

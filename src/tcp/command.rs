@@ -12,7 +12,7 @@ use super::state::State;
 pub enum Command {
     /// Turn a passive OPEN into an active one: LISTEN to SYN-SENT (§3.10.1).
     Open,
-    /// SEND: more octets stand at the end of the user's stream (§3.10.2).
+    /// SEND: more octets stand at the end of the user's stream (§3.10.2). In LISTEN it is an active open too.
     Queue(Queue),
     /// RECEIVE: the user has taken this many octets, at most what is readable (§3.10.3). Opens the window.
     Consumed(u32),

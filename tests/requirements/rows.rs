@@ -107,7 +107,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("SHLD-19", "3.8.6.3", "At least every second full-sized segment is acknowledged"),
     row("SHLD-20", "3.9.1.8", "The user can do without error reports")
         .not_here("reports are fields of an answer: nothing interrupts a user who does not look"),
-    row("SHLD-21", "3.9.1.9", "DiffServ can change during the connection").not_here("not there yet"),
+    row("SHLD-21", "3.9.1.9", "DiffServ can change during the connection"),
     row("SHLD-22", "3.9.1.9", "DiffServ goes to IP unchanged"),
     row("SHLD-23", "3.9.2", "Applications keep DiffServ constant").not_here("advice for applications"),
     row("SHLD-24", "3.9.2.1", "A later source route overrides an earlier one")

@@ -1,6 +1,6 @@
 //! What can be asked of `tcpstate sim`, and what it means for the ends and links.
 
-use crate::cli::units;
+use crate::cli::{Failure, units};
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -50,7 +50,7 @@ pub(crate) struct SimArgs {
     #[arg(help_heading = NETWORK, long, value_name = "RATE", value_parser = units::rate)]
     pub(super) rate: Option<NonZeroU64>,
     /// What may wait while the link is busy; the rest is dropped
-    #[arg(help_heading = NETWORK, long, value_name = "SIZE", default_value = "256KiB", value_parser = units::octets)]
+    #[arg(help_heading = NETWORK, long, value_name = "SIZE", default_value = "256KiB", value_parser = units::octets, requires = "rate")]
     queue: u64,
     /// How many packets are lost, each by itself
     #[arg(help_heading = NETWORK, long, value_name = "SHARE", default_value = "0", value_parser = units::probability)]
@@ -59,12 +59,12 @@ pub(crate) struct SimArgs {
     #[arg(help_heading = NETWORK, long, value_name = "SHARE", value_parser = burst_loss)]
     burst_loss: Option<Probability>,
     /// How many packets a burst takes on average
-    #[arg(help_heading = NETWORK, long, value_name = "PACKETS", default_value_t = 5, requires = "burst_loss")]
+    #[arg(help_heading = NETWORK, long, value_name = "PACKETS", default_value_t = 5, requires = "burst_loss", value_parser = clap::value_parser!(u32).range(1..))]
     burst_length: u32,
     /// How many packets are held back so that others overtake them
     #[arg(help_heading = NETWORK, long, value_name = "SHARE", value_parser = units::probability)]
     reorder: Option<Probability>,
-    /// For how long they are held back at most; without it a quarter of the round trip
+    /// For how long they are held back at most; without it half of the delay
     #[arg(help_heading = NETWORK, long, value_name = "TIME", value_parser = units::duration, requires = "reorder")]
     reorder_by: Option<Duration>,
     /// How many packets arrive twice
@@ -146,6 +146,22 @@ fn burst_loss(text: &str) -> Result<Probability, String> {
 }
 
 impl SimArgs {
+    /// Two outputs in one file would spoil each other; and standard output has the summary.
+    pub(super) fn check_files(&self) -> Result<(), Failure> {
+        let files = [&self.pcap, &self.transitions];
+        if files.iter().any(|file| file.as_deref().is_some_and(|path| path.as_os_str() == "-")) {
+            return Err(Failure::Usage(
+                "--pcap and --transitions want the name of a file, and not `-`".into(),
+            ));
+        }
+        match files {
+            [Some(pcap), Some(transitions)] if pcap == transitions => {
+                Err(Failure::Usage(format!("{} cannot be both capture and transitions", pcap.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Far more events than any transfer takes that gets on: a segment is a few, and is sent again a few times.
     pub(super) fn limits(&self) -> Limits {
         let mut limits = Limits::default();

@@ -20,7 +20,7 @@ pub(super) struct Summary {
     /// Why it was not.
     pub(super) problem: Option<String>,
     /// Virtual time until the last octet was read.
-    transfer_ns: u64,
+    transfer_ns: Option<u64>,
     /// Virtual time until nothing more happened.
     over_ns: u64,
     rate_bit_s: Option<u64>,
@@ -139,7 +139,7 @@ impl Summary {
             seed: args.seed,
             completed: problem.is_none(),
             problem,
-            transfer_ns: last.map_or(0, |at| at.as_nanos()),
+            transfer_ns: last.map(|at| at.as_nanos()),
             over_ns: pair.world().now().as_nanos(),
             rate_bit_s: args.rate.map(|rate| rate.get()),
             ends,
@@ -156,7 +156,7 @@ impl Summary {
         let mut out = String::new();
         let mut row = |name: &str, values: [String; 2]| {
             let [a, b] = values;
-            let line = format!("{name:<20}{a:>23}{b:>23}");
+            let line = format!("{name:<18}{a:>23}  {b:>23}");
             let line = if name.is_empty() { look.paint(Paint::Heading, line) } else { line };
             let _ = writeln!(out, "{line}");
         };
@@ -166,7 +166,7 @@ impl Summary {
         };
         row("", each(&|end| end.end.into()));
         row("socket", each(&|end| end.socket.clone()));
-        row("octets sent", each(&|end| grouped(end.sent_bytes)));
+        row("octets to send", each(&|end| grouped(end.sent_bytes)));
         row("octets read", each(&|end| grouped(end.read_bytes)));
         row("goodput", each(&|end| self.goodput(end)));
         row("packets sent", each(&|end| grouped(end.packets)));
@@ -176,12 +176,12 @@ impl Summary {
         let causes = [
             ("    by chance", a.lost.loss, b.lost.loss),
             ("    in bursts", a.lost.burst, b.lost.burst),
-            ("    no room in queue", a.lost.queue, b.lost.queue),
+            ("    queue was full", a.lost.queue, b.lost.queue),
             ("    too large", a.lost.mtu, b.lost.mtu),
             ("  held back", a.held_back, b.held_back),
             ("  arrived twice", a.duplicated, b.duplicated),
             ("  damaged", a.damaged, b.damaged),
-            ("longest queue", a.longest_queue_bytes, b.longest_queue_bytes),
+            ("longest queue (B)", a.longest_queue_bytes, b.longest_queue_bytes),
         ];
         for (name, a, b) in causes.into_iter().filter(|&(_, a, b)| a + b > 0) {
             row(name, [grouped(a), grouped(b)]);
@@ -189,11 +189,12 @@ impl Summary {
         row("round trip (SRTT)", each(&|end| end.srtt_ns.map_or("–".into(), time)));
         row("opened", each(&|end| end.open.into()));
         row("closed", each(&|end| end.close.into()));
-        row("ended", each(&|end| end.close_reason.unwrap_or("not").replace('_', " ")));
+        row("ended", each(&|end| ended(end.close_reason)));
         for end in &self.ends {
             out.push_str(&end.story(look));
         }
-        let (transfer, over) = (time(self.transfer_ns), time(self.over_ns));
+        let transfer = self.transfer_ns.map_or("–".into(), time);
+        let over = time(self.over_ns);
         let _ = writeln!(out, "transfer {transfer} of virtual time, everything over after {over}");
         let _ = writeln!(out, "seed {}", self.seed);
         out
@@ -246,7 +247,7 @@ impl End {
 impl End {
     /// The states that it went through, wrapped.
     fn story(&self, look: Look) -> String {
-        let began = |(at, state): &(u64, &str)| format!("→ {state} {}", time(*at));
+        let began = |(at, state): &(u64, &str)| format!("→ {state} at {}", time(*at));
         let mut steps = vec!["CLOSED".to_string()];
         steps.extend(self.states.iter().map(began));
         let mut out = look.paint(Paint::Heading, format!("{:<3}", self.end));
@@ -295,6 +296,15 @@ pub(super) fn transition(out: &mut impl Write, entry: &LogEntry) -> io::Result<(
     };
     serde_json::to_writer(&mut *out, &line)?;
     writeln!(out)
+}
+
+/// The reason in at most 23 columns.
+fn ended(reason: Option<&str>) -> String {
+    match reason {
+        None => "not".into(),
+        Some("retransmissions_exhausted") => "gave up (R2)".into(),
+        Some(reason) => reason.replace('_', " "),
+    }
 }
 
 fn part(count: u64, of: u64) -> String {

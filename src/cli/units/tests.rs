@@ -14,13 +14,24 @@ fn times_have_a_unit() {
 }
 
 #[test]
+fn a_bare_number_may_be_seconds() {
+    assert_eq!(seconds("120"), Ok(Duration::from_secs(120)));
+    assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+    assert_eq!(seconds("500ms"), Ok(Duration::from_millis(500)));
+    assert_eq!(seconds("0"), Err("`0` is no time to wait for".into()));
+    assert_eq!(seconds("soon"), Err("`soon` does not begin with a number".into()));
+}
+
+#[test]
 fn shares_are_percents_or_fractions() {
     assert_eq!(probability("2%"), Ok(Probability::percent(2)));
     assert_eq!(probability("0.02"), Ok(Probability::percent(2)));
     assert_eq!(probability("0.01%"), Ok(Probability::parts_per_billion(100_000)));
     assert_eq!(probability("0"), Ok(Probability::NEVER));
     assert_eq!(probability("100%"), Ok(Probability::ALWAYS));
-    assert_eq!(probability("2"), Err("`2` is more than all: write 2% or 0.02".into()));
+    assert_eq!(probability("2"), Err("`2` is all or more: write 2% or 0.02".into()));
+    assert_eq!(probability("1"), Err("`1` is all or more: write 1% or 0.02".into()));
+    assert_eq!(probability("200%"), Err("`200%` is more than all: write 2% or 0.02".into()));
     assert_eq!(probability("many"), Err("`many` does not begin with a number".into()));
 }
 
@@ -39,6 +50,8 @@ fn sizes_are_in_octets_by_tens_or_by_twos() {
     assert_eq!(octets("64KiB"), Ok(65_536));
     assert_eq!(octets("1500"), Ok(1_500));
     assert_eq!(octets("0"), Ok(0));
+    assert_eq!(octets("1.5kB"), Ok(1_500));
+    assert_eq!(octets("1.5"), Err("`1.5` is no whole number of octets".into()));
     assert_eq!(octets("10 mbit"), Err("`mbit` is no unit here: use B, kB, MB, GB, KiB, MiB or GiB".into()));
 }
 

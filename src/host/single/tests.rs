@@ -111,7 +111,7 @@ fn two_of_them_talk_over_both_versions_of_ip() {
     }
 }
 
-// RFC 9293 MUST-48, MUST-49, SHLD-22
+// RFC 9293 MUST-48, MUST-49, SHLD-21
 #[test]
 fn the_headers_say_what_was_configured() {
     let mut config = SingleConfig::default();
@@ -160,9 +160,10 @@ fn the_wrong_ends_are_refused() {
     let connect = |local, remote| {
         Single::connect(&config, [0; 32], at(local), at(remote), start()).map(drop).unwrap_err()
     };
-    for remote in ["224.0.0.1:80", "255.255.255.255:80", "0.0.0.0:80", "192.0.2.1:0", CLIENT] {
+    for remote in ["224.0.0.1:80", "255.255.255.255:80", "0.0.0.0:80", "192.0.2.1:0"] {
         assert_eq!(connect(CLIENT, remote), SingleError::Address(at(remote)));
     }
+    assert_eq!(connect(CLIENT, CLIENT), SingleError::Itself(at(CLIENT)));
     for remote in ["[ff02::1]:80", "[::]:80", "[::ffff:192.0.2.1]:80"] {
         assert_eq!(connect(CLIENT6, remote), SingleError::Address(at(remote)));
     }

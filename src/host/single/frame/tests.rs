@@ -253,6 +253,7 @@ fn any_meta() -> impl Strategy<Value = SegmentMeta> {
 }
 
 proptest! {
+    // RFC 9293 SHLD-22
     #[test]
     fn what_is_written_is_read_again_and_another_parser_agrees(
         meta in any_meta(),
