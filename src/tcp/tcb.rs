@@ -39,14 +39,19 @@ use crate::{Instant, SeqNumber, TcpFlags};
 /// let mut caller = Tcb::connect(&config, secrets(1_000), now);
 /// let mut called = Tcb::listen(&config);
 /// called.prepare(secrets(2_000));
+/// let (sent, mut received) = (b"hello", [0; 5]);
 /// caller.on_command(now, Command::Queue(Queue { len: 5, ..Queue::default() }))?;
 ///
 /// // A perfect network: what one sends, the other gets at once.
-/// let mut received = 0;
 /// loop {
 ///     let mut quiet = true;
 ///     while let Some(plan) = caller.poll_segment(now) {
-///         received += called.on_segment(now, &plan.meta).store.map_or(0, |placed| placed.len);
+///         // The plan says which octets go behind the header; the verdict, which of them to keep, and where.
+///         let payload = &sent[plan.offset as usize..][..plan.meta.len as usize];
+///         if let Some(placed) = called.on_segment(now, &plan.meta).store {
+///             let (skip, len) = (placed.skip as usize, placed.len as usize);
+///             received[placed.offset as usize..][..len].copy_from_slice(&payload[skip..][..len]);
+///         }
 ///         quiet = false;
 ///     }
 ///     while let Some(plan) = called.poll_segment(now) {
@@ -58,7 +63,8 @@ use crate::{Instant, SeqNumber, TcpFlags};
 ///     }
 /// }
 /// assert_eq!((caller.state(), called.state()), (State::Established, State::Established));
-/// assert_eq!(received, 5);
+/// assert_eq!(&received, sent);
+/// called.on_command(now, Command::Consumed(5))?; // the user has read them: the window may open again
 /// # Ok::<(), tcpstate::tcp::CommandError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
