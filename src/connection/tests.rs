@@ -130,6 +130,20 @@ impl Pipe {
 }
 
 #[test]
+fn octets_that_wait_for_a_gap_are_given_up_when_the_peer_resets() {
+    let mut pipe = Pipe::connected();
+    pipe.send(CLIENT, &stream(0, 4_000));
+    let lost = pipe.poll(CLIENT).unwrap();
+    let late = pipe.poll(CLIENT).unwrap();
+    pipe.deliver(SERVER, &late);
+    assert!(pipe.ends[SERVER].memory() > 0);
+    let meta = SegmentMeta { seq: lost.meta.seq, flags: TcpFlags::RST, ..SegmentMeta::default() };
+    pipe.deliver(SERVER, &Segment { meta, octets: vec![] });
+    assert_eq!(pipe.recv(SERVER), Received::Closed(CloseReason::Reset));
+    assert_eq!(pipe.ends[SERVER].memory(), 0);
+}
+
+#[test]
 fn a_megabyte_each_way_arrives_octet_by_octet_the_same() {
     for by_reference in [false, true] {
         let mut pipe = Pipe::new();

@@ -29,7 +29,7 @@ pub enum Command {
     SetKeepalive(Option<Keepalive>),
     /// Another user timeout, or none (§3.10.2, RFC 5482).
     SetUserTimeout(Option<Duration>),
-    /// Another R2 for what is sent from now on (MUST-21).
+    /// Another R2, for what is outstanding too (MUST-21).
     SetR2(Duration),
     /// Another delay of acknowledgments; below 500 ms.
     SetAckDelay(Duration),

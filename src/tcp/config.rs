@@ -70,7 +70,7 @@ pub struct TcpConfig {
     /// outside the window. Default: 10.
     pub challenge_acks: u8,
     /// How long a partial segment may wait for more because the user said so, or because the peer's window
-    /// has no room for all of it (0.1 s to 1 s, §3.8.6.2.1). Default: 200 ms.
+    /// has no room for all of it (0.1 s to 1 s, §3.8.6.2.1; more is cut to 1 s). Default: 200 ms.
     pub hold_delay: Duration,
     /// Separate ranges of out-of-order octets that are kept. Default: 64.
     pub max_ranges: u16,

@@ -108,10 +108,9 @@ impl Tcb {
         self.snd.fin_queued && position == self.snd.queued && position < self.snd.edge()
     }
 
-    /// How many octets from SND.NXT on may go in one segment now, as many as fit (SHLD-28): the sender's half of the
-    /// silly window
-    /// avoidance (§3.8.6.2.1, MUST-38), Nagle (§3.7.4, SHLD-7), and what the user said about more to come. `None` when
-    /// nothing may; zero when only a FIN is left.
+    /// How many octets from SND.NXT on may go in one segment now, as many as fit (SHLD-28): the sender's half of
+    /// the silly window avoidance (§3.8.6.2.1, MUST-38), Nagle (§3.7.4, SHLD-7), and what the user said about more
+    /// to come. `None` when nothing may; zero when only a FIN is left.
     fn sendable(&self) -> Option<u32> {
         let start = self.snd.nxt;
         let waiting = self.snd.queued - start;

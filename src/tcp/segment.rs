@@ -237,7 +237,8 @@ pub enum DropReason {
     NoSynInSynSent,
     /// The timestamp is older than one already seen (PAWS, RFC 7323 §5).
     OldTimestamp,
-    /// The connection uses timestamps, and this segment, no reset, has none (RFC 7323 §3.2).
+    /// The connection uses timestamps, and this segment has none (RFC 7323 §3.2). Not for a reset, and not for a
+    /// SYN, which is challenged instead.
     TimestampMissing,
     /// The segment begins before RCV.NXT, and no part of it that Table 6 counts lies in the window: an old
     /// duplicate (§3.10.7.4).

@@ -226,3 +226,31 @@ fn a_listener_and_a_handshake_are_not_probed() {
         advance!(s, 10 s, { 10 s => (seq: 0, ack: 1) });
     });
 }
+
+/// A probe that became due while nobody polled is not sent beside data that was queued meanwhile.
+// RFC 9293 MUST-26
+#[test]
+fn a_probe_that_was_not_polled_gives_way_to_data() {
+    play(|stage| {
+        let mut s = stage.established(&plain_but(|config| config.keepalive = Some(brisk())));
+        let due = s.tcb.poll_timeout().expect("a probe is due");
+        s.tcb.on_timeout(due);
+        call!(s, queue 10);
+        expect!(s, PSH, seq: 1, ack: 1, len: 10);
+        expect_none!(s);
+        send!(s, seq: 1, ack: 11);
+    });
+}
+
+/// What was urgent and has been acknowledged is urgent no more, and no probe says so again.
+// RFC 9293 MUST-62
+#[test]
+fn a_probe_after_urgent_data_carries_no_urgent_pointer() {
+    play(|stage| {
+        let mut s = stage.established(&plain_but(|config| config.keepalive = Some(brisk())));
+        call!(s, queue 10, urgent);
+        expect!(s, PSH, seq: 1, ack: 1, len: 10, urg: 10);
+        send!(s, seq: 1, ack: 11);
+        advance!(s, 10 s, { 10 s => (seq: 10, ack: 1) });
+    });
+}

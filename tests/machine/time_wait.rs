@@ -133,7 +133,9 @@ fn a_syn_with_a_later_timestamp_may_reopen() {
         let s = time_wait(stage, &plain_but(|config| config.timestamps = true));
         let may = |seq, ts| s.tcb.may_reopen(&s.incoming(&seg!(SYN, seq: seq, mss: 1_000, ts0: ts)));
         assert!(may(3, 1) && may(-5_000, 1), "the timestamp is greater");
+        assert!(may(3, 0), "it is the same, and the number is later");
         assert!(!may(-5_000, 0) && !may(-5_000, -1), "it is not, and the number is old as well");
+        assert!(!may(3, -1), "it is older");
     });
 }
 

@@ -326,3 +326,19 @@ fn the_smallest_receive_window_is_one_octet() {
         assert_eq!(tcb.poll_segment(now).map(|plan| plan.meta.window), Some(1));
     });
 }
+
+/// RFC 7323 §2.4: a peer may round its window down, and has room for what was in flight all the same: a bare
+/// acknowledgment stands behind that, where the peer expects it.
+#[test]
+fn what_rounding_takes_from_the_peers_window_does_not_move_an_acknowledgment() {
+    play(|stage| {
+        let config = plain_but(|config| (config.window_scaling, config.nagle) = (true, false));
+        let mut s = stage.answered(&config, &seg!(SYN, seq: 0, ack: 1, mss: 1_000, wscale: 7));
+        send!(s, seq: 1, ack: 1, win: 10); // 1,280 octets
+        call!(s, queue 1_280);
+        assert_eq!(s.burst().len(), 2);
+        send!(s, seq: 1, ack: 101, win: 9, len: 10); // up to 1,253
+        advance!(s, 40 ms, { 40 ms => (seq: 1_281, ack: 11, win: 9_990) });
+        send!(s, seq: 11, ack: 1_281, win: 10);
+    });
+}
