@@ -1,9 +1,10 @@
-//! What an acknowledgment of new data brings: round trips, the congestion window, recovery, the send window
-//! (RFC 9293 §3.10.7.4 fifth check; RFC 6298, 7323 §4, 5681, 6582).
+//! What an acknowledgment brings: round trips, what has arrived, the send window (RFC 9293 §3.10.7.4 fifth check;
+//! RFC 6298, 7323 §4, 5681). What it says about losses: [`repair`](super::repair).
 
 use super::congestion::CongestionControl as _;
 use super::notices::Notices;
-use super::recovery::{Acked, Duplicate, NewAck};
+use super::recovery::{Delivery, Phase, Record};
+use super::repair::Acknowledgment;
 use super::segment::SegmentMeta;
 use super::send::ORIGIN;
 use super::tcb::Tcb;
@@ -21,113 +22,129 @@ impl Tcb {
     ) {
         let was = self.snd.una;
         let acked_before = self.snd.acked_to();
-        let first_sent = self.records.first_sent();
-        let acked = self.records.acked_to(acknowledged);
-        self.sample_round_trip(now, seg, &acked, first_sent);
-        let limited = self.was_limited_by_cwnd();
+        let flight = self.in_flight_u32();
+        let limited = self.was_limited_by_cwnd(flight);
+        let first = self.records.oldest().copied();
+        let mut news = self.take_acknowledged(now, acknowledged, seg);
         self.snd.una = acknowledged;
         self.snd.nxt = self.snd.nxt.max(acknowledged);
+        self.sample_round_trip(now, seg, &news);
         self.r1_told = false;
-        self.limited_transmit = 0;
         self.timers.stop(Timer::UserTimeout);
-        let restart = if was == ORIGIN {
-            true
-        } else {
-            let octets = u32::try_from(acknowledged - was).unwrap_or(u32::MAX);
-            self.move_congestion_window(now, octets, limited)
-        };
-        if self.snd.outstanding() == 0 {
+        self.timers.stop(Timer::LossProbe);
+        if was == ORIGIN {
             self.timers.stop(Timer::Retransmit);
-        } else if restart {
-            self.timers.set(Timer::Retransmit, now + self.rto());
+        } else {
+            let mut dsack = None;
+            if self.sack_on {
+                self.recovery.duplicates.end_count();
+                dsack = self.take_sacks(now, seg, &mut news);
+            } else {
+                let octets = acknowledged - was;
+                let first = first.map_or(0, |first| u64::from(first.len));
+                news.octets = self.recovery.duplicates.on_new_ack(octets, first);
+                self.hear_progress();
+            }
+            let ack = Acknowledgment { una_before: was, flight, limited, dsack, plain: false, found: false };
+            self.judge(now, seg, &news, &ack);
+            self.restart_retransmission(now);
         }
         notices.writable |= self.snd.acked_to() > acked_before;
+    }
+
+    /// What the scoreboard makes of a cumulative acknowledgment.
+    fn take_acknowledged(&mut self, now: Instant, acknowledged: u64, seg: &SegmentMeta) -> Delivery {
+        let mut news = Delivery::default();
+        let (ts, echo) = (self.ts, seg.options.timestamps);
+        let least = self.rtt.min_rtt().unwrap_or_default();
+        // RFC 8985 §6.2 step 2: an answer to an earlier copy says nothing about the last.
+        let genuine = |record: &Record| {
+            now.since(record.sent_at) >= least
+                && !echo.is_some_and(|echo| ts.is_before(echo.ecr, record.sent_at))
+        };
+        self.records.acked_to(acknowledged, &mut news, genuine);
+        news
+    }
+
+    /// RFC 6298 §5.2 and §5.3; without SACK only the first partial acknowledgment restarts the timer (RFC 6582
+    /// §3.2).
+    fn restart_retransmission(&mut self, now: Instant) {
+        let partial = !self.sack_on && self.recovery.phase == Phase::Recovery;
+        if self.snd.outstanding() == 0 {
+            self.timers.stop(Timer::Retransmit);
+        } else if !partial || self.recovery.duplicates.is_first_partial() {
+            self.timers.set(Timer::Retransmit, now + self.rto());
+        }
     }
 
     /// A sample for the round-trip time from each acknowledgment of something new: by the clock that we noted
     /// when it was sent, or, where it was sent more than once, by the timestamp that comes back. Without
     /// timestamps that would be ambiguous (Karn; RFC 6298 §3).
-    fn sample_round_trip(
-        &mut self,
-        now: Instant,
-        seg: &SegmentMeta,
-        acked: &Acked,
-        first_sent: Option<Instant>,
-    ) {
+    fn sample_round_trip(&mut self, now: Instant, seg: &SegmentMeta, news: &Delivery) {
         let by_timestamp = || {
             let echo = seg.options.timestamps.filter(|timestamps| timestamps.ecr != 0)?;
-            self.ts.elapsed(now, echo.ecr, now.since(first_sent?))
+            self.ts.elapsed(now, echo.ecr, now.since(news.first_sent?))
         };
-        let sample = match acked.sample {
+        let sample = match news.sample {
             Some(sent_at) => Some(now.since(sent_at)),
             None => by_timestamp(),
         };
+        if let Some(newest) = news.newest.filter(|newest| !newest.is_repeated()) {
+            self.rtt.observe(now, now.since(newest.sent_at));
+        }
         if let Some(sample) = sample {
             // RFC 7323 appendix G: as many samples a round trip as segments are acknowledged, by twos.
             let per_sample = u64::from(self.effective_send_mss()) * 2;
             let expected = self.snd.outstanding().div_ceil(per_sample).max(1);
             self.rtt.sample(sample, u32::try_from(expected).unwrap_or(u32::MAX));
+            self.recovery.probe.on_sample();
         }
     }
 
-    /// Whether the congestion window, and not the user or the peer, has held us back: only then it may grow.
-    fn was_limited_by_cwnd(&self) -> bool {
-        let flight = self.snd.outstanding();
-        let cwnd = u64::from(self.congestion.cwnd());
-        if self.congestion.cwnd() < self.congestion.ssthresh() {
-            flight * 2 >= cwnd
+    /// Whether the congestion window, and not the user or the peer, has held us back with so much in flight: only
+    /// then it may grow.
+    fn was_limited_by_cwnd(&self, flight: u32) -> bool {
+        let cwnd = self.congestion.cwnd();
+        if self.congestion.in_slow_start() {
+            flight.saturating_mul(2) >= cwnd
         } else {
-            flight + u64::from(self.effective_send_mss()) > cwnd
+            flight.saturating_add(self.effective_send_mss()) > cwnd
         }
     }
 
-    /// Says whether the retransmission timer is to be restarted (RFC 6298 §5.3; RFC 6582 §3.2 restarts it for
-    /// the first partial acknowledgment only).
-    fn move_congestion_window(&mut self, now: Instant, octets: u32, limited: bool) -> bool {
-        let smss = self.effective_send_mss();
-        let outstanding = u32::try_from(self.snd.outstanding()).unwrap_or(u32::MAX);
-        match self.recovery.on_new_ack(self.snd.una) {
-            NewAck::Normal => {
-                self.congestion.on_ack(octets, smss, limited, now, self.rtt.srtt());
-                true
-            }
-            NewAck::Partial => {
-                self.congestion.on_partial_ack(octets, smss);
-                self.retransmit_front = true;
-                self.recovery.is_first_partial()
-            }
-            NewAck::Full => {
-                self.retransmit_front = false;
-                self.congestion.on_full_ack(outstanding, smss);
-                true
-            }
-        }
-    }
-
-    /// Whether `seg` is a duplicate acknowledgment as RFC 5681 §2 defines it, and what follows. SND.WND is
-    /// still the one before `seg`.
-    pub(super) fn consider_duplicate(&mut self, seg: &SegmentMeta) {
-        let same_window = u32::from(seg.window) << self.snd.scale == self.snd.wnd;
-        let empty = seg.len == 0 && !seg.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
-        if self.snd.outstanding() == 0 || !empty || !same_window || self.snd.wnd == 0 {
+    /// Nothing new is acknowledged: `seg` may report something beyond, or be a duplicate as RFC 5681 §2 defines
+    /// it. SND.WND is still the one before `seg`.
+    pub(super) fn consider_duplicate(&mut self, now: Instant, seg: &SegmentMeta) {
+        if self.snd.outstanding() == 0 || self.snd.syn_unacknowledged() {
             return;
         }
-        let smss = self.effective_send_mss();
-        match self.recovery.on_duplicate_ack(self.snd.una, self.snd.max) {
-            Duplicate::Ignored => {}
-            Duplicate::LimitedTransmit(segments) => self.limited_transmit = segments,
-            Duplicate::Enter => {
-                // What limited transmit has sent beyond the window does not count (RFC 5681 §3.2 step 2).
-                let flight = u32::try_from(self.snd.outstanding()).unwrap_or(u32::MAX);
-                self.congestion.on_duplicate_enter(flight.min(self.congestion.cwnd()), smss);
-                self.limited_transmit = 0;
-                self.retransmit_front = true;
+        let same_window = u32::from(seg.window) << self.snd.scale == self.snd.wnd;
+        let empty = seg.len == 0 && !seg.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
+        let duplicate = empty && same_window && self.snd.wnd > 0;
+        if !self.sack_on {
+            if duplicate {
+                self.hear_duplicate(now);
             }
-            // No more than segments were under way: others are made up (RFC 5681 §3.2 step 4).
-            Duplicate::Inflate if self.recovery.explains_duplicates(self.snd.una, smss) => {
-                self.congestion.inflate(smss);
-            }
-            Duplicate::Inflate => {}
+            return;
+        }
+        let blocks = !seg.options.sack.is_empty();
+        if duplicate {
+            self.recovery.duplicates.just_count();
+        }
+        if duplicate || blocks {
+            let flight = self.in_flight_u32();
+            let limited = self.was_limited_by_cwnd(flight);
+            let mut news = Delivery::default();
+            let dsack = self.take_sacks(now, seg, &mut news);
+            let ack = Acknowledgment {
+                una_before: self.snd.una,
+                flight,
+                limited,
+                dsack,
+                plain: duplicate && !blocks,
+                found: false,
+            };
+            self.judge(now, seg, &news, &ack);
         }
     }
 

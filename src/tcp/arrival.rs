@@ -261,7 +261,7 @@ impl Tcb {
         if in_flight {
             self.acknowledge(now, acknowledged, seg, notices);
         } else if acknowledged == self.snd.una && arrived.refused.is_none() {
-            self.consider_duplicate(seg);
+            self.consider_duplicate(now, seg);
         }
         if opening && in_flight {
             if self.state == State::SynReceived {

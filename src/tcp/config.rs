@@ -38,8 +38,14 @@ pub struct TcpConfig {
     /// How long an acknowledgment may wait for company: below half a second (MUST-40; larger values are cut
     /// to 499 ms). Zero acknowledges every segment at once. Default: 40 ms.
     pub ack_delay: Duration,
+    /// The congestion control algorithm. Default: CUBIC.
+    pub congestion: CongestionAlgorithm,
     /// The initial congestion window in full segments (RFC 6928). Default: 10.
     pub initial_window: u8,
+    /// Spread what the congestion window allows over the round trip instead of sending it at once: up to twice as
+    /// fast as the window asks for in slow start, a fifth faster later. Costs a timer for each segment, and the
+    /// owner's clock has to be fine enough for it. Default: false.
+    pub pacing: bool,
     /// The RTO before the first sample (RFC 6298 §2.1). Default: 1 s.
     pub initial_rto: Duration,
     /// The smallest RTO (RFC 6298 §2.4 recommends 1 s, which is the default; Linux takes 200 ms).
@@ -87,7 +93,9 @@ impl Default for TcpConfig {
             sack: true,
             nagle: true,
             ack_delay: Duration::from_millis(40),
+            congestion: CongestionAlgorithm::Cubic,
             initial_window: 10,
+            pacing: false,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_secs(1),
             max_rto: Duration::from_secs(60),
@@ -103,6 +111,30 @@ impl Default for TcpConfig {
             challenge_acks: 10,
             hold_delay: Duration::from_millis(200),
             max_ranges: 64,
+        }
+    }
+}
+
+/// How the congestion window moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum CongestionAlgorithm {
+    /// CUBIC (RFC 9438): grows with time and not with round trips, so that long paths are filled too.
+    #[default]
+    Cubic,
+    /// NewReno (RFC 5681): one segment for each round trip.
+    NewReno,
+}
+
+impl CongestionAlgorithm {
+    /// The algorithm as a word: `cubic`, `newreno`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cubic => "cubic",
+            Self::NewReno => "newreno",
         }
     }
 }

@@ -5,8 +5,8 @@
 
 use core::time::Duration;
 
-use super::congestion::CongestionControl as _;
 use super::notices::{CloseReason, Notices};
+use super::recovery::Phase;
 use super::state::{Event, State};
 use super::tcb::Tcb;
 use super::timers::Timer;
@@ -17,6 +17,9 @@ const TICK: Duration = Duration::from_millis(1);
 
 /// The override timeout of the sender's silly window avoidance is at most a second (§3.8.6.2.1).
 const LONGEST_HOLD: Duration = Duration::from_secs(1);
+
+/// WCDelAckT of RFC 8985 §7.2: how long peers wait with the acknowledgment of a single segment.
+const LONGEST_PEER_ACK_DELAY: Duration = Duration::from_millis(200);
 
 /// An acknowledgment waits for less than half a second (MUST-40).
 const LONGEST_ACK_DELAY: Duration = Duration::from_millis(499);
@@ -67,15 +70,16 @@ impl Tcb {
         if self.snd.wnd == 0 && unfinished && !self.snd.syn_unacknowledged() {
             // Nothing that was sent is inside the window any more: it is not timed out (SHLD-17).
             self.timers.stop(Timer::Retransmit);
+            self.timers.stop(Timer::LossProbe);
             self.timers.stop(Timer::Hold);
             self.hold_is_over = false;
-            self.snd.nxt = self.snd.una;
             self.timers.start(Timer::Persist, now + self.probe_interval());
             return;
         }
         if self.timers.runs(Timer::Persist) {
-            // The peer was there all the time: R2 counts from now (MUST-37).
+            // The peer was there all the time: R2 counts from now (MUST-37). What it had no room for is gone.
             self.records.begin_again(now);
+            self.records.lose_where(|_| true);
         }
         self.timers.stop(Timer::Persist);
         self.probes = 0;
@@ -84,6 +88,8 @@ impl Tcb {
         } else {
             self.timers.stop(Timer::Retransmit);
         }
+        self.arm_loss_probe(now);
+        self.arm_pace(now);
         let waits = self.snd.nxt < self.snd.queued && !self.snd.syn_unacknowledged() && !self.hold_is_over;
         if waits && (self.snd.more || self.snd.outstanding() == 0) {
             self.timers.start(Timer::Hold, now + self.config.hold_delay.clamp(TICK, LONGEST_HOLD));
@@ -99,6 +105,36 @@ impl Tcb {
         }
     }
 
+    /// The probe timer of RFC 8985 §7.2: two round trips, and the time that the peer may wait with the
+    /// acknowledgment of a single segment; not later than the retransmission timer, in whose place it then comes.
+    fn arm_loss_probe(&mut self, now: Instant) {
+        let all_in_flight = self.records.sacked() == 0 && self.records.lost() == 0;
+        let wanted = self.sack_on
+            && self.recovery.phase == Phase::Open
+            && self.recovery.probe.is_allowed()
+            && self.snd.outstanding() > 0
+            && !self.snd.syn_unacknowledged()
+            && all_in_flight;
+        let Some(srtt) = self.rtt.srtt().filter(|_| wanted) else {
+            return self.timers.stop(Timer::LossProbe);
+        };
+        if self.timers.runs(Timer::LossProbe) {
+            return;
+        }
+        let alone = if self.records.len() == 1 { LONGEST_PEER_ACK_DELAY } else { Duration::ZERO };
+        let at = now + (srtt.saturating_mul(2) + alone).max(TICK);
+        self.timers.set(Timer::LossProbe, at.min(self.timers.at(Timer::Retransmit)));
+    }
+
+    fn arm_pace(&mut self, now: Instant) {
+        let waits = self.snd.nxt < self.snd.end() || self.records.lost() > 0;
+        if self.config.pacing && self.pace_at > now && waits {
+            self.timers.set(Timer::Pace, self.pace_at);
+        } else {
+            self.timers.stop(Timer::Pace);
+        }
+    }
+
     /// From one probe of a closed window to the next: an RTO at first, then twice as long each time
     /// (SHLD-29, SHLD-30).
     fn probe_interval(&self) -> Duration {
@@ -111,9 +147,18 @@ impl Tcb {
         if self.timers.take_due(Timer::UserTimeout, now) {
             self.give_up(CloseReason::UserTimeout, notices);
         }
+        if self.timers.take_due(Timer::LossProbe, now) {
+            self.recovery.probe.make_due();
+            self.timers.set(Timer::Retransmit, now + self.rto());
+        }
+        if self.timers.take_due(Timer::Reorder, now) {
+            self.reordering_is_over(now);
+        }
         if self.timers.take_due(Timer::Retransmit, now) {
             self.retransmission_is_due(now, notices);
         }
+        // What it held back is polled for.
+        self.timers.take_due(Timer::Pace, now);
         if self.timers.take_due(Timer::Persist, now) {
             self.probe_is_due(now, notices);
         }
@@ -145,7 +190,12 @@ impl Tcb {
         if now.since(oldest.first_sent) >= r2 {
             return self.give_up(CloseReason::RetransmissionsExhausted, notices);
         }
-        if self.snd.nxt == self.snd.una {
+        let unpolled = if opening {
+            self.snd.nxt == self.snd.una
+        } else {
+            self.recovery.phase == Phase::Loss && self.records.in_flight() == 0 && self.records.lost() > 0
+        };
+        if unpolled {
             // What was due before has not been polled for yet: the network cannot have lost it.
             return;
         }
@@ -154,18 +204,13 @@ impl Tcb {
             notices.retransmitting = true;
         }
         self.rtt.back_off();
-        self.retransmit_front = false;
-        self.limited_transmit = 0;
+        self.timeouts = self.timeouts.saturating_add(1);
         if opening {
             self.syn_repeated = true;
+            self.snd.nxt = self.snd.una;
         } else {
-            let flight = u32::try_from(self.snd.outstanding()).unwrap_or(u32::MAX);
-            let first = self.timed_out != self.snd.una;
-            self.timed_out = self.snd.una;
-            self.congestion.on_rto(flight, self.effective_send_mss(), first);
-            self.recovery.on_rto(self.snd.max);
+            self.begin_loss(now);
         }
-        self.snd.nxt = self.snd.una;
     }
 
     /// A probe of a closed window. The connection stays as long as the peer answers (MUST-37).

@@ -41,8 +41,10 @@ mod opening;
 mod output;
 mod predicted;
 mod ranges;
+mod rate;
 mod receive;
 mod recovery;
+mod repair;
 mod rtt;
 pub mod segment;
 mod send;
@@ -53,7 +55,7 @@ mod timers;
 mod timestamps;
 
 pub use command::{Command, CommandError, NetworkError, Queue};
-pub use config::{Keepalive, TcpConfig, Unpredictable};
+pub use config::{CongestionAlgorithm, Keepalive, TcpConfig, Unpredictable};
 pub use notices::{CloseReason, Notices, Transitions};
 pub use segment::{
     Cookie, DropReason, Placed, SackList, SegmentMeta, SegmentOptions, SegmentPlan, Timestamps, Verdict,

@@ -2,6 +2,7 @@
 
 use super::congestion::{CongestionControl as _, initial_window};
 use super::notices::Notices;
+use super::recovery::{FRto, Phase};
 use super::segment::{SegmentMeta, SegmentOptions, SegmentPlan};
 use super::send::{ORIGIN, offset};
 use super::state::{Event, State};
@@ -66,17 +67,28 @@ impl Tcb {
             _ if self.snd.syn_unacknowledged() => return None,
             _ => {}
         }
-        if core::mem::take(&mut self.retransmit_front) && self.snd.una < self.snd.max && self.snd.wnd > 0 {
-            return Some(self.front());
-        }
         if core::mem::take(&mut self.probe_due) && self.snd.wnd == 0 && self.snd.has_unfinished() {
             let len = u32::from(self.snd.una < self.snd.queued);
             return Some(Span { start: self.snd.una, len, syn: false, fin: len == 0 });
         }
-        if self.snd.nxt >= self.snd.end() {
+        if self.recovery.probe.take_due() && self.snd.wnd > 0 && self.snd.outstanding() > 0 {
+            return self.tail_probe();
+        }
+        if self.config.pacing && now < self.pace_at {
             return None;
         }
         self.restart_after_idle(now);
+        if let Some(span) = self.lost_span() {
+            return Some(span);
+        }
+        self.new_span()
+    }
+
+    /// What was not sent before.
+    fn new_span(&mut self) -> Option<Span> {
+        if self.snd.nxt >= self.snd.end() {
+            return None;
+        }
         let len = self.sendable()?;
         let start = self.snd.nxt;
         let fin = self.fin_follows(start + u64::from(len));
@@ -94,13 +106,65 @@ impl Tcb {
         due.then_some(Span { start, len: 0, syn: false, fin: true })
     }
 
-    /// The oldest segment that is not acknowledged, to be sent again: what of it lies in the window (SHLD-16).
-    fn front(&self) -> Span {
-        let start = self.snd.una;
-        let sent = self.snd.max.min(self.snd.queued).min(self.snd.edge()).saturating_sub(start);
-        let len = u32::try_from(sent.min(u64::from(self.payload_room()))).unwrap_or(u32::MAX);
-        let fin = self.snd.fin_sent() && start + u64::from(len) == self.snd.queued;
-        Span { start, len, syn: false, fin }
+    /// The loss that was noticed first, to be sent again: what of it lies in the peer's window (SHLD-16) and in ours.
+    /// Lost segments that follow each other become one where they fit, and after the last one new octets fill it up.
+    fn lost_span(&mut self) -> Option<Span> {
+        if self.records.lost() == 0 || self.snd.wnd == 0 {
+            return None;
+        }
+        let room = u64::from(self.payload_room());
+        let edge = self.snd.edge();
+        if self.recovery.f_rto == FRto::New && self.snd.nxt < self.snd.queued.min(edge) {
+            // Two new segments will tell whether the timeout was for nothing (RFC 5682 §2.1 step 2b).
+            return None;
+        }
+        // The FIN takes a position beside the octets.
+        let run = self.records.next_lost(room + 1)?;
+        let end = run.end.min(self.snd.queued).min(edge).min(run.start + room);
+        let mut len = end.saturating_sub(run.start);
+        let mut fin = self.snd.fin_sent()
+            && run.end > self.snd.queued
+            && run.start + len == self.snd.queued
+            && end < edge;
+        let budget = self.budget();
+        if len == 0 && !fin || len > budget {
+            return None;
+        }
+        if !fin && run.start + len == self.snd.max && self.snd.nxt == self.snd.max {
+            let more = self.snd.queued.min(edge).saturating_sub(self.snd.max);
+            len += more.min(room - len).min(budget - len);
+            fin = self.fin_follows(run.start + len);
+        }
+        Some(Span { start: run.start, len: u32::try_from(len).unwrap_or(u32::MAX), syn: false, fin })
+    }
+
+    /// The probe for the tail: a new segment if the peer's window has room, or else the last one again; the
+    /// congestion window is not asked (RFC 8985 §7.3).
+    fn tail_probe(&mut self) -> Option<Span> {
+        let room = u64::from(self.payload_room());
+        let (nxt, max) = (self.snd.nxt, self.snd.max);
+        let new = self.snd.queued.min(self.snd.edge()).saturating_sub(nxt).min(room);
+        let fin = self.fin_follows(nxt + new);
+        let (start, len, fin) = if nxt == max && (new > 0 || fin) {
+            (nxt, new, fin)
+        } else {
+            let fin = self.snd.fin_sent();
+            let end = max.min(self.snd.queued);
+            let start = self.records.last()?.start.max(end.saturating_sub(room));
+            (start, end.saturating_sub(start), fin)
+        };
+        let end = start + len + u64::from(fin);
+        self.recovery.probe.sent(end.max(max), end <= max);
+        self.probes_sent = self.probes_sent.saturating_add(1);
+        Some(Span { start, len: u32::try_from(len).unwrap_or(u32::MAX), syn: false, fin })
+    }
+
+    /// Octets that the congestion window has room for. When nothing is in flight it has room for a segment, however
+    /// small it is: nothing else would ever open it.
+    fn budget(&self) -> u64 {
+        let in_flight = self.in_flight();
+        let cwnd = u64::from(self.congestion.cwnd());
+        if in_flight == 0 { cwnd.max(u64::from(self.snd.mss)) } else { cwnd.saturating_sub(in_flight) }
     }
 
     /// Whether the FIN stands at `position` and the window has room for it.
@@ -119,34 +183,24 @@ impl Tcb {
         }
         let room = u64::from(self.payload_room());
         let in_window = self.snd.edge().saturating_sub(start);
-        let in_cwnd = (self.snd.una + self.cwnd_with_limited_transmit()).saturating_sub(start);
         let idle = start == self.snd.una;
         let len = waiting.min(room).min(in_window);
-        if len == 0 || len > in_cwnd {
+        if len == 0 || len > self.budget() {
             return None;
         }
-        let repeated = start < self.snd.max;
         let held = self.snd.more && !self.snd.fin_queued;
         let nagled = self.config.nagle && !idle && !self.snd.fin_queued;
         let worth_it = len == waiting || len * 2 >= u64::from(self.snd.max_wnd);
-        if len == room || self.hold_is_over || worth_it && !held && !nagled {
-            return u32::try_from(len).ok();
-        }
-        // What was sent before goes again; nothing new goes with it.
-        repeated.then(|| u32::try_from(len.min(self.snd.max - start)).unwrap_or(u32::MAX))
-    }
-
-    /// The congestion window, and on the first two duplicates a segment more for each (RFC 3042).
-    fn cwnd_with_limited_transmit(&self) -> u64 {
-        let more = u64::from(self.limited_transmit) * u64::from(self.effective_send_mss());
-        u64::from(self.congestion.cwnd()) + more
+        let goes = len == room || self.hold_is_over || worth_it && !held && !nagled;
+        u32::try_from(len).ok().filter(|_| goes)
     }
 
     /// Who has been silent for longer than an RTO begins anew (RFC 5681 §4.1).
     fn restart_after_idle(&mut self, now: Instant) {
-        if self.snd.nxt == self.snd.una && now.since(self.last_sent) > self.rto() {
+        let idle = now.since(self.last_sent);
+        if self.records.in_flight() == 0 && self.recovery.phase == Phase::Open && idle > self.rto() {
             let window = initial_window(self.config.initial_window, self.effective_send_mss());
-            self.congestion.on_idle(window);
+            self.congestion.on_idle(window, idle);
         }
     }
 
@@ -157,17 +211,26 @@ impl Tcb {
         let first_fin = span.fin && !self.snd.fin_sent();
         let end = span.end();
         let repeated = self.snd.max.min(end).saturating_sub(span.start);
-        self.retransmitted += repeated;
-        self.records.sent(span.start..end, now);
-        self.snd.max = self.snd.max.max(end);
-        if span.start == self.snd.nxt && self.snd.wnd > 0 || span.syn {
-            self.snd.nxt = end;
+        let stamp = self.delivered.stamp(now, self.records.in_flight());
+        self.records.sent(span.start..end, now, stamp);
+        if repeated > 0 {
+            self.sent_again(now, repeated);
         }
+        self.snd.max = self.snd.max.max(end);
+        self.snd.nxt = if span.syn { end } else { self.snd.nxt.max(end) };
         self.keepalive_due = false;
         if self.snd.wnd > 0 || span.syn {
             self.last_sent = now;
             self.timers.stop(Timer::Keepalive);
+            // The timer is that of the first segment, which starts anew with it (RFC 6675 §5.1).
+            if repeated > 0 && span.start == self.snd.una && self.sack_on {
+                self.timers.stop(Timer::Retransmit);
+            }
+            if end > self.snd.una {
+                self.timers.stop(Timer::LossProbe);
+            }
             self.start_retransmission(now);
+            self.sent_in_window(now, end - span.start);
         } else {
             self.unanswered_since = self.unanswered_since.or(Some(now));
         }
@@ -176,6 +239,37 @@ impl Tcb {
         }
         let meta = if span.syn { self.syn(now) } else { self.carrying(now, span) };
         SegmentPlan { meta, offset: offset(span.start), notices }
+    }
+
+    /// What is sent again counts for the user, and against the recovery that wants it.
+    fn sent_again(&mut self, now: Instant, octets: u64) {
+        self.retransmitted += octets;
+        self.retransmissions += 1;
+        if let Some(undo) = self.recovery.undo.as_mut().filter(|undo| undo.until.is_none()) {
+            undo.resent(octets, now);
+        }
+    }
+
+    /// What goes out takes its share of the budget in recovery, and its time where sending is paced.
+    fn sent_in_window(&mut self, now: Instant, octets: u64) {
+        if self.recovery.is_reducing() {
+            self.recovery.prr.sent(octets);
+        }
+        if self.config.pacing {
+            self.pace(now, octets);
+        }
+    }
+
+    /// The next segment goes out when so many octets have left at the rate that the window asks for: cwnd each
+    /// round trip, twice as fast in slow start and a fifth faster later, so that pacing itself does not limit
+    /// (RFC 9002 §7.7 has the reasons, if not the numbers).
+    fn pace(&mut self, now: Instant, octets: u64) {
+        let Some(srtt) = self.rtt.srtt() else { return };
+        let (faster, than) = if self.congestion.in_slow_start() { (2, 1) } else { (6, 5) };
+        let window = u128::from(self.congestion.cwnd().max(1)) * faster;
+        let gap = srtt.as_nanos() * u128::from(octets) * than / window;
+        let gap = core::time::Duration::from_nanos(u64::try_from(gap).unwrap_or(u64::MAX));
+        self.pace_at = self.pace_at.max(now) + gap.min(srtt);
     }
 
     /// The header of a SYN, with an acknowledgment once the peer's has come. It always has the MSS option (MUST-14,

@@ -27,6 +27,7 @@ impl Tcb {
             && u32::from(seg.window) << self.snd.scale == self.snd.wnd
             && seg.len > 0
             && seg.len <= self.rcv.wnd()
+            && seg.options.sack.is_empty()
             && self.rcv.ranges.is_empty()
             && self.rcv.fin.is_none()
             && !self.let_go

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::TcpConfig;
+use crate::Instant;
 
 /// What the round trips so far say about the next one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +18,14 @@ pub(super) struct RttEstimator {
     lost_syn: bool,
     /// How often the RTO is doubled.
     backoff: u8,
+    /// A timeout was for nothing: the next sample counts as a whole (RFC 4015 §3.3).
+    was_late: bool,
+    /// The last sample in nanoseconds.
+    latest: u64,
+    /// The least round trips of this interval and of the one before it, in nanoseconds.
+    least: [u64; 2],
+    /// When this interval began.
+    since: Instant,
 }
 
 impl RttEstimator {
@@ -26,10 +35,22 @@ impl RttEstimator {
     const FLOOR: u64 = 1_000_000;
     /// Doublings after which nothing changes: they make 49 days out of the floor.
     const MAX_BACKOFF: u8 = 32;
+    /// The least round trip is that of the last one to two intervals: paths change.
+    const INTERVAL: Duration = Duration::from_secs(300);
 
     /// Before the first sample.
     pub(super) const fn new() -> Self {
-        Self { srtt: 0, rttvar: 0, sampled: false, lost_syn: false, backoff: 0 }
+        Self {
+            srtt: 0,
+            rttvar: 0,
+            sampled: false,
+            lost_syn: false,
+            backoff: 0,
+            was_late: false,
+            latest: 0,
+            least: [u64::MAX; 2],
+            since: Instant::ZERO,
+        }
     }
 
     /// Takes a round trip into account, and ends the backoff: the RTO is computed anew (RFC 6298 §5).
@@ -39,7 +60,12 @@ impl RttEstimator {
     /// forget within one. Fractions of a nanosecond are cut from each step, so steps are never too large.
     pub(super) fn sample(&mut self, rtt: Duration, expected_samples: u32) {
         let rtt = nanos(rtt);
+        self.latest = rtt;
         self.backoff = 0;
+        if core::mem::take(&mut self.was_late) {
+            self.srtt = self.srtt.max(rtt);
+            self.rttvar = self.rttvar.max(rtt / 2);
+        }
         if !self.sampled {
             (self.srtt, self.rttvar, self.sampled) = (rtt, rtt / 2, true);
             return;
@@ -48,6 +74,35 @@ impl RttEstimator {
         // RTTVAR first: it takes the SRTT from before this sample (RFC 6298 §2.3).
         self.rttvar = step(self.rttvar, self.srtt.abs_diff(rtt), 4 * samples);
         self.srtt = step(self.srtt, rtt, 8 * samples);
+    }
+
+    /// A round trip, or a part of one that was measured otherwise than for the RTO: for the least.
+    pub(super) fn observe(&mut self, now: Instant, rtt: Duration) {
+        if now.since(self.since) >= Self::INTERVAL {
+            let [this, _] = self.least;
+            (self.least, self.since) = ([u64::MAX, this], now);
+        }
+        let [this, _] = &mut self.least;
+        *this = (*this).min(nanos(rtt));
+    }
+
+    /// The least round trip of the last five to ten minutes, once there is one.
+    pub(super) fn min_rtt(&self) -> Option<Duration> {
+        let [this, before] = self.least;
+        let least = this.min(before);
+        (least != u64::MAX).then(|| Duration::from_nanos(least))
+    }
+
+    /// The last sample.
+    pub(super) fn latest(&self) -> Option<Duration> {
+        self.sampled.then(|| Duration::from_nanos(self.latest))
+    }
+
+    /// The last timeout was for nothing: the RTO was too short for what the path can do. The next sample is
+    /// taken as it is, where it is longer than what we had expected (RFC 4015 §3.3), and the timer is not doubled.
+    pub(super) fn after_spurious_timeout(&mut self) {
+        self.backoff = 0;
+        self.was_late = self.sampled;
     }
 
     /// RTO: how long to wait for an acknowledgment now, backoff included.

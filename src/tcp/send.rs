@@ -17,7 +17,7 @@ pub(super) struct SendVars {
     pub(super) iss: SeqNumber,
     /// SND.UNA: the oldest position that is not acknowledged.
     pub(super) una: u64,
-    /// SND.NXT: the next to send. After a timeout it goes back to `una`.
+    /// SND.NXT: the next to send for the first time; a SYN that is to be sent again takes it back.
     pub(super) nxt: u64,
     /// The position after everything that was ever sent.
     pub(super) max: u64,
@@ -81,8 +81,8 @@ impl SendVars {
         self.una + self.wnd as u64
     }
 
-    /// Where a segment without sequence space stands so that the peer takes it: SND.NXT, unless that went back,
-    /// or lies behind a window that has shrunk or was only probed.
+    /// Where a segment without sequence space stands so that the peer takes it: SND.NXT, unless that
+    /// lies behind a window that has shrunk or was only probed.
     pub(super) fn next_expected(&self) -> u64 {
         // The window of a SYN begins behind it; and a peer that rounds its window down to a whole unit has room for
         // the rest all the same (RFC 7323 §2.4).

@@ -6,10 +6,11 @@ use core::time::Duration;
 use super::arrival::Stop;
 use super::command::{Command, CommandError};
 use super::config::{TcpConfig, Unpredictable};
-use super::congestion::{Congestion, CongestionControl as _, NewRenoWindow};
+use super::congestion::{Congestion, CongestionControl as _};
 use super::notices::{CloseReason, Notices};
+use super::rate::{Delivered, LimitedBy, Limits};
 use super::receive::ReceiveVars;
-use super::recovery::{NewReno, Records};
+use super::recovery::{Phase, Records, Recovery};
 use super::rtt::RttEstimator;
 use super::segment::{Cookie, DropReason, SegmentMeta, SegmentPlan, Verdict};
 use super::send::{ORIGIN, SendVars, offset};
@@ -86,15 +87,15 @@ pub struct Tcb {
     pub(super) let_go: bool,
     pub(super) rtt: RttEstimator,
     pub(super) records: Records,
-    pub(super) recovery: NewReno,
+    pub(super) recovery: Recovery,
+    pub(super) delivered: Delivered,
+    pub(super) limits: Limits,
     pub(super) congestion: Congestion,
     pub(super) timers: Timers,
     /// A reset to be sent: in answer to a segment, or at the end of the connection.
     pub(super) reply: Option<SegmentMeta>,
     /// An acknowledgment is owed at once.
     pub(super) ack_now: bool,
-    /// The segment at SND.UNA is to be sent again.
-    pub(super) retransmit_front: bool,
     /// A closed window is to be probed.
     pub(super) probe_due: bool,
     /// A silent peer is to be asked.
@@ -119,11 +120,21 @@ pub struct Tcb {
     pub(super) challenged_at: Instant,
     /// When something with sequence space was last sent.
     pub(super) last_sent: Instant,
-    /// Segments that may go beyond the congestion window (RFC 3042): 0..=2.
-    pub(super) limited_transmit: u8,
+    /// Where sending is paced: when the next segment may go out.
+    pub(super) pace_at: Instant,
     pub(super) cookie: Option<Cookie>,
     /// Octets of sequence space that were sent again, ever.
     pub(super) retransmitted: u64,
+    /// Segments that carried some of them.
+    pub(super) retransmissions: u32,
+    /// D-SACKs for what was sent again: it had not been needed.
+    pub(super) spurious: u32,
+    /// Responses to congestion that were taken back.
+    pub(super) undone: u32,
+    /// Expiries of the retransmission timer, ever.
+    pub(super) timeouts: u32,
+    /// Probes of the tail, ever.
+    pub(super) probes_sent: u32,
 }
 
 impl Tcb {
@@ -161,12 +172,13 @@ impl Tcb {
             let_go: false,
             rtt: RttEstimator::new(),
             records: Records::new(),
-            recovery: NewReno::new(ORIGIN),
-            congestion: Congestion::NewReno(NewRenoWindow::new(u32::from(config.mss))),
+            recovery: Recovery::new(ORIGIN),
+            delivered: Delivered::new(),
+            limits: Limits::default(),
+            congestion: Congestion::new(config.congestion, u32::from(config.mss)),
             timers: Timers::new(),
             reply: None,
             ack_now: false,
-            retransmit_front: false,
             probe_due: false,
             keepalive_due: false,
             hold_is_over: false,
@@ -180,9 +192,14 @@ impl Tcb {
             challenges: 0,
             challenged_at: Instant::ZERO,
             last_sent: Instant::ZERO,
-            limited_transmit: 0,
+            pace_at: Instant::ZERO,
             cookie: None,
             retransmitted: 0,
+            retransmissions: 0,
+            spurious: 0,
+            undone: 0,
+            timeouts: 0,
+            probes_sent: 0,
         }
     }
 
@@ -259,8 +276,9 @@ impl Tcb {
 
     /// Whether [`poll_segment`](Self::poll_segment) would find nothing, and nothing has changed for the timers.
     fn has_nothing_to_send(&self) -> bool {
-        let due = self.ack_now | self.retransmit_front | self.probe_due | self.keepalive_due | self.unsettled;
-        !due && self.reply.is_none() && self.snd.nxt == self.snd.end()
+        let due = self.ack_now | self.probe_due | self.keepalive_due | self.unsettled;
+        let lost = self.records.lost() > 0 || self.recovery.probe.is_due();
+        !due && !lost && self.reply.is_none() && self.snd.nxt == self.snd.end()
     }
 
     fn form_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
@@ -272,11 +290,35 @@ impl Tcb {
             if reset && self.ts.on {
                 plan.meta.options.timestamps = Some(self.ts.option(now));
             }
-        } else if self.unsettled {
-            self.arm(now);
+        } else {
+            self.note_limit(now);
+            if self.unsettled {
+                self.arm(now);
+            }
         }
         self.check_invariants();
         plan
+    }
+
+    /// Nothing more can be sent now: what holds it back?
+    pub(super) fn note_limit(&mut self, now: Instant) {
+        let by = if self.snd.nxt == self.snd.end() && self.records.lost() == 0 {
+            let in_flight = self.records.in_flight();
+            if in_flight < u64::from(self.congestion.cwnd()) {
+                self.delivered.on_app_limited(in_flight);
+            }
+            if self.snd.outstanding() == 0 { LimitedBy::Idle } else { LimitedBy::User }
+        } else if self.snd.edge().saturating_sub(self.snd.nxt) < u64::from(self.effective_send_mss()) {
+            LimitedBy::Peer
+        } else if self.records.in_flight() + u64::from(self.effective_send_mss())
+            > u64::from(self.congestion.cwnd())
+            || self.config.pacing && now < self.pace_at
+        {
+            LimitedBy::Network
+        } else {
+            LimitedBy::User
+        };
+        self.limits.set(now, by);
     }
 
     /// When [`on_timeout`](Self::on_timeout) is due; `None` if only a segment or the user can change
@@ -405,7 +447,7 @@ impl Tcb {
         self.snd.seq(self.snd.una)
     }
 
-    /// SND.NXT. After a timeout it goes back to SND.UNA.
+    /// SND.NXT. What is sent again does not move it, but for a SYN.
     #[must_use]
     pub fn snd_nxt(&self) -> SeqNumber {
         self.snd.seq(self.snd.nxt)
@@ -524,16 +566,16 @@ impl Tcb {
         self.rtt.backoff()
     }
 
-    /// Whether fast recovery is going on (RFC 6582).
+    /// Whether fast recovery is going on (RFC 6675, RFC 6582).
     #[must_use]
     pub const fn in_recovery(&self) -> bool {
-        self.recovery.in_recovery()
+        matches!(self.recovery.phase, Phase::Recovery)
     }
 
     /// Duplicate acknowledgments since the last one of something new (RFC 5681 §2).
     #[must_use]
     pub const fn duplicate_acks(&self) -> u32 {
-        self.recovery.dup_acks()
+        self.recovery.duplicates.count()
     }
 
     /// Octets of sequence space that were sent again, ever.

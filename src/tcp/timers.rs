@@ -11,6 +11,12 @@ pub(super) enum Timer {
     Retransmit,
     /// The peer's window is closed, and something waits (RFC 9293 §3.8.6.1).
     Persist,
+    /// The tail is to be probed (RFC 8985 §7). Never beside [`Timer::Persist`].
+    LossProbe,
+    /// What others have overtaken has to arrive by now, or it is lost (RFC 8985 §6.2).
+    Reorder,
+    /// The next segment may go out: pacing.
+    Pace,
     /// An acknowledgment waits for company (§3.8.6.3).
     DelayedAck,
     /// A partial segment waits for more: the override of §3.8.6.2.1.
@@ -26,9 +32,12 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::Retransmit,
         Self::Persist,
+        Self::LossProbe,
+        Self::Reorder,
+        Self::Pace,
         Self::DelayedAck,
         Self::Hold,
         Self::Keepalive,
@@ -73,7 +82,8 @@ impl Timers {
         self.at(timer) != Instant::MAX
     }
 
-    fn at(&self, timer: Timer) -> Instant {
+    /// When `timer` is due; [`Instant::MAX`] if it does not run.
+    pub(super) fn at(&self, timer: Timer) -> Instant {
         self.0.get(timer as usize).copied().unwrap_or(Instant::MAX)
     }
 
@@ -99,10 +109,11 @@ impl Timers {
 
     /// What RFC 9293 and RFC 6298 say of timers that may run beside each other.
     pub(super) fn are_exclusive(&self) -> bool {
-        let [retransmit, persist] = [Timer::Retransmit, Timer::Persist].map(|timer| self.runs(timer));
+        let [retransmit, persist, probe] =
+            [Timer::Retransmit, Timer::Persist, Timer::LossProbe].map(|timer| self.runs(timer));
         let others =
             Timer::ALL.into_iter().filter(|&timer| timer != Timer::TimeWait && self.runs(timer)).count();
-        !(retransmit && persist)
+        !(persist && (retransmit || probe))
             && !(self.runs(Timer::Keepalive) && (retransmit || persist))
             && !(self.runs(Timer::TimeWait) && others > 0)
     }

@@ -33,6 +33,11 @@ impl TimestampVars {
         ((now.as_nanos() / 1_000_000) as u32).wrapping_add(self.offset)
     }
 
+    /// Whether our clock said `ecr` before it was `at`.
+    pub(super) const fn is_before(&self, ecr: u32, at: Instant) -> bool {
+        self.on && ecr.wrapping_sub(self.clock(at)).cast_signed() < 0
+    }
+
     /// The option of a segment that is sent now.
     pub(super) const fn option(&self, now: Instant) -> Timestamps {
         Timestamps { val: self.clock(now), ecr: self.recent }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tcpstate::tcp::{
-    CloseReason, Command, CommandError, DropReason, Input, Notices, Output, SackList, SegmentMeta,
-    SegmentOptions, Tcb, TcpConfig, Timestamps, Unpredictable, Verdict,
+    CloseReason, Command, CommandError, CongestionAlgorithm, DropReason, Input, Notices, Output, SackList,
+    SegmentMeta, SegmentOptions, Tcb, TcpConfig, Timestamps, Unpredictable, Verdict,
 };
 use tcpstate::{Event, Instant, SeqNumber, State, TcpFlags};
 
@@ -61,6 +61,7 @@ pub(super) fn plain() -> TcpConfig {
     config.window_scaling = false;
     config.timestamps = false;
     config.sack = false;
+    config.congestion = CongestionAlgorithm::NewReno;
     config
 }
 

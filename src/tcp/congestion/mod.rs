@@ -1,19 +1,84 @@
 //! How much may be under way at once: the congestion window and the algorithms that move it.
+//!
+//! | RFC | where |
+//! |---|---|
+//! | 9438, CUBIC; 8511, its answer to ECN | `cubic.rs` |
+//! | 5681 §3.1, congestion avoidance; 8511, its answer to ECN | `newreno.rs` |
+//! | 5681 §3.1 and §4.1, slow start and restart; 3465, byte counting | `window.rs` |
+//! | 9406, HyStart++: the end of the first slow start | `hystart.rs` |
+//! | 7661, window validation | `validation.rs` |
+//! | 6928, initial window | here |
+//!
+//! An algorithm says how large the window may be. What is lost, and how the window comes down in recovery (PRR,
+//! RFC 9937), is the matter of [`recovery`](super::recovery): it asks for `ssthresh` and sets the window. All
+//! windows are in octets, all arithmetic is in integers, and nothing asks for the time: the same calls give
+//! the same windows.
+//!
+//! **Against receivers that lie** (Savage and others): growth counts octets, so that many acknowledgments of
+//! few octets gain nothing (ACK division); acknowledgments that acknowledge nothing gain nothing (spoofed
+//! duplicates); and no acknowledgment counts for more than a window, or for more than a few segments in slow
+//! start.
+//!
+//! **Another algorithm** is a file with a type that implements [`CongestionControl`], a variant of
+//! [`Congestion`] and a line in its macro, and a variant of `CongestionAlgorithm` in `config.rs`. One that is
+//! driven by losses keeps a `Window` and gets slow start, HyStart++ and validation with it. One that models the
+//! path, as BBR does, needs what [`AckSample`] does not carry yet, the delivery rate that the acknowledgment
+//! measured and whether the application limited it, and one method more in the trait: the rate at which to
+//! pace, which now follows from the window and the round trip.
 
+mod cubic;
+mod hystart;
 mod newreno;
+mod validation;
+mod window;
 
 use core::time::Duration;
 
+use super::config::CongestionAlgorithm;
 use crate::Instant;
 
+pub(in crate::tcp) use cubic::CubicWindow;
 pub(in crate::tcp) use newreno::NewRenoWindow;
+
+/// What an acknowledgment says to the algorithm.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tcp) struct AckSample {
+    pub(in crate::tcp) now: Instant,
+    /// Octets newly acknowledged, cumulatively or by SACK.
+    pub(in crate::tcp) acked: u32,
+    /// The sender maximum segment size.
+    pub(in crate::tcp) smss: u32,
+    /// Octets in flight (pipe, RFC 6675) before this acknowledgment.
+    pub(in crate::tcp) flight: u32,
+    /// Whether the window, and not the user or the peer, held sending back since the last acknowledgment: a
+    /// window that was not filled has not been tried, and does not grow.
+    pub(in crate::tcp) limited: bool,
+    pub(in crate::tcp) srtt: Option<Duration>,
+    /// The round trip that this acknowledgment measured, if it measured one.
+    pub(in crate::tcp) rtt: Option<Duration>,
+    /// SND.UNA after this acknowledgment, as a position that never wraps; with `max` it tells where round
+    /// trips end.
+    pub(in crate::tcp) una: u64,
+    /// SND.MAX, likewise.
+    pub(in crate::tcp) max: u64,
+}
+
+/// What says that the path is congested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::tcp) enum Signal {
+    /// A loss that recovery repairs.
+    Loss,
+    /// ECE (RFC 3168 §6.1.2), to which RFC 8511 answers more gently.
+    Ecn,
+}
 
 /// A congestion control algorithm: a window in octets, and what moves it.
 ///
-/// `smss` is the sender maximum segment size and `flight` the FlightSize of RFC 5681: octets that are sent
-/// and not acknowledged.
+/// `smss` is the sender maximum segment size and `flight` the octets in flight (pipe). While recovery goes on
+/// the window belongs to PRR, which sets it; the algorithm only says where it is to end: `ssthresh`. A clone is
+/// the memory that undoes a response to congestion that was none.
 pub(in crate::tcp) trait CongestionControl {
-    /// The congestion window, from one segment to [`MAX_WINDOW`].
+    /// The congestion window, from one octet to [`MAX_WINDOW`].
     fn cwnd(&self) -> u32;
 
     /// Above this slow start is over; [`u32::MAX`] before the first loss.
@@ -22,30 +87,31 @@ pub(in crate::tcp) trait CongestionControl {
     /// The handshake is complete: begin with this window.
     fn set_initial(&mut self, cwnd: u32);
 
-    /// `acked` octets were newly acknowledged, and no recovery is going on. `cwnd_limited` says that the
-    /// window, not the user or the peer, was what held sending back: a window that was not filled has not
-    /// been tried, and does not grow. `now` and `srtt` are for algorithms that grow with time.
-    fn on_ack(&mut self, acked: u32, smss: u32, cwnd_limited: bool, now: Instant, srtt: Option<Duration>);
+    /// Recovery, or its end, decides. Nothing but the window changes, within its bounds.
+    fn set_cwnd(&mut self, cwnd: u32);
 
-    /// Three duplicates: fast recovery begins. What limited transmit has sent is not part of `flight`
-    /// (RFC 5681 §3.2 step 2).
-    fn on_duplicate_enter(&mut self, flight: u32, smss: u32);
+    /// New data was acknowledged, and no recovery is going on: growth.
+    fn on_ack(&mut self, ack: &AckSample);
 
-    /// One more duplicate in recovery.
-    fn inflate(&mut self, smss: u32);
+    /// Congestion, once for each window: ssthresh is lowered, and what the algorithm remembers of the window
+    /// is taken. The window itself stays: PRR brings it down.
+    fn on_congestion(&mut self, signal: Signal, flight: u32, smss: u32, now: Instant);
 
-    /// A partial acknowledgment of `acked` octets in recovery.
-    fn on_partial_ack(&mut self, acked: u32, smss: u32);
+    /// The retransmission timer has expired, `first` for the first time on this SND.UNA: ssthresh is lowered.
+    /// The window becomes one segment each time.
+    fn on_rto(&mut self, flight: u32, smss: u32, first: bool, now: Instant);
 
-    /// Recovery is over; `flight` is what is under way after this acknowledgment.
-    fn on_full_ack(&mut self, flight: u32, smss: u32);
+    /// Nothing was sent for `idle`, longer than an RTO: the acknowledgments that paced us have ceased, so no
+    /// more than `restart_window` may be sent at once (RFC 5681 §4.1).
+    fn on_idle(&mut self, restart_window: u32, idle: Duration);
 
-    /// The retransmission timer has expired; `first` for the first time on this segment.
-    fn on_rto(&mut self, flight: u32, smss: u32, first: bool);
+    /// What people call the algorithm.
+    fn name(&self) -> &'static str;
 
-    /// Nothing was sent for longer than an RTO: the acknowledgments that paced us have ceased, so no more
-    /// than a new connection would may be sent at once (RFC 5681 §4.1).
-    fn on_idle(&mut self, initial_window: u32);
+    /// Whether slow start is going on.
+    fn in_slow_start(&self) -> bool {
+        self.cwnd() < self.ssthresh()
+    }
 }
 
 /// The largest window: what the largest receive window is (RFC 7323 §2.3).
@@ -54,69 +120,71 @@ pub(in crate::tcp) const MAX_WINDOW: u32 = 1 << 30;
 /// The algorithm of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::tcp) enum Congestion {
-    /// RFC 5681 with RFC 6582.
+    /// RFC 9438.
+    Cubic(CubicWindow),
+    /// RFC 5681.
     NewReno(NewRenoWindow),
+}
+
+impl Congestion {
+    /// In slow start, with this window.
+    pub(in crate::tcp) fn new(algorithm: CongestionAlgorithm, cwnd: u32) -> Self {
+        match algorithm {
+            CongestionAlgorithm::Cubic => Self::Cubic(CubicWindow::new(cwnd)),
+            CongestionAlgorithm::NewReno => Self::NewReno(NewRenoWindow::new(cwnd)),
+        }
+    }
+}
+
+/// Calls the chosen algorithm, without a table of functions between.
+macro_rules! chosen {
+    ($self:ident.$method:ident($($argument:expr),*)) => {
+        match $self {
+            Self::Cubic(window) => window.$method($($argument),*),
+            Self::NewReno(window) => window.$method($($argument),*),
+        }
+    };
 }
 
 impl CongestionControl for Congestion {
     fn cwnd(&self) -> u32 {
-        match self {
-            Self::NewReno(window) => window.cwnd(),
-        }
+        chosen!(self.cwnd())
     }
 
     fn ssthresh(&self) -> u32 {
-        match self {
-            Self::NewReno(window) => window.ssthresh(),
-        }
+        chosen!(self.ssthresh())
     }
 
     fn set_initial(&mut self, cwnd: u32) {
-        match self {
-            Self::NewReno(window) => window.set_initial(cwnd),
-        }
+        chosen!(self.set_initial(cwnd));
     }
 
-    fn on_ack(&mut self, acked: u32, smss: u32, cwnd_limited: bool, now: Instant, srtt: Option<Duration>) {
-        match self {
-            Self::NewReno(window) => window.on_ack(acked, smss, cwnd_limited, now, srtt),
-        }
+    fn set_cwnd(&mut self, cwnd: u32) {
+        chosen!(self.set_cwnd(cwnd));
     }
 
-    fn on_duplicate_enter(&mut self, flight: u32, smss: u32) {
-        match self {
-            Self::NewReno(window) => window.on_duplicate_enter(flight, smss),
-        }
+    fn on_ack(&mut self, ack: &AckSample) {
+        chosen!(self.on_ack(ack));
     }
 
-    fn inflate(&mut self, smss: u32) {
-        match self {
-            Self::NewReno(window) => window.inflate(smss),
-        }
+    fn on_congestion(&mut self, signal: Signal, flight: u32, smss: u32, now: Instant) {
+        chosen!(self.on_congestion(signal, flight, smss, now));
     }
 
-    fn on_partial_ack(&mut self, acked: u32, smss: u32) {
-        match self {
-            Self::NewReno(window) => window.on_partial_ack(acked, smss),
-        }
+    fn on_rto(&mut self, flight: u32, smss: u32, first: bool, now: Instant) {
+        chosen!(self.on_rto(flight, smss, first, now));
     }
 
-    fn on_full_ack(&mut self, flight: u32, smss: u32) {
-        match self {
-            Self::NewReno(window) => window.on_full_ack(flight, smss),
-        }
+    fn on_idle(&mut self, restart_window: u32, idle: Duration) {
+        chosen!(self.on_idle(restart_window, idle));
     }
 
-    fn on_rto(&mut self, flight: u32, smss: u32, first: bool) {
-        match self {
-            Self::NewReno(window) => window.on_rto(flight, smss, first),
-        }
+    fn name(&self) -> &'static str {
+        chosen!(self.name())
     }
 
-    fn on_idle(&mut self, initial_window: u32) {
-        match self {
-            Self::NewReno(window) => window.on_idle(initial_window),
-        }
+    fn in_slow_start(&self) -> bool {
+        chosen!(self.in_slow_start())
     }
 }
 

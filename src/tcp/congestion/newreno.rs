@@ -1,103 +1,85 @@
-//! Slow start, congestion avoidance and the windows of fast recovery: RFC 5681 with RFC 6582.
+//! NewReno: the congestion avoidance of RFC 5681 in octets (RFC 3465), with the gentler answer to ECN of
+//! RFC 8511. What RFC 6582 does in recovery is the matter of `recovery/`.
 
 use core::time::Duration;
 
-use super::{CongestionControl, MAX_WINDOW};
+use super::window::{Part, Window};
+use super::{AckSample, CongestionControl, Signal};
 use crate::Instant;
 
-/// The window of NewReno.
+/// What a loss leaves (RFC 5681 equation 4), and what ECN leaves (RFC 8511 §3).
+const BETA: Part = (1, 2);
+const BETA_ECN: Part = (4, 5);
+
+/// The window of NewReno: 88 octets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::tcp) struct NewRenoWindow {
-    cwnd: u32,
-    ssthresh: u32,
-    /// Octets acknowledged in congestion avoidance that have not yet made the window grow.
+    window: Window,
+    /// Octets acknowledged in congestion avoidance that have not yet made the window grow: less than a window.
     acked: u32,
 }
 
 impl NewRenoWindow {
     /// In slow start, with this window.
     pub(in crate::tcp) fn new(cwnd: u32) -> Self {
-        Self { cwnd: cwnd.clamp(1, MAX_WINDOW), ssthresh: u32::MAX, acked: 0 }
-    }
-
-    /// Sets the window, within the bounds of every window.
-    fn set(&mut self, cwnd: u32, smss: u32) {
-        self.cwnd = cwnd.max(smss).clamp(1, MAX_WINDOW);
-    }
-
-    /// ssthresh after a loss: half of what was under way, and at least two segments (RFC 5681 equation 4).
-    fn lower(&mut self, flight: u32, smss: u32) {
-        self.ssthresh = (flight / 2).max(smss.saturating_mul(2));
-        self.acked = 0;
+        Self { window: Window::new(cwnd), acked: 0 }
     }
 }
 
 impl CongestionControl for NewRenoWindow {
     fn cwnd(&self) -> u32 {
-        self.cwnd
+        self.window.cwnd()
     }
 
     fn ssthresh(&self) -> u32 {
-        self.ssthresh
+        self.window.ssthresh()
     }
 
     fn set_initial(&mut self, cwnd: u32) {
-        self.set(cwnd, 1);
+        self.window.set(cwnd);
     }
 
-    /// Slow start counts octets, at most one segment for each acknowledgment, so that a receiver that
-    /// acknowledges single octets gains nothing (RFC 5681 §3.1 equation 2). Congestion avoidance adds one
-    /// segment for each window that was acknowledged.
-    fn on_ack(&mut self, acked: u32, smss: u32, cwnd_limited: bool, _now: Instant, _srtt: Option<Duration>) {
-        if !cwnd_limited {
-            return;
-        }
-        if self.cwnd < self.ssthresh {
-            self.set(self.cwnd.saturating_add(acked.min(smss)), smss);
-            return;
-        }
-        self.acked = self.acked.saturating_add(acked);
-        if self.acked >= self.cwnd {
-            // One acknowledgment is worth one segment at most, and the remainder less than one more.
-            self.acked = (self.acked - self.cwnd).min(self.cwnd);
-            self.set(self.cwnd.saturating_add(smss), smss);
+    fn set_cwnd(&mut self, cwnd: u32) {
+        self.window.set(cwnd);
+    }
+
+    /// One segment for each window that was acknowledged (RFC 3465 §2.1).
+    fn on_ack(&mut self, ack: &AckSample) {
+        let left = self.window.on_ack(ack);
+        let cwnd = self.window.cwnd();
+        self.acked = self.acked.saturating_add(left);
+        if left > 0 && self.acked >= cwnd {
+            self.acked = (self.acked - cwnd).min(cwnd);
+            self.window.set(cwnd.saturating_add(ack.smss));
         }
     }
 
-    /// RFC 5681 §3.2 step 3: the three segments that caused the duplicates have left the network.
-    fn on_duplicate_enter(&mut self, flight: u32, smss: u32) {
-        self.lower(flight, smss);
-        self.set(self.ssthresh.saturating_add(smss.saturating_mul(3)), smss);
-    }
-
-    fn inflate(&mut self, smss: u32) {
-        self.set(self.cwnd.saturating_add(smss), smss);
-    }
-
-    /// RFC 6582 §3.2 step 3: what was acknowledged has left the network, and the segment that is now sent
-    /// again enters it.
-    fn on_partial_ack(&mut self, acked: u32, smss: u32) {
-        let back = if acked >= smss { smss } else { 0 };
-        self.set(self.cwnd.saturating_sub(acked).saturating_add(back), smss);
-    }
-
-    /// RFC 6582 §3.2 step 3, the first choice: no burst when little is under way.
-    fn on_full_ack(&mut self, flight: u32, smss: u32) {
-        self.set(self.ssthresh.min(flight.max(smss).saturating_add(smss)), smss);
-    }
-
-    /// RFC 5681 §3.1: the loss window is one segment. ssthresh stays when the same segment is sent again and
-    /// again, for the flight then says nothing about the network.
-    fn on_rto(&mut self, flight: u32, smss: u32, first: bool) {
-        if first {
-            self.lower(flight, smss);
-        }
+    fn on_congestion(&mut self, signal: Signal, flight: u32, smss: u32, _now: Instant) {
+        let beta = match signal {
+            Signal::Loss => BETA,
+            Signal::Ecn => BETA_ECN,
+        };
+        self.window.lower(self.window.in_use(flight), beta, smss);
         self.acked = 0;
-        self.set(smss, smss);
     }
 
-    fn on_idle(&mut self, initial_window: u32) {
-        self.set(self.cwnd.min(initial_window), 1);
+    /// ssthresh stays when the same segment is sent again and again: what is under way then says nothing about
+    /// the network (RFC 5681 §3.1).
+    fn on_rto(&mut self, flight: u32, smss: u32, first: bool, _now: Instant) {
+        if first {
+            self.window.lower(self.window.in_use(flight), BETA, smss);
+        }
+        self.window.collapse(smss);
+        self.acked = 0;
+    }
+
+    fn on_idle(&mut self, restart_window: u32, _idle: Duration) {
+        self.window.restart(restart_window);
+        self.acked = 0;
+    }
+
+    fn name(&self) -> &'static str {
+        "newreno"
     }
 }
 

@@ -2,8 +2,86 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Congestion, CongestionControl, MAX_WINDOW, NewRenoWindow, initial_window};
+use super::{
+    AckSample, Congestion, CongestionControl, CubicWindow, MAX_WINDOW, NewRenoWindow, Signal, initial_window,
+};
 use crate::Instant;
+use crate::tcp::config::CongestionAlgorithm;
+
+/// A transfer over a path that loses nothing, by a user who always has more to send.
+#[derive(Clone, Debug)]
+pub(super) struct Flow<C> {
+    pub(super) control: C,
+    pub(super) smss: u32,
+    pub(super) rtt: Duration,
+    pub(super) now: Instant,
+    pub(super) limited: bool,
+    una: u64,
+    max: u64,
+}
+
+impl<C: CongestionControl> Flow<C> {
+    pub(super) fn new(control: C, smss: u32, rtt: Duration) -> Self {
+        let now = Instant::from_nanos(1_000_000_000);
+        Self { control, smss, rtt, now, limited: true, una: 1, max: 1 }
+    }
+
+    /// What an acknowledgment of so many octets says.
+    pub(super) fn sample(&self, acked: u32) -> AckSample {
+        AckSample {
+            now: self.now,
+            acked,
+            smss: self.smss,
+            flight: u32::try_from(self.max - self.una).unwrap_or(u32::MAX),
+            limited: self.limited,
+            srtt: Some(self.rtt),
+            rtt: Some(self.rtt),
+            una: self.una + u64::from(acked),
+            max: self.max,
+        }
+    }
+
+    /// Fills `octets` of the window, and `acked` are acknowledged.
+    pub(super) fn ack_of(&mut self, octets: u32, acked: u32) {
+        self.max = self.max.max(self.una + u64::from(octets));
+        let sample = self.sample(acked);
+        self.una += u64::from(acked);
+        self.control.on_ack(&sample);
+    }
+
+    /// Fills the window, and `acked` octets are acknowledged.
+    pub(super) fn ack(&mut self, acked: u32) {
+        self.ack_of(self.control.cwnd(), acked);
+    }
+
+    /// A round trip in which a window of `octets` is sent and acknowledged, segment by segment.
+    pub(super) fn round_of(&mut self, octets: u32) {
+        let segments = octets.div_ceil(self.smss).max(1);
+        for segment in 0..segments {
+            self.now = self.now + self.rtt / segments;
+            self.ack_of(octets - segment * self.smss, self.smss.min(octets - segment * self.smss));
+        }
+    }
+
+    /// A round trip in which the window is always full.
+    pub(super) fn round(&mut self) {
+        let segments = (self.control.cwnd() / self.smss).max(1);
+        for _ in 0..segments {
+            self.now = self.now + self.rtt / segments;
+            self.ack(self.smss.min(self.control.cwnd()));
+        }
+    }
+
+    /// Congestion, and the end of the recovery from it.
+    pub(super) fn congestion(&mut self, signal: Signal) {
+        self.control.on_congestion(signal, self.control.cwnd(), self.smss, self.now);
+        self.control.set_cwnd(self.control.ssthresh());
+    }
+}
+
+pub(super) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
 
 #[test]
 fn the_initial_window_is_that_of_rfc_6928() {
@@ -32,62 +110,184 @@ fn the_initial_window_is_at_least_one_segment_and_bounded() {
     assert_eq!(initial_window(255, u32::MAX), MAX_WINDOW);
 }
 
+#[test]
+fn the_choice_is_the_one_that_was_made() {
+    assert_eq!(Congestion::new(CongestionAlgorithm::Cubic, 1).name(), "cubic");
+    assert_eq!(Congestion::new(CongestionAlgorithm::NewReno, 1).name(), "newreno");
+}
+
+/// A connection has one of these, and a host has millions of connections.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn an_algorithm_is_small() {
+    assert!(size_of::<CubicWindow>() <= 128, "{}", size_of::<CubicWindow>());
+    assert!(size_of::<NewRenoWindow>() <= 88, "{}", size_of::<NewRenoWindow>());
+    assert!(size_of::<Congestion>() <= 136, "{}", size_of::<Congestion>());
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Initial(u32),
-    Ack(u32, bool),
-    Enter(u32),
-    Inflate,
-    Partial(u32),
-    Full(u32),
+    Set(u32),
+    Ack { acked: u32, flight: u32, limited: bool, waited: u64, rtt: Option<u64>, sent: u32 },
+    Congestion(Signal, u32),
     Rto(u32, bool),
-    Idle(u32),
+    Idle(u32, u64),
 }
 
 fn octets() -> impl Strategy<Value = u32> {
     prop_oneof![0_u32..100_000, any::<u32>(), Just(u32::MAX)]
 }
 
+fn nanos() -> impl Strategy<Value = u64> {
+    prop_oneof![0_u64..1_000, 0_u64..2_000_000_000, any::<u64>()]
+}
+
 fn step() -> impl Strategy<Value = Step> {
+    let ack = (octets(), octets(), any::<bool>(), nanos(), prop::option::of(nanos()), octets()).prop_map(
+        |(acked, flight, limited, waited, rtt, sent)| Step::Ack { acked, flight, limited, waited, rtt, sent },
+    );
+    let signal = prop_oneof![Just(Signal::Loss), Just(Signal::Ecn)];
     prop_oneof![
-        octets().prop_map(Step::Initial),
-        (octets(), any::<bool>()).prop_map(|(acked, limited)| Step::Ack(acked, limited)),
-        octets().prop_map(Step::Enter),
-        Just(Step::Inflate),
-        octets().prop_map(Step::Partial),
-        octets().prop_map(Step::Full),
-        (octets(), any::<bool>()).prop_map(|(flight, first)| Step::Rto(flight, first)),
-        octets().prop_map(Step::Idle),
+        1 => octets().prop_map(Step::Initial),
+        1 => octets().prop_map(Step::Set),
+        12 => ack,
+        2 => (signal, octets()).prop_map(|(signal, flight)| Step::Congestion(signal, flight)),
+        1 => (octets(), any::<bool>()).prop_map(|(flight, first)| Step::Rto(flight, first)),
+        1 => (octets(), nanos()).prop_map(|(window, idle)| Step::Idle(window, idle)),
     ]
 }
 
-fn apply(control: &mut impl CongestionControl, step: &Step, smss: u32) {
+/// Where a run of steps has come to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    now: Instant,
+    una: u64,
+    max: u64,
+}
+
+fn apply(control: &mut impl CongestionControl, step: &Step, smss: u32, place: &mut Place) {
     match *step {
-        Step::Initial(window) => control.set_initial(window.max(smss)),
-        Step::Ack(acked, limited) => {
-            control.on_ack(acked, smss, limited, Instant::ZERO, Some(Duration::from_millis(1)));
+        Step::Initial(window) => control.set_initial(window),
+        Step::Set(window) => control.set_cwnd(window),
+        Step::Ack { acked, flight, limited, waited, rtt, sent } => {
+            place.now = place.now + Duration::from_nanos(waited);
+            place.una += u64::from(acked);
+            place.max = place.max.max(place.una) + u64::from(sent);
+            let rtt = rtt.map(Duration::from_nanos);
+            let (Place { now, una, max }, srtt) = (*place, rtt);
+            control.on_ack(&AckSample { now, acked, smss, flight, limited, srtt, rtt, una, max });
         }
-        Step::Enter(flight) => control.on_duplicate_enter(flight, smss),
-        Step::Inflate => control.inflate(smss),
-        Step::Partial(acked) => control.on_partial_ack(acked, smss),
-        Step::Full(flight) => control.on_full_ack(flight, smss),
-        Step::Rto(flight, first) => control.on_rto(flight, smss, first),
-        Step::Idle(window) => control.on_idle(window.max(smss)),
+        Step::Congestion(signal, flight) => control.on_congestion(signal, flight, smss, place.now),
+        Step::Rto(flight, first) => control.on_rto(flight, smss, first, place.now),
+        Step::Idle(window, idle) => {
+            place.now = place.now + Duration::from_nanos(idle);
+            control.on_idle(window, Duration::from_nanos(idle));
+        }
     }
+}
+
+fn algorithm() -> impl Strategy<Value = CongestionAlgorithm> {
+    prop_oneof![Just(CongestionAlgorithm::Cubic), Just(CongestionAlgorithm::NewReno)]
+}
+
+/// The algorithm after a congestion signal or none, a window of `segments` in all.
+fn begun(algorithm: CongestionAlgorithm, segments: u32, smss: u32, avoiding: bool) -> Flow<Congestion> {
+    let mut flow = Flow::new(Congestion::new(algorithm, segments * smss), smss, millis(20));
+    if avoiding {
+        flow.congestion(Signal::Loss);
+    }
+    flow
 }
 
 proptest! {
     #[test]
-    fn the_window_stays_between_one_segment_and_its_bound(
+    fn the_window_stays_within_its_bounds(
+        algorithm in algorithm(),
         steps in prop::collection::vec(step(), 0..60),
         smss in 1_u32..70_000,
     ) {
-        let mut control = Congestion::NewReno(NewRenoWindow::new(initial_window(10, smss)));
+        let mut control = Congestion::new(algorithm, initial_window(10, smss));
+        let mut place = Place::default();
         for step in &steps {
-            apply(&mut control, step, smss);
-            prop_assert!((smss..=MAX_WINDOW).contains(&control.cwnd()), "{} after {step:?}", control.cwnd());
+            apply(&mut control, step, smss, &mut place);
+            prop_assert!((1..=MAX_WINDOW).contains(&control.cwnd()), "{} after {step:?}", control.cwnd());
             prop_assert!(control.ssthresh() >= 2 * smss);
+            prop_assert_eq!(control.in_slow_start(), control.cwnd() < control.ssthresh());
         }
+    }
+
+    #[test]
+    fn acknowledgments_never_make_a_window_smaller_that_was_used_lately(
+        algorithm in algorithm(),
+        steps in prop::collection::vec(step(), 0..60),
+        smss in 1_u32..70_000,
+    ) {
+        let mut control = Congestion::new(algorithm, initial_window(10, smss));
+        let mut place = Place::default();
+        for step in &steps {
+            let was = control.cwnd();
+            // RFC 7661 §4.4.3 takes a window away that was not used for five minutes.
+            let soon = matches!(step, Step::Ack { waited, .. } if *waited < 1_000_000_000);
+            apply(&mut control, step, smss, &mut place);
+            prop_assert!(!soon || control.cwnd() >= was, "{was} -> {} by {step:?}", control.cwnd());
+        }
+    }
+
+    /// RFC 3465 §2.2, §2.3; RFC 9406 §4.3; RFC 9438 §4.2.
+    #[test]
+    fn an_acknowledgment_adds_no_more_than_it_acknowledges_nor_than_a_few_segments(
+        algorithm in algorithm(),
+        steps in prop::collection::vec(step(), 0..60),
+        smss in 1_u32..65_536,
+    ) {
+        let mut control = Congestion::new(algorithm, initial_window(10, smss));
+        let mut place = Place::default();
+        for step in &steps {
+            let (was, first, slow) = (control.cwnd(), control.ssthresh() == u32::MAX, control.in_slow_start());
+            apply(&mut control, step, smss, &mut place);
+            let Step::Ack { acked, .. } = *step else { continue };
+            let grown = control.cwnd().saturating_sub(was);
+            if slow {
+                let limit = if first { 8 } else { 2 } * smss;
+                // Congestion avoidance may owe a segment already when slow start ends.
+                let owed = if control.in_slow_start() { 0 } else { smss };
+                prop_assert!(grown <= acked.min(limit) + owed, "{was} + {grown}, {step:?}");
+            } else {
+                // NewReno adds a segment when a window is full of acknowledgments, CUBIC a few octets each time.
+                prop_assert!(grown <= acked.saturating_add(1).max(smss), "{was} + {grown}, {step:?}");
+            }
+        }
+    }
+
+    /// ACK division (Savage): the same octets in many acknowledgments gain nothing. One octet is left to
+    /// rounding.
+    #[test]
+    fn splitting_an_acknowledgment_gains_nothing(
+        algorithm in algorithm(),
+        avoiding in any::<bool>(),
+        segments in 4_u32..2_000,
+        smss in 100_u32..9_000,
+        rounds in 0_u32..4,
+        share in 1_u32..=200,
+        pieces in 2_u32..300,
+    ) {
+        let mut whole = begun(algorithm, segments, smss, avoiding);
+        for _ in 0..rounds {
+            whole.round();
+            whole.now = whole.now + millis(400);
+        }
+        let limit = if whole.control.in_slow_start() { 2 * smss } else { whole.control.cwnd() };
+        let octets = (limit / 200 * share).max(pieces);
+        let mut split = whole.clone();
+        whole.ack(octets);
+        for piece in 0..pieces {
+            split.ack(octets / pieces + u32::from(piece < octets % pieces));
+        }
+        prop_assert!(
+            split.control.cwnd() <= whole.control.cwnd() + 1,
+            "{} > {}", split.control.cwnd(), whole.control.cwnd()
+        );
     }
 
     #[test]
@@ -95,13 +295,18 @@ proptest! {
         steps in prop::collection::vec(step(), 0..60),
         smss in 1_u32..70_000,
     ) {
-        let mut alone = NewRenoWindow::new(initial_window(10, smss));
-        let mut chosen = Congestion::NewReno(alone.clone());
+        let window = initial_window(10, smss);
+        let (mut reno, mut cubic) = (NewRenoWindow::new(window), CubicWindow::new(window));
+        let mut chosen = [Congestion::NewReno(reno.clone()), Congestion::Cubic(cubic.clone())];
+        let mut places = [Place::default(); 4];
+        let [one, two, three, four] = &mut places;
         for step in &steps {
-            apply(&mut alone, step, smss);
-            apply(&mut chosen, step, smss);
-            prop_assert_eq!((chosen.cwnd(), chosen.ssthresh()), (alone.cwnd(), alone.ssthresh()));
+            apply(&mut reno, step, smss, one);
+            apply(&mut cubic, step, smss, two);
+            let [chosen_reno, chosen_cubic] = &mut chosen;
+            apply(chosen_reno, step, smss, three);
+            apply(chosen_cubic, step, smss, four);
         }
-        prop_assert_eq!(chosen, Congestion::NewReno(alone));
+        prop_assert_eq!(chosen, [Congestion::NewReno(reno), Congestion::Cubic(cubic)]);
     }
 }

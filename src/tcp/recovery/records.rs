@@ -1,92 +1,433 @@
-//! Transmit records: when each unacknowledged position was sent, and how often.
+//! The scoreboard: every segment that was sent and is not acknowledged, and what is known of its fate
+//! (RFC 6675 §3, RFC 8985 §5).
+//!
+//! What each operation costs, for n records:
+//!
+//! | operation | cost |
+//! |---|---|
+//! | send a segment, acknowledge one | O(1) |
+//! | a SACK block | O(log n), and O(1) for each record that it reports for the first time |
+//! | notice losses by time | O(1) for each transmission, once; what is not overdue is not looked at |
+//! | find what to send again | O(log n) |
+//! | a timeout, an undo, a receiver that has forgotten what it had | O(n) |
+//!
+//! No SACK block makes us look twice at what an earlier one has reported, and none splits a record: octets of a
+//! segment that are reported in part do not count. So a hostile receiver cannot make an acknowledgment
+//! expensive (CVE-2019-11477, -11478).
 
 use alloc::collections::VecDeque;
 use core::ops::Range;
 
+use super::marks::Marks;
 use crate::Instant;
 
-/// Positions that were sent together, and sent again together.
+/// What is known of a transmission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::tcp) enum Fate {
+    /// It may still arrive.
+    InFlight,
+    /// It is taken for lost, and waits to be sent again.
+    Lost,
+    /// It has arrived out of order, as a SACK block said. The receiver may still forget it (RFC 2018 §8).
+    Sacked,
+}
+
+/// What the delivery rate has to know of a transmission: how much had been delivered when it was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(in crate::tcp) struct Stamp {
+    /// Octets that had been delivered.
+    pub(in crate::tcp) delivered: u64,
+    /// When the last of them had been.
+    pub(in crate::tcp) delivered_at: Instant,
+    /// When that one had been sent: the flight began.
+    pub(in crate::tcp) flight_began: Instant,
+    /// The user had too little to send to fill the window.
+    pub(in crate::tcp) app_limited: bool,
+}
+
+/// A segment that is not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::tcp) struct Record {
     /// The first position.
     pub(in crate::tcp) start: u64,
-    /// The position after the last.
-    pub(in crate::tcp) end: u64,
+    /// How many positions.
+    pub(in crate::tcp) len: u32,
+    /// How often they were sent, at least 1; 255 stands for more as well.
+    pub(in crate::tcp) times: u8,
+    /// What became of the last transmission.
+    pub(in crate::tcp) fate: Fate,
     /// When they were sent last.
     pub(in crate::tcp) sent_at: Instant,
     /// When they were sent for the first time.
     pub(in crate::tcp) first_sent: Instant,
-    /// How often they were sent, at least 1; 255 stands for more as well.
-    pub(in crate::tcp) times: u8,
+    /// What had been delivered when they were sent last.
+    pub(in crate::tcp) stamp: Stamp,
 }
 
-/// What an acknowledgment says about the transmissions that it covers.
+impl Record {
+    /// The position after the last.
+    pub(in crate::tcp) const fn end(&self) -> u64 {
+        self.start + self.len as u64
+    }
+
+    /// Whether it was sent more than once: an acknowledgment does not say which copy has arrived.
+    pub(in crate::tcp) const fn is_repeated(&self) -> bool {
+        self.times > 1
+    }
+}
+
+/// What an acknowledgment says has arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(in crate::tcp) struct Acked {
-    /// When the first of the newly acknowledged positions was sent; `None` if any of them was sent more than
-    /// once, for then nobody knows which copy was acknowledged (Karn, RFC 6298 §3).
+pub(in crate::tcp) struct Delivery {
+    /// Octets that were not known to have arrived.
+    pub(in crate::tcp) octets: u64,
+    /// When the first of the cumulatively acknowledged positions was sent; `None` if any of them was sent more
+    /// than once, for then nobody knows which copy was acknowledged (Karn, RFC 6298 §3).
     pub(in crate::tcp) sample: Option<Instant>,
-    /// Whether any of the newly acknowledged positions was sent more than once.
-    pub(in crate::tcp) retransmitted: bool,
+    /// Whether any of the cumulatively acknowledged positions was sent more than once.
+    pub(in crate::tcp) repeated: bool,
+    /// When the first of them was sent for the first time.
+    pub(in crate::tcp) first_sent: Option<Instant>,
+    /// The transmission that was sent last among those that have arrived for certain (RFC 8985 §6.2 step 2).
+    pub(in crate::tcp) newest: Option<Record>,
+    /// The lowest end of a segment that has arrived by its only transmission: below what had arrived before, it
+    /// was overtaken (RFC 8985 §6.2 step 3).
+    pub(in crate::tcp) lowest_original: Option<u64>,
+    /// The highest end that has arrived.
+    pub(in crate::tcp) highest: u64,
+}
+
+impl Delivery {
+    /// Counts a record of which nothing had been known. `genuine` says whether a record that was sent more than
+    /// once was acknowledged for its last transmission.
+    fn count(&mut self, record: &Record, genuine: &impl Fn(&Record) -> bool) {
+        self.octets += u64::from(record.len);
+        self.highest = self.highest.max(record.end());
+        if !record.is_repeated() {
+            let lowest = self.lowest_original.unwrap_or(u64::MAX);
+            self.lowest_original = Some(lowest.min(record.end()));
+        } else if !genuine(record) {
+            return;
+        }
+        let newer = |other: &Record| (other.sent_at, other.end()) < (record.sent_at, record.end());
+        if self.newest.as_ref().is_none_or(newer) {
+            self.newest = Some(*record);
+        }
+    }
 }
 
 /// The records from SND.UNA to SND.MAX: ascending, without gaps, at most [`MAX_RECORDS`](Self::MAX_RECORDS).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::tcp) struct Records {
     records: VecDeque<Record>,
+    marks: Marks,
+    /// Octets by fate. Together they are all that is outstanding.
+    in_flight: u64,
+    lost: u64,
+    sacked: u64,
+    /// How many records were reported by SACK.
+    sacked_records: u32,
+    /// All records before this position that were sent once have been settled: by loss, by SACK, or by being sent
+    /// again. The rest were sent in the order in which they stand.
+    settled: u64,
 }
 
 impl Records {
     /// More would cost more than they are worth: beyond that neighbours become one.
-    pub(in crate::tcp) const MAX_RECORDS: usize = 4096;
+    pub(in crate::tcp) const MAX_RECORDS: usize = 1 << 16;
     /// Room that is kept when everything has been acknowledged, so that a quiet exchange allocates nothing.
     const KEPT: usize = 64;
 
     /// Nothing is under way.
     pub(in crate::tcp) const fn new() -> Self {
-        Self { records: VecDeque::new() }
+        Self {
+            records: VecDeque::new(),
+            marks: Marks::new(),
+            in_flight: 0,
+            lost: 0,
+            sacked: 0,
+            sacked_records: 0,
+            settled: 0,
+        }
     }
 
     /// Notes that `range` was sent. What lies beyond the last record is new; the rest was sent again.
     ///
     /// The range begins at or before the end of the last record. What lies before the first record has been
     /// acknowledged and is left out; when nothing is under way, all of the range is new.
-    pub(in crate::tcp) fn sent(&mut self, range: Range<u64>, now: Instant) {
-        let tail = self.records.back().map_or(range.start, |last| last.end);
+    pub(in crate::tcp) fn sent(&mut self, range: Range<u64>, now: Instant, stamp: Stamp) {
+        let tail = self.records.back().map_or(range.start, Record::end);
         debug_assert!(range.start <= tail, "{range:?} leaves a gap after {tail}");
-        let front = self.records.front().map_or(range.start, |first| first.start);
         // Splits at both ends and one at the tail: so many records may be new.
         if self.records.len() + 3 > Self::MAX_RECORDS {
             self.merge_pairs();
         }
         if range.start < tail {
-            self.sent_again(range.start.max(front)..range.end.min(tail), now);
+            let front = self.records.front().map_or(range.start, |first| first.start);
+            self.sent_again(range.start.max(front)..range.end.min(tail), now, stamp);
         }
-        if tail < range.end {
-            self.append(tail, range.end, now);
+        if let Some(len) = range.end.checked_sub(tail).and_then(|len| u32::try_from(len).ok())
+            && len > 0
+        {
+            let fate = Fate::InFlight;
+            let record = Record { start: tail, len, times: 1, fate, sent_at: now, first_sent: now, stamp };
+            self.records.push_back(record);
+            self.in_flight += u64::from(len);
         }
     }
 
-    /// Forgets what lies before `position`, and says what its acknowledgment teaches.
-    pub(in crate::tcp) fn acked_to(&mut self, position: u64) -> Acked {
-        let mut acked = Acked::default();
+    /// Forgets what lies before `position`, and notes in `news` what its acknowledgment teaches.
+    pub(in crate::tcp) fn acked_to(
+        &mut self,
+        position: u64,
+        news: &mut Delivery,
+        genuine: impl Fn(&Record) -> bool,
+    ) {
         let mut oldest = None;
-        while let Some(first) = self.records.front_mut().filter(|first| first.start < position) {
+        while let Some(&first) = self.records.front().filter(|first| first.start < position) {
             oldest = oldest.or(Some(first.sent_at));
-            acked.retransmitted |= first.times > 1;
-            if first.end > position {
-                first.start = position;
+            news.first_sent = news.first_sent.or(Some(first.first_sent));
+            news.repeated |= first.is_repeated();
+            let len = u32::try_from((position - first.start).min(u64::from(first.len))).unwrap_or(first.len);
+            let gone = Record { len, ..first };
+            if first.fate != Fate::Sacked {
+                news.count(&gone, &genuine);
+            }
+            *self.tally(first.fate) -= u64::from(len);
+            if len < first.len {
+                self.trim_front(len);
                 break;
             }
+            self.sacked_records -= u32::from(first.fate == Fate::Sacked);
             self.records.pop_front();
         }
-        if !acked.retransmitted {
-            acked.sample = oldest;
+        news.highest = news.highest.max(position);
+        if !news.repeated {
+            news.sample = oldest;
         }
+        self.marks.acked_to(position);
         if self.records.is_empty() && self.records.capacity() > Self::KEPT {
             self.records.shrink_to(Self::KEPT);
         }
-        acked
+    }
+
+    /// The first `len` positions of the first record are acknowledged, and not all of it.
+    fn trim_front(&mut self, len: u32) {
+        if let Some(first) = self.records.front_mut() {
+            first.start += u64::from(len);
+            first.len -= len;
+            if first.fate == Fate::Lost {
+                self.marks.queue_first(first.start);
+            }
+        }
+    }
+
+    /// The receiver says that it has `block`, which lies between the first record and the end of the last: notes
+    /// in `news` what was not known. Records that lie in it only in part do not count.
+    pub(in crate::tcp) fn sack(
+        &mut self,
+        block: Range<u64>,
+        news: &mut Delivery,
+        genuine: impl Fn(&Record) -> bool,
+    ) {
+        let mut at = block.start;
+        let mut known = self.marks.first_touching(at);
+        let mut marked: Option<Range<u64>> = None;
+        while at < block.end {
+            let next = self.marks.known(known).filter(|next| next.start <= block.end);
+            let gap = at..next.as_ref().map_or(block.end, |next| next.start);
+            if let Some(run) = self.sack_records(gap, news, &genuine) {
+                let start = marked.as_ref().map_or(run.start, |marked| marked.start);
+                marked = Some(start..run.end);
+            }
+            let Some(next) = next else { break };
+            at = next.end.max(at);
+            known += 1;
+        }
+        if let Some(marked) = marked {
+            self.marks.add_known(marked);
+        }
+    }
+
+    /// Marks the whole records in `gap`, of which none was reported before, and says which positions they take.
+    fn sack_records(
+        &mut self,
+        gap: Range<u64>,
+        news: &mut Delivery,
+        genuine: &impl Fn(&Record) -> bool,
+    ) -> Option<Range<u64>> {
+        if gap.is_empty() {
+            return None;
+        }
+        let first = self.records.partition_point(|record| record.start < gap.start);
+        let mut run: Option<Range<u64>> = None;
+        let (mut in_flight, mut lost) = (0, 0);
+        for record in self.records.range_mut(first..) {
+            if record.end() > gap.end {
+                break;
+            }
+            match record.fate {
+                Fate::InFlight => in_flight += u64::from(record.len),
+                Fate::Lost => lost += u64::from(record.len),
+                Fate::Sacked => continue,
+            }
+            news.count(record, genuine);
+            record.fate = Fate::Sacked;
+            self.sacked_records += 1;
+            run = Some(run.map_or(record.start, |run| run.start)..record.end());
+        }
+        self.in_flight -= in_flight;
+        self.lost -= lost;
+        self.sacked += in_flight + lost;
+        run
+    }
+
+    /// Takes for lost what was sent before `newest`, which has arrived, and has had more time than `patience`
+    /// since (RFC 8985 §6.2 step 5). Answers whether there was any, and when the next will be.
+    pub(in crate::tcp) fn expire(
+        &mut self,
+        now: Instant,
+        newest: (Instant, u64),
+        patience: core::time::Duration,
+    ) -> (bool, Option<Instant>) {
+        let mut any = false;
+        let mut next = None;
+        // What was sent once stands in the order of its transmission.
+        let mut index = self.index(self.settled);
+        while let Some(&record) = self.records.get(index) {
+            if record.fate == Fate::InFlight && !record.is_repeated() {
+                if (record.sent_at, record.end()) >= newest {
+                    break;
+                }
+                let due = record.sent_at + patience;
+                if due > now {
+                    next = Some(due);
+                    break;
+                }
+                self.lose(index);
+                any = true;
+            }
+            self.settled = record.end();
+            index += 1;
+        }
+        while let Some((start, sent_at)) = self.marks.first_resent() {
+            let index = self.index(start);
+            let record = self.records.get(index).copied();
+            let still = |record: &Record| record.start == start && record.sent_at == sent_at;
+            if let Some(record) = record.filter(|record| still(record) && record.fate == Fate::InFlight) {
+                if (record.sent_at, record.end()) >= newest {
+                    break;
+                }
+                let due = record.sent_at + patience;
+                if due > now {
+                    next = Some(next.map_or(due, |next: Instant| next.min(due)));
+                    break;
+                }
+                self.lose(index);
+                any = true;
+            }
+            self.marks.pop_resent();
+        }
+        (any, next)
+    }
+
+    /// Takes the first record for lost; answers whether it was not before.
+    pub(in crate::tcp) fn lose_first(&mut self) -> bool {
+        let in_flight = self.records.front().is_some_and(|first| first.fate == Fate::InFlight);
+        if in_flight {
+            self.lose(0);
+        }
+        in_flight
+    }
+
+    /// Takes for lost everything that is in flight and for which `gone` holds. All that is lost is to be sent again
+    /// from the beginning.
+    pub(in crate::tcp) fn lose_where(&mut self, gone: impl Fn(&Record) -> bool) {
+        self.marks.forget_losses();
+        for index in 0..self.records.len() {
+            match self.records.get(index) {
+                Some(record) if record.fate == Fate::Lost => self.marks.queue(record.start),
+                Some(record) if record.fate == Fate::InFlight && gone(record) => self.lose(index),
+                _ => {}
+            }
+        }
+    }
+
+    /// Nothing was lost after all: what waits to be sent again is in flight (RFC 4015 §3.2).
+    pub(in crate::tcp) fn nothing_is_lost(&mut self) {
+        for record in &mut self.records {
+            if record.fate == Fate::Lost {
+                record.fate = Fate::InFlight;
+            }
+        }
+        self.in_flight += core::mem::take(&mut self.lost);
+        self.settled = 0;
+        self.marks.forget_losses();
+    }
+
+    /// The receiver has forgotten what it had reported (RFC 2018 §8): all of it is in flight again.
+    pub(in crate::tcp) fn forget_sacks(&mut self) {
+        for record in &mut self.records {
+            if record.fate == Fate::Sacked {
+                record.fate = Fate::InFlight;
+            }
+        }
+        self.in_flight += core::mem::take(&mut self.sacked);
+        self.sacked_records = 0;
+        self.settled = 0;
+        self.marks.forget_known();
+    }
+
+    /// Whether the receiver has forgotten what it had reported: it has the first record and does not acknowledge
+    /// it.
+    pub(in crate::tcp) fn is_reneged_on(&self) -> bool {
+        self.records.front().is_some_and(|first| first.fate == Fate::Sacked)
+    }
+
+    /// What is to be sent again next, in the order in which losses were noticed: a run of lost records, of at most
+    /// `room` positions.
+    pub(in crate::tcp) fn next_lost(&mut self, room: u64) -> Option<Range<u64>> {
+        let index = loop {
+            let start = self.marks.first_queued()?;
+            let index = self.index(start);
+            if self.is_lost_at(index, start) {
+                break index;
+            }
+            self.marks.pop_queued();
+        };
+        let start = self.records.get(index)?.start;
+        let mut end = start;
+        for record in self.records.range(index..) {
+            if record.fate != Fate::Lost || end - start >= room {
+                break;
+            }
+            end = record.end().min(start + room);
+        }
+        Some(start..end)
+    }
+
+    fn is_lost_at(&self, index: usize, start: u64) -> bool {
+        self.records.get(index).is_some_and(|record| record.start == start && record.fate == Fate::Lost)
+    }
+
+    /// Octets in flight: "pipe" of RFC 6675 §4.
+    pub(in crate::tcp) const fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    /// Octets that wait to be sent again.
+    pub(in crate::tcp) const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Octets that have arrived out of order.
+    pub(in crate::tcp) const fn sacked(&self) -> u64 {
+        self.sacked
+    }
+
+    /// Segments that have arrived out of order.
+    pub(in crate::tcp) const fn sacked_records(&self) -> u32 {
+        self.sacked_records
     }
 
     /// Everything counts as first sent now; that it was sent before stays known for Karn's rule.
@@ -102,16 +443,14 @@ impl Records {
         self.records.front()
     }
 
-    /// How many records there are.
-    #[cfg(test)]
-    pub(in crate::tcp) fn len(&self) -> usize {
-        self.records.len()
+    /// The record of the last position that was sent.
+    pub(in crate::tcp) fn last(&self) -> Option<&Record> {
+        self.records.back()
     }
 
-    /// Whether nothing is under way.
-    #[cfg(test)]
-    pub(in crate::tcp) fn is_empty(&self) -> bool {
-        self.records.is_empty()
+    /// How many records there are.
+    pub(in crate::tcp) fn len(&self) -> usize {
+        self.records.len()
     }
 
     /// Forgets everything and gives the memory back.
@@ -119,15 +458,25 @@ impl Records {
         *self = Self::new();
     }
 
-    /// How often this position was sent: 0 if it is not under way.
+    /// What has to hold: the tallies are those of the records. O(n): for tests.
     #[cfg(test)]
-    pub(in crate::tcp) fn times_at(&self, position: u64) -> u8 {
-        self.at(position).map_or(0, |record| record.times)
-    }
-
-    /// When the first unacknowledged position was sent for the first time.
-    pub(in crate::tcp) fn first_sent(&self) -> Option<Instant> {
-        self.oldest().map(|first| first.first_sent)
+    pub(in crate::tcp) fn check(&self) {
+        let sum = |fate| -> u64 {
+            let of_fate = self.records.iter().filter(|record| record.fate == fate);
+            of_fate.map(|record| u64::from(record.len)).sum()
+        };
+        assert_eq!(self.in_flight, sum(Fate::InFlight), "{self:?}");
+        assert_eq!(self.lost, sum(Fate::Lost), "{self:?}");
+        assert_eq!(self.sacked, sum(Fate::Sacked), "{self:?}");
+        let sacked = self.records.iter().filter(|record| record.fate == Fate::Sacked).count();
+        assert_eq!(self.sacked_records as usize, sacked);
+        for (before, after) in self.records.iter().zip(self.records.iter().skip(1)) {
+            assert_eq!(before.end(), after.start, "{self:?}");
+        }
+        for record in &self.records {
+            assert_eq!(self.marks.is_known(record.start), record.fate == Fate::Sacked, "{self:?}");
+            assert!(record.fate != Fate::Lost || self.marks.reaches(record.start), "{self:?}");
+        }
     }
 
     /// All records, ascending.
@@ -136,37 +485,55 @@ impl Records {
         self.records.iter()
     }
 
-    #[cfg(test)]
-    fn at(&self, position: u64) -> Option<&Record> {
-        self.records.get(self.index(position)).filter(|record| record.start <= position)
-    }
-
     /// Where the record is that holds `position`, if one does.
     fn index(&self, position: u64) -> usize {
-        self.records.partition_point(|record| record.end <= position)
+        self.records.partition_point(|record| record.end() <= position)
     }
 
-    /// Adds new space at the tail, to the last record if that was sent at this moment.
-    fn append(&mut self, start: u64, end: u64, now: Instant) {
-        match self.records.back_mut() {
-            Some(last) if last.times == 1 && last.first_sent == now && last.sent_at == now => last.end = end,
-            _ => self.records.push_back(Record { start, end, sent_at: now, first_sent: now, times: 1 }),
+    fn tally(&mut self, fate: Fate) -> &mut u64 {
+        match fate {
+            Fate::InFlight => &mut self.in_flight,
+            Fate::Lost => &mut self.lost,
+            Fate::Sacked => &mut self.sacked,
+        }
+    }
+
+    /// The record at `index`, which is in flight, is lost.
+    fn lose(&mut self, index: usize) {
+        if let Some(record) = self.records.get_mut(index) {
+            record.fate = Fate::Lost;
+            self.in_flight -= u64::from(record.len);
+            self.lost += u64::from(record.len);
+            self.marks.queue(record.start);
         }
     }
 
     /// Counts one more transmission of `range`, all of which is recorded.
-    fn sent_again(&mut self, range: Range<u64>, now: Instant) {
+    fn sent_again(&mut self, range: Range<u64>, now: Instant, stamp: Stamp) {
         if range.is_empty() {
             return;
         }
         self.split(range.start);
         self.split(range.end);
-        for record in self.records.range_mut(self.index(range.start)..) {
+        let first = self.index(range.start);
+        for record in self.records.range_mut(first..) {
             if record.start >= range.end {
                 break;
             }
             record.times = record.times.saturating_add(1);
             record.sent_at = now;
+            record.stamp = stamp;
+            if record.fate == Fate::Lost {
+                record.fate = Fate::InFlight;
+                self.lost -= u64::from(record.len);
+                self.in_flight += u64::from(record.len);
+                if self.marks.first_queued() == Some(record.start) {
+                    self.marks.pop_queued();
+                }
+            }
+            if record.fate == Fate::InFlight {
+                self.marks.resent(record.start, now);
+            }
         }
     }
 
@@ -174,31 +541,63 @@ impl Records {
     fn split(&mut self, position: u64) {
         let index = self.index(position);
         if let Some(record) = self.records.get_mut(index).filter(|record| record.start < position) {
-            let before = Record { end: position, ..*record };
+            let Ok(len) = u32::try_from(position - record.start) else { return };
+            let before = Record { len, ..*record };
             record.start = position;
+            record.len -= len;
+            match record.fate {
+                Fate::Lost => self.marks.queue_first(position),
+                Fate::Sacked => self.sacked_records += 1,
+                Fate::InFlight => {}
+            }
             self.records.insert(index, before);
         }
     }
 
     /// Makes one record of every two. The later transmission counts, for it is the later one that a timer
-    /// has to wait for, and the larger number of transmissions, so that Karn's rule still holds.
+    /// has to wait for, and the larger number of transmissions, so that Karn's rule still holds. What was
+    /// reported in part is not reported.
     fn merge_pairs(&mut self) {
-        let records = self.records.make_contiguous();
-        let merged = records.len().div_ceil(2);
-        for index in 0..merged {
-            let first = records.get(2 * index).copied();
-            let second = records.get(2 * index + 1).copied().or(first);
-            if let (Some(place), Some(first), Some(second)) = (records.get_mut(index), first, second) {
-                *place = Record {
-                    start: first.start,
-                    end: second.end,
-                    sent_at: first.sent_at.max(second.sent_at),
-                    first_sent: first.first_sent.min(second.first_sent),
-                    times: first.times.max(second.times),
-                };
+        let mut merged = VecDeque::with_capacity(self.records.len().div_ceil(2));
+        let mut records = self.records.drain(..);
+        while let Some(first) = records.next() {
+            let second = records.next().unwrap_or(Record { len: 0, ..first });
+            let fate = match (first.fate, second.fate) {
+                (first, second) if first == second => first,
+                (Fate::Lost, _) | (_, Fate::Lost) => Fate::Lost,
+                _ => Fate::InFlight,
+            };
+            let later = if second.sent_at > first.sent_at { second } else { first };
+            merged.push_back(Record {
+                start: first.start,
+                len: first.len.saturating_add(second.len),
+                times: first.times.max(second.times),
+                fate,
+                first_sent: first.first_sent.min(second.first_sent),
+                ..later
+            });
+        }
+        drop(records);
+        self.records = merged;
+        self.count_again();
+    }
+
+    fn count_again(&mut self) {
+        self.marks = Marks::new();
+        (self.in_flight, self.lost, self.sacked, self.sacked_records, self.settled) = (0, 0, 0, 0, 0);
+        for index in 0..self.records.len() {
+            let Some(&record) = self.records.get(index) else { break };
+            *self.tally(record.fate) += u64::from(record.len);
+            match record.fate {
+                Fate::Lost => self.marks.queue(record.start),
+                Fate::Sacked => {
+                    self.sacked_records += 1;
+                    self.marks.add_known(record.start..record.end());
+                }
+                Fate::InFlight if record.is_repeated() => self.marks.resent(record.start, record.sent_at),
+                Fate::InFlight => {}
             }
         }
-        self.records.truncate(merged);
     }
 }
 

@@ -180,7 +180,7 @@ fn octets_behind_the_end_of_the_list_are_padding() {
 #[test]
 fn the_builder_pads_with_end_of_list_and_refuses_more_than_40_octets() {
     let mut builder = OptionsBuilder::new();
-    assert_eq!(builder.as_bytes(), []);
+    assert!(builder.as_bytes().is_empty());
     builder.push(&TcpOption::Nop).unwrap();
     assert_eq!(builder.as_bytes(), [1, 0, 0, 0]);
     builder.push(&TcpOption::Unknown { kind: 99, data: &[5; 37] }).unwrap();

@@ -1,94 +1,44 @@
-use super::{Duplicate, NewAck, NewReno};
+use super::Duplicates;
 
-/// ISS at 0, the SYN acknowledged, 10 segments of 100 under way.
-fn ten_under_way() -> NewReno {
-    let mut loss = NewReno::new(0);
-    assert_eq!(loss.on_new_ack(1), NewAck::Normal);
-    loss
-}
-
-fn duplicates<const N: usize>(loss: &mut NewReno, una: u64, max: u64) -> [Duplicate; N] {
-    core::array::from_fn(|_| loss.on_duplicate_ack(una, max))
-}
-
-const THREE: [Duplicate; 3] =
-    [Duplicate::LimitedTransmit(1), Duplicate::LimitedTransmit(2), Duplicate::Enter];
-
+// RFC 5681 §3.2 step 4.
 #[test]
-fn the_third_duplicate_enters_and_each_later_one_inflates() {
-    let mut loss = ten_under_way();
-    assert_eq!(duplicates(&mut loss, 1, 1001), THREE);
-    assert!(loss.in_recovery());
-    assert_eq!(duplicates(&mut loss, 1, 1001), [Duplicate::Inflate; 4]);
-    assert_eq!(loss.dup_acks(), 7);
+fn each_duplicate_says_that_a_segment_has_arrived() {
+    let mut duplicates = Duplicates::new();
+    assert_eq!(duplicates.on_duplicate(5_000, 1_000), 1_000);
+    assert_eq!(duplicates.on_duplicate(5_000, 1_000), 1_000);
+    assert_eq!((duplicates.count(), duplicates.arrived()), (2, 2_000));
+}
+
+// RFC 5681 §3.2 step 4; Savage et al., "TCP congestion control with a misbehaving receiver", §2.2.
+#[test]
+fn no_more_can_have_arrived_than_was_under_way() {
+    let mut duplicates = Duplicates::new();
+    let said: u64 = (0..100).map(|_| duplicates.on_duplicate(2_500, 1_000)).sum();
+    assert_eq!((said, duplicates.arrived(), duplicates.count()), (2_500, 2_500, 100));
 }
 
 #[test]
-fn new_data_acknowledged_starts_the_count_again() {
-    let mut loss = ten_under_way();
-    duplicates::<2>(&mut loss, 1, 1001);
-    assert_eq!(loss.on_new_ack(101), NewAck::Normal);
-    assert_eq!(loss.dup_acks(), 0);
-    assert_eq!(duplicates(&mut loss, 101, 1001), THREE);
+fn what_duplicates_have_told_is_not_counted_again() {
+    let mut duplicates = Duplicates::new();
+    for _ in 0..3 {
+        duplicates.on_duplicate(9_000, 1_000);
+    }
+    assert_eq!(duplicates.on_new_ack(3_000, 1_000), 1_000, "the gap, and two that had been told");
+    assert_eq!((duplicates.arrived(), duplicates.count()), (1_000, 0));
+    assert_eq!(duplicates.on_new_ack(5_000, 1_000), 4_000);
 }
 
-#[test]
-fn recovery_ends_when_all_that_was_under_way_at_its_start_is_acknowledged() {
-    let mut loss = ten_under_way();
-    duplicates::<3>(&mut loss, 1, 1001);
-    duplicates::<2>(&mut loss, 1, 1201);
-    assert_eq!(loss.on_new_ack(301), NewAck::Partial);
-    assert_eq!(loss.on_duplicate_ack(301, 1201), Duplicate::Inflate);
-    assert_eq!(loss.on_new_ack(1000), NewAck::Partial, "one octet is missing");
-    assert_eq!(loss.on_new_ack(1001), NewAck::Full, "what was sent during recovery does not count");
-    assert!(!loss.in_recovery());
-    assert_eq!(loss.on_new_ack(1201), NewAck::Normal);
-}
-
+// RFC 6582 §3.2 step 3.
 #[test]
 fn only_the_first_partial_acknowledgment_is_the_first() {
-    let mut loss = ten_under_way();
-    for (start, max) in [(1, 1001), (1101, 2001)] {
-        duplicates::<3>(&mut loss, start, max);
-        assert!(!loss.is_first_partial());
-        loss.on_new_ack(start + 100);
-        assert!(loss.is_first_partial());
-        loss.on_new_ack(start + 200);
-        assert!(!loss.is_first_partial());
-        loss.on_new_ack(max + 100);
-        assert!(!loss.is_first_partial());
-    }
-}
-
-#[test]
-fn the_answers_to_what_was_sent_again_in_recovery_begin_no_new_one() {
-    let mut loss = ten_under_way();
-    duplicates::<3>(&mut loss, 1, 1001);
-    loss.on_new_ack(1001);
-    let limited = [Duplicate::LimitedTransmit(1), Duplicate::LimitedTransmit(2)];
-    assert_eq!(duplicates(&mut loss, 1001, 2001), limited, "nothing from before is missing");
-    assert_eq!(duplicates(&mut loss, 1001, 2001), [Duplicate::Ignored; 3]);
-    loss.on_new_ack(1002);
-    assert_eq!(duplicates(&mut loss, 1002, 2001), THREE, "more than recover is acknowledged");
-}
-
-#[test]
-fn after_a_timeout_duplicates_mean_nothing_until_more_than_was_sent_is_acknowledged() {
-    let mut loss = ten_under_way();
-    duplicates::<4>(&mut loss, 1, 1001);
-    loss.on_rto(1001);
-    assert_eq!((loss.in_recovery(), loss.dup_acks()), (false, 0));
-    assert_eq!(duplicates(&mut loss, 1, 1001), [Duplicate::Ignored; 5]);
-    assert_eq!(loss.on_new_ack(501), NewAck::Normal);
-    assert_eq!(duplicates(&mut loss, 501, 1001), [Duplicate::Ignored; 5]);
-    assert_eq!(loss.on_new_ack(1101), NewAck::Normal);
-    assert_eq!(duplicates(&mut loss, 1101, 1501), THREE);
-}
-
-#[test]
-fn the_first_loss_of_a_connection_is_noticed() {
-    let mut loss = NewReno::new(u64::from(u32::MAX));
-    let una = u64::from(u32::MAX) + 1;
-    loss.on_new_ack(una);
-    assert_eq!(duplicates(&mut loss, una, una + 5000), THREE);
+    let mut duplicates = Duplicates::new();
+    duplicates.begin_recovery();
+    assert!(!duplicates.is_first_partial());
+    duplicates.on_partial_ack();
+    assert!(duplicates.is_first_partial());
+    duplicates.on_partial_ack();
+    assert!(!duplicates.is_first_partial());
+    duplicates.begin_recovery();
+    duplicates.on_partial_ack();
+    assert!(duplicates.is_first_partial());
 }

@@ -1,269 +1,383 @@
+use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
+use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Acked, Record, Records};
+use super::{Delivery, Fate, Record, Records, Stamp};
 use crate::Instant;
 
 const fn at(nanos: u64) -> Instant {
     Instant::from_nanos(nanos)
 }
 
-const fn record(start: u64, end: u64, sent_at: u64, first_sent: u64, times: u8) -> Record {
-    Record { start, end, sent_at: at(sent_at), first_sent: at(first_sent), times }
+fn genuine(_: &Record) -> bool {
+    true
 }
 
-fn all(records: &Records) -> Vec<Record> {
-    records.iter().copied().collect()
+fn send(records: &mut Records, range: Range<u64>, nanos: u64) {
+    records.sent(range, at(nanos), Stamp::default());
+    records.check();
 }
 
-/// Three records of 100 positions, sent at 1, 2 and 3.
-fn three() -> Records {
+fn ack(records: &mut Records, position: u64) -> Delivery {
+    let mut news = Delivery::default();
+    records.acked_to(position, &mut news, genuine);
+    records.check();
+    news
+}
+
+fn sack(records: &mut Records, block: Range<u64>) -> Delivery {
+    let mut news = Delivery::default();
+    records.sack(block, &mut news, genuine);
+    records.check();
+    news
+}
+
+/// Segments of 100 positions, sent at 1, 2, 3 …
+fn segments(count: u64) -> Records {
     let mut records = Records::new();
-    records.sent(0..100, at(1));
-    records.sent(100..200, at(2));
-    records.sent(200..300, at(3));
+    for number in 0..count {
+        send(&mut records, number * 100..number * 100 + 100, number + 1);
+    }
     records
 }
 
+/// Start and end, fate, and how often sent, of all records.
+fn all(records: &Records) -> Vec<(u64, u64, Fate, u8)> {
+    records.iter().map(|record| (record.start, record.end(), record.fate, record.times)).collect()
+}
+
+fn tallies(records: &Records) -> (u64, u64, u64) {
+    (records.in_flight(), records.lost(), records.sacked())
+}
+
+use Fate::{InFlight, Lost, Sacked};
+
 #[test]
-fn what_is_sent_at_one_moment_is_one_record() {
-    let mut records = Records::new();
-    records.sent(7..100, at(1));
-    records.sent(100..200, at(1));
-    records.sent(200..201, at(2));
-    assert_eq!(all(&records), [record(7, 200, 1, 1, 1), record(200, 201, 2, 2, 1)]);
-    assert_eq!((records.len(), records.is_empty()), (2, false));
+fn each_segment_is_a_record() {
+    let mut records = segments(2);
+    send(&mut records, 200..201, 3);
+    assert_eq!(all(&records), [(0, 100, InFlight, 1), (100, 200, InFlight, 1), (200, 201, InFlight, 1)]);
+    assert_eq!(tallies(&records), (201, 0, 0));
 }
 
 #[test]
 fn an_empty_range_records_nothing() {
-    let mut records = Records::new();
-    records.sent(5..5, at(1));
-    assert_eq!(records, Records::new());
-    let mut records = three();
-    records.sent(150..150, at(9));
-    assert_eq!(records, three());
-}
-
-#[test]
-fn sending_again_counts_and_keeps_the_first_time() {
-    let mut records = three();
-    records.sent(100..200, at(9));
-    assert_eq!(
-        all(&records),
-        [record(0, 100, 1, 1, 1), record(100, 200, 9, 2, 2), record(200, 300, 3, 3, 1)]
-    );
+    let mut records = segments(3);
+    send(&mut records, 150..150, 9);
+    assert_eq!(records, segments(3));
 }
 
 #[test]
 fn sending_a_part_again_splits_the_record() {
-    let mut records = three();
-    records.sent(120..130, at(9));
-    let expected = [
-        record(0, 100, 1, 1, 1),
-        record(100, 120, 2, 2, 1),
-        record(120, 130, 9, 2, 2),
-        record(130, 200, 2, 2, 1),
-        record(200, 300, 3, 3, 1),
-    ];
-    assert_eq!(all(&records), expected);
-    assert_eq!([99, 119, 120, 129, 130, 299, 300].map(|p| records.times_at(p)), [1, 1, 2, 2, 1, 1, 0]);
+    let mut records = segments(3);
+    send(&mut records, 120..130, 9);
+    assert_eq!(
+        all(&records),
+        [
+            (0, 100, InFlight, 1),
+            (100, 120, InFlight, 1),
+            (120, 130, InFlight, 2),
+            (130, 200, InFlight, 1),
+            (200, 300, InFlight, 1)
+        ]
+    );
+    assert_eq!(records.iter().map(|record| record.first_sent).max(), Some(at(3)), "as it was");
 }
 
 #[test]
 fn a_range_may_be_old_at_its_start_and_new_at_its_end() {
-    let mut records = three();
-    records.sent(250..350, at(9));
-    let expected = [record(200, 250, 3, 3, 1), record(250, 300, 9, 3, 2), record(300, 350, 9, 9, 1)];
-    assert_eq!(all(&records)[2..], expected);
-}
-
-#[test]
-fn new_space_does_not_join_what_was_sent_again_at_the_same_moment() {
-    let mut records = three();
-    records.sent(200..300, at(9));
-    records.sent(300..400, at(9));
-    assert_eq!(all(&records)[2..], [record(200, 300, 9, 3, 2), record(300, 400, 9, 9, 1)]);
+    let mut records = segments(3);
+    send(&mut records, 250..350, 9);
+    assert_eq!(
+        all(&records)[2..],
+        [(200, 250, InFlight, 1), (250, 300, InFlight, 2), (300, 350, InFlight, 1)]
+    );
 }
 
 #[test]
 fn what_was_acknowledged_is_not_recorded_again() {
-    let mut records = three();
-    records.acked_to(150);
-    records.sent(0..160, at(9));
-    assert_eq!(all(&records)[..2], [record(150, 160, 9, 2, 2), record(160, 200, 2, 2, 1)]);
+    let mut records = segments(3);
+    ack(&mut records, 150);
     let before = records.clone();
-    records.sent(0..100, at(10));
+    send(&mut records, 0..100, 10);
     assert_eq!(records, before);
 }
 
+// RFC 6298 §3: Karn's algorithm.
 #[test]
-fn the_oldest_of_the_newly_acknowledged_gives_the_sample() {
-    let mut records = three();
-    assert_eq!(records.acked_to(200), Acked { sample: Some(at(1)), retransmitted: false });
-    assert_eq!(records.first_sent(), Some(at(3)));
-    assert_eq!(records.acked_to(300), Acked { sample: Some(at(3)), retransmitted: false });
-    assert_eq!((records.is_empty(), records.oldest(), records.first_sent()), (true, None, None));
+fn the_oldest_of_the_newly_acknowledged_gives_the_sample_unless_any_was_sent_twice() {
+    let mut records = segments(3);
+    assert_eq!(ack(&mut records, 200).sample, Some(at(1)));
+    assert_eq!(ack(&mut records, 300).sample, Some(at(3)));
+    assert_eq!((records.len(), records.oldest()), (0, None));
+
+    let mut records = segments(3);
+    send(&mut records, 100..200, 9);
+    let news = ack(&mut records, 200);
+    assert_eq!((news.sample, news.repeated, news.first_sent), (None, true, Some(at(1))));
+    assert_eq!(ack(&mut records, 200).sample, None, "nothing new");
 }
 
 #[test]
 fn part_of_a_record_gives_a_sample_and_the_rest_remains() {
-    let mut records = three();
-    assert_eq!(records.acked_to(50).sample, Some(at(1)));
-    assert_eq!(records.oldest(), Some(&record(50, 100, 1, 1, 1)));
-    assert_eq!(records.acked_to(51).sample, Some(at(1)));
+    let mut records = segments(3);
+    assert_eq!(ack(&mut records, 50).octets, 50);
+    assert_eq!(ack(&mut records, 51).sample, Some(at(1)));
+    assert_eq!(all(&records)[0], (51, 100, InFlight, 1));
+}
+
+// RFC 6675 §4: what SACK reports has left the network.
+#[test]
+fn a_block_marks_the_whole_segments_in_it_once() {
+    let mut records = segments(6);
+    assert_eq!(sack(&mut records, 200..400).octets, 200);
+    assert_eq!(sack(&mut records, 200..400).octets, 0, "known");
+    assert_eq!(sack(&mut records, 150..450).octets, 0, "parts do not count");
+    assert_eq!(sack(&mut records, 100..600).octets, 300);
+    assert_eq!(tallies(&records), (100, 0, 500));
+    assert_eq!(records.sacked_records(), 5);
+    let news = ack(&mut records, 600);
+    assert_eq!((news.octets, news.sample), (100, Some(at(1))));
 }
 
 #[test]
-fn nothing_newly_acknowledged_gives_no_sample() {
-    let mut records = three();
-    records.acked_to(100);
-    for old in [0, 99, 100] {
-        assert_eq!(records.acked_to(old), Acked { sample: None, retransmitted: false });
+fn blocks_that_touch_and_overlap_become_one() {
+    let mut records = segments(10);
+    for block in [200..300, 400..500, 600..700, 800..900] {
+        assert_eq!(sack(&mut records, block).octets, 100);
     }
-    assert_eq!(Records::new().acked_to(100), Acked { sample: None, retransmitted: false });
+    assert_eq!(sack(&mut records, 300..400).octets, 100);
+    assert_eq!(sack(&mut records, 250..1000).octets, 300);
+    assert_eq!(tallies(&records), (200, 0, 800));
+}
+
+// RFC 8985 §6.2 step 2.
+#[test]
+fn the_newest_that_arrived_is_the_one_that_was_sent_last() {
+    let mut records = segments(5);
+    send(&mut records, 100..200, 20);
+    let newest = |news: Delivery| news.newest.map(|record| (record.sent_at, record.end()));
+    assert_eq!(newest(sack(&mut records, 200..400)), Some((at(4), 400)));
+    assert_eq!(newest(ack(&mut records, 400)), Some((at(20), 200)));
+
+    let mut records = segments(5);
+    send(&mut records, 0..100, 20);
+    let mut news = Delivery::default();
+    records.acked_to(200, &mut news, |_| false);
+    assert_eq!(newest(news), Some((at(2), 200)), "of a copy that was not meant nothing is known");
+    assert_eq!(news.octets, 200, "but it has arrived");
+}
+
+// RFC 8985 §6.2 step 3.
+#[test]
+fn the_lowest_that_arrived_at_the_first_time_tells_of_reordering() {
+    let mut records = segments(5);
+    send(&mut records, 0..100, 20);
+    let news = sack(&mut records, 300..500);
+    assert_eq!((news.lowest_original, news.highest), (Some(400), 500));
+    assert_eq!(ack(&mut records, 300).lowest_original, Some(200));
+}
+
+// RFC 8985 §6.2 step 5.
+#[test]
+fn what_was_sent_before_the_newest_and_is_late_is_lost() {
+    let mut records = segments(6);
+    sack(&mut records, 300..400);
+    let patience = Duration::from_nanos(10);
+    assert_eq!(records.expire(at(10), (at(4), 400), patience), (false, Some(at(11))));
+    assert_eq!(records.expire(at(12), (at(4), 400), patience), (true, Some(at(13))));
+    assert_eq!(all(&records)[..3], [(0, 100, Lost, 1), (100, 200, Lost, 1), (200, 300, InFlight, 1)]);
+    assert_eq!(records.expire(at(100), (at(4), 400), patience), (true, None));
+    assert_eq!(tallies(&records), (200, 300, 100), "those behind the newest are not suspect");
+    assert_eq!(records.next_lost(250), Some(0..250));
 }
 
 #[test]
-fn karn_no_sample_when_any_of_it_was_sent_again() {
-    let mut records = three();
-    records.sent(100..101, at(9));
-    assert_eq!(records.clone().acked_to(300), Acked { sample: None, retransmitted: true });
-    assert_eq!(records.clone().acked_to(100), Acked { sample: Some(at(1)), retransmitted: false });
-    records.acked_to(101);
-    assert_eq!(records.acked_to(300), Acked { sample: Some(at(2)), retransmitted: false });
+fn a_retransmission_can_be_lost_too() {
+    let mut records = segments(4);
+    sack(&mut records, 100..300);
+    records.expire(at(20), (at(3), 300), Duration::ZERO);
+    send(&mut records, 0..100, 30);
+    assert_eq!(records.next_lost(1000), None);
+    sack(&mut records, 300..400);
+    assert_eq!(records.expire(at(40), (at(4), 400), Duration::ZERO), (false, None), "sent after the newest");
+    send(&mut records, 400..500, 41);
+    sack(&mut records, 400..500);
+    assert_eq!(records.expire(at(60), (at(41), 500), Duration::from_nanos(15)), (true, None));
+    assert_eq!(records.next_lost(1000), Some(0..100));
 }
 
 #[test]
-fn the_count_of_transmissions_stops_at_its_largest() {
+fn losses_are_repaired_in_the_order_in_which_they_were_noticed() {
+    let mut records = segments(8);
+    sack(&mut records, 500..600);
+    records.expire(at(20), (at(6), 600), Duration::ZERO);
+    for start in [0, 100] {
+        assert_eq!(records.next_lost(100), Some(start..start + 100));
+        send(&mut records, start..start + 100, 30 + start);
+    }
+    sack(&mut records, 700..800);
+    records.expire(at(200), (at(131), 999), Duration::ZERO); // 600..700, and both retransmissions
+    let mut order = vec![];
+    while let Some(run) = records.next_lost(100) {
+        send(&mut records, run.clone(), 300);
+        order.push(run.start);
+    }
+    assert_eq!(order, [200, 300, 400, 600, 0, 100]);
+}
+
+#[test]
+fn a_run_of_losses_goes_together_up_to_the_room() {
+    let mut records = segments(5);
+    sack(&mut records, 400..500);
+    records.expire(at(20), (at(5), 500), Duration::ZERO);
+    assert_eq!(records.next_lost(250), Some(0..250));
+    send(&mut records, 0..250, 30);
+    assert_eq!(records.next_lost(1000), Some(250..400));
+    assert_eq!(tallies(&records), (250, 150, 100));
+}
+
+#[test]
+fn what_is_left_of_a_loss_that_was_acknowledged_in_part_is_repaired() {
+    let mut records = segments(3);
+    records.lose_where(|_| true);
+    ack(&mut records, 30);
+    assert_eq!(records.next_lost(100), Some(30..130));
+}
+
+#[test]
+fn a_loss_that_arrives_after_all_is_not_repaired() {
+    let mut records = segments(4);
+    sack(&mut records, 300..400);
+    records.expire(at(20), (at(4), 400), Duration::ZERO);
+    sack(&mut records, 0..100);
+    assert_eq!(records.next_lost(100), Some(100..200));
+    assert_eq!(ack(&mut records, 300).octets, 200);
+    assert_eq!(records.next_lost(100), None);
+}
+
+// RFC 4015 §3.2.
+#[test]
+fn nothing_is_lost_after_an_undo() {
+    let mut records = segments(4);
+    records.lose_where(|_| true);
+    send(&mut records, 0..100, 9);
+    records.nothing_is_lost();
+    records.check();
+    assert_eq!((tallies(&records), records.next_lost(100)), ((400, 0, 0), None));
+    sack(&mut records, 300..400);
+    assert!(records.expire(at(50), (at(4), 400), Duration::ZERO).0, "and can be lost again");
+    assert_eq!(records.next_lost(100), Some(100..200));
+}
+
+// RFC 2018 §8.
+#[test]
+fn a_receiver_may_forget_what_it_had() {
+    let mut records = segments(4);
+    sack(&mut records, 100..300);
+    ack(&mut records, 100);
+    assert!(records.is_reneged_on());
+    records.forget_sacks();
+    records.check();
+    records.lose_where(|_| true);
+    records.check();
+    assert_eq!((tallies(&records), records.next_lost(1000)), ((0, 300, 0), Some(100..400)));
+}
+
+#[test]
+fn too_many_records_become_half_as_many() {
     let mut records = Records::new();
-    for now in 0..1000 {
-        records.sent(0..10, at(now));
+    for number in 0..Records::MAX_RECORDS as u64 + 10 {
+        records.sent(number..number + 1, at(number), Stamp::default());
     }
-    assert_eq!(all(&records), [record(0, 10, 999, 0, u8::MAX)]);
+    records.check();
+    assert!(records.len() <= Records::MAX_RECORDS);
+    assert_eq!(tallies(&records), (Records::MAX_RECORDS as u64 + 10, 0, 0));
+    assert_eq!(records.oldest().map(|first| (first.len, first.sent_at)), Some((2, at(1))));
 }
 
-#[test]
-fn too_many_records_are_merged_by_twos_and_the_later_transmission_counts() {
-    let mut records = Records::new();
-    let many = Records::MAX_RECORDS as u64 - 2;
-    for position in 0..many {
-        records.sent(position..position + 1, at(position));
-    }
-    assert_eq!(records.len(), Records::MAX_RECORDS - 2);
-    records.sent(many..many + 1, at(many));
-    assert_eq!(records.len(), Records::MAX_RECORDS / 2);
-    assert_eq!(all(&records)[..2], [record(0, 2, 1, 0, 1), record(2, 4, 3, 2, 1)]);
+#[derive(Clone, Debug)]
+enum Step {
+    Send(u64),
+    Resend(u64, u64),
+    ResendLost(u64),
+    Ack(u64),
+    Sack(u64, u64),
+    Expire(u64, u64),
+    LoseFirst,
+    LoseAll,
+    Undo,
+    Renege,
 }
 
-#[test]
-fn an_odd_record_is_merged_with_none() {
-    let mut records = three();
-    records.sent(250..260, at(9));
-    records.merge_pairs();
-    let expected = [record(0, 200, 2, 1, 1), record(200, 260, 9, 3, 2), record(260, 300, 3, 3, 1)];
-    assert_eq!(all(&records), expected);
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1_u64..200).prop_map(Step::Send),
+        1 => (0_u64..2000, 1_u64..200).prop_map(|(start, len)| Step::Resend(start, len)),
+        3 => (1_u64..200).prop_map(Step::ResendLost),
+        2 => (0_u64..400).prop_map(Step::Ack),
+        4 => (0_u64..2000, 1_u64..500).prop_map(|(start, len)| Step::Sack(start, len)),
+        3 => (0_u64..40, 0_u64..20).prop_map(|(newest, patience)| Step::Expire(newest, patience)),
+        1 => Just(Step::LoseFirst),
+        1 => Just(Step::LoseAll),
+        1 => Just(Step::Undo),
+        1 => Just(Step::Renege),
+    ]
 }
-
-#[test]
-fn the_number_of_records_is_bounded_whatever_is_sent_again() {
-    let mut records = Records::new();
-    records.sent(0..1 << 20, at(0));
-    for step in 0..20_000_u64 {
-        let start = step * 7919 % ((1 << 20) - 3);
-        records.sent(start..start + 3, at(step));
-        assert!(records.len() <= Records::MAX_RECORDS);
-    }
-    assert!(records.records.capacity() <= Records::MAX_RECORDS);
-}
-
-#[test]
-fn a_quiet_exchange_reuses_its_memory_and_a_burst_gives_it_back() {
-    let mut records = Records::new();
-    for now in 0..10_000 {
-        records.sent(now..now + 1, at(now));
-        if now >= 30 {
-            records.acked_to(now - 30);
-        }
-        assert!(records.records.capacity() <= Records::KEPT, "a steady window grows no more");
-    }
-    let kept = records.records.capacity();
-    records.acked_to(10_000);
-    assert_eq!((records.is_empty(), records.records.capacity()), (true, kept));
-    for now in 10_000..11_000 {
-        records.sent(now..now + 1, at(now));
-    }
-    records.acked_to(11_000);
-    assert!(records.records.capacity() <= Records::KEPT);
-    records.clear();
-    assert_eq!(records.records.capacity(), 0);
-}
-
-/// Of each position: when it was sent for the first time, when last, and how often.
-type Naive = Vec<(Instant, Instant, u8)>;
 
 proptest! {
-    /// A machine sends new space or goes back, time moves or stands, and acknowledgments come.
+    /// Whatever comes, the tallies are those of the records, what is lost can be repaired, and no position has two
+    /// fates.
     #[test]
-    fn records_do_what_one_record_per_position_does(
-        steps in prop::collection::vec((0_u8..3, 0_u64..1000, 0_u64..20, 0_u64..3), 0..80),
-        merges in any::<bool>(),
-    ) {
-        let (mut records, mut naive, mut una, mut now) = (Records::new(), Naive::new(), 0_u64, at(0));
-        for (kind, place, len, passed) in steps {
-            now = at(now.as_nanos() + passed);
-            let max = naive.len() as u64;
-            // The second kind begins anywhere, also before SND.UNA if something is under way; the first at
-            // SND.MAX.
-            let start = if kind == 0 || una == max { max } else { place % (max + 1) };
-            if kind < 2 {
-                records.sent(start..start + len, now);
-                for position in start..start + len {
-                    match naive.get_mut(position as usize) {
-                        Some(_) if position < una => {}
-                        Some((_, last, times)) => (*last, *times) = (now, times.saturating_add(1)),
-                        None => naive.push((now, now, 1)),
+    fn the_tallies_hold_whatever_happens(steps in prop::collection::vec(step(), 1..120)) {
+        let mut records = Records::new();
+        let (mut una, mut max) = (0_u64, 0_u64);
+        for (now, step) in (1_u64..).zip(steps) {
+            let before = records.sacked();
+            match step {
+                Step::Send(len) => {
+                    send(&mut records, max..max + len, now);
+                    max += len;
+                }
+                Step::Resend(start, len) => {
+                    let start = una + start % (max - una + 1);
+                    send(&mut records, start..(start + len).min(max), now);
+                }
+                Step::ResendLost(room) => {
+                    if let Some(run) = records.next_lost(room) {
+                        let lost = records.lost();
+                        prop_assert!(run.end - run.start <= room && run.start < run.end);
+                        send(&mut records, run.clone(), now);
+                        prop_assert_eq!(records.lost(), lost - (run.end - run.start));
+                    } else {
+                        prop_assert_eq!(records.lost(), 0);
                     }
                 }
-            } else {
-                let newly = naive.get(una as usize..start as usize).unwrap_or_default();
-                let retransmitted = newly.iter().any(|&(_, _, times)| times > 1);
-                let sample = newly.first().filter(|_| !retransmitted).map(|&(_, last, _)| last);
-                let acked = records.acked_to(start);
-                prop_assert_eq!(acked.retransmitted, retransmitted);
-                prop_assert_eq!(acked.sample, sample);
-                una = una.max(start);
-            }
-            if merges && place % 10 == 0 {
-                merge(&mut records, &mut naive);
-            }
-            let mut next = una;
-            for record in records.iter() {
-                prop_assert_eq!(record.start, next);
-                prop_assert!(record.start < record.end);
-                next = record.end;
-                for &known in &naive[record.start as usize..record.end as usize] {
-                    prop_assert_eq!(known, (record.first_sent, record.sent_at, record.times));
+                Step::Ack(len) => {
+                    una = (una + len).min(max);
+                    ack(&mut records, una);
                 }
+                Step::Sack(start, len) => {
+                    let start = una + start % (max - una + 1);
+                    let news = sack(&mut records, start..(start + len).min(max));
+                    prop_assert_eq!(records.sacked(), before + news.octets);
+                }
+                Step::Expire(newest, patience) => {
+                    let patience = Duration::from_nanos(patience);
+                    let (_, next) = records.expire(at(now), (at(now.saturating_sub(newest)), u64::MAX), patience);
+                    records.check();
+                    prop_assert!(next.is_none_or(|next| next > at(now)));
+                }
+                Step::LoseFirst => drop(records.lose_first()),
+                Step::LoseAll => records.lose_where(|_| true),
+                Step::Undo => records.nothing_is_lost(),
+                Step::Renege => records.forget_sacks(),
             }
-            prop_assert_eq!(next, naive.len() as u64);
-            for (position, &(_, _, times)) in naive.iter().enumerate() {
-                let expected = if (position as u64) < una { 0 } else { times };
-                prop_assert_eq!(records.times_at(position as u64), expected);
-            }
+            records.check();
+            prop_assert_eq!(records.in_flight() + records.lost() + records.sacked(), max - una);
         }
-    }
-}
-
-/// Merges, and makes the positions of each new record alike.
-fn merge(records: &mut Records, naive: &mut Naive) {
-    records.merge_pairs();
-    for record in records.iter() {
-        let known = &mut naive[record.start as usize..record.end as usize];
-        let first = known.iter().map(|known| known.0).min().unwrap();
-        let last = known.iter().map(|known| known.1).max().unwrap();
-        let times = known.iter().map(|known| known.2).max().unwrap();
-        known.fill((first, last, times));
     }
 }

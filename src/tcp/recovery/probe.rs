@@ -1,0 +1,92 @@
+//! A probe for the tail: TLP of RFC 8985 §7.
+//!
+//! When the last segments of a flight are lost, nothing arrives behind them that could tell. After two round trips
+//! without an acknowledgment one segment is sent, new or the last one again, so that its acknowledgment tells.
+
+/// TLP.* of RFC 8985 §7.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::tcp) struct TailProbe {
+    /// TLP.end_seq: SND.MAX after the probe, until that is acknowledged.
+    end: Option<u64>,
+    /// TLP.is_retrans: it was the last segment again.
+    repeated: bool,
+    /// There was a sample of the round trip since the last probe: one probe, or a row of them, must not be all
+    /// that measures the path (§7.3).
+    sampled: bool,
+    /// One is to be sent.
+    due: bool,
+}
+
+/// What an acknowledgment says of the probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::tcp) enum Probed {
+    /// Nothing, or nothing was lost.
+    Nothing,
+    /// The probe has repaired the loss of the last segment, which asks for a smaller window like any other.
+    Repaired,
+}
+
+impl TailProbe {
+    pub(in crate::tcp) const fn new() -> Self {
+        Self { end: None, repeated: false, sampled: true, due: false }
+    }
+
+    /// Whether another one may be sent (§7.3): one at a time, and one for each sample.
+    pub(in crate::tcp) const fn is_allowed(&self) -> bool {
+        self.end.is_none() && self.sampled && !self.due
+    }
+
+    /// Whether the last segment was sent again, and that is not acknowledged.
+    pub(in crate::tcp) const fn is_repeat_outstanding(&self) -> bool {
+        self.repeated && self.end.is_some()
+    }
+
+    /// The probe timer has expired.
+    pub(in crate::tcp) const fn make_due(&mut self) {
+        self.due = true;
+    }
+
+    /// Whether one is to be sent.
+    pub(in crate::tcp) const fn is_due(&self) -> bool {
+        self.due
+    }
+
+    /// Takes the order to send one.
+    pub(in crate::tcp) const fn take_due(&mut self) -> bool {
+        core::mem::replace(&mut self.due, false)
+    }
+
+    /// It was sent; `end` is SND.MAX then.
+    pub(in crate::tcp) const fn sent(&mut self, end: u64, repeated: bool) {
+        *self = Self { end: Some(end), repeated, sampled: false, due: false };
+    }
+
+    /// A round trip was measured.
+    pub(in crate::tcp) const fn on_sample(&mut self) {
+        self.sampled = true;
+    }
+
+    /// The probe is of no concern any more: a timeout came first.
+    pub(in crate::tcp) const fn forget(&mut self) {
+        (self.end, self.due) = (None, false);
+    }
+
+    /// An acknowledgment up to `acknowledged` (§7.4.2). `dsack_end` is the end of what it reports as a duplicate,
+    /// `plain` says that it is a duplicate without SACK blocks.
+    pub(in crate::tcp) fn hear(&mut self, acknowledged: u64, dsack_end: Option<u64>, plain: bool) -> Probed {
+        let Some(end) = self.end.filter(|&end| acknowledged >= end) else { return Probed::Nothing };
+        if !self.repeated || dsack_end == Some(end) {
+            // New data was the probe, or both copies of the last segment have arrived.
+            self.end = None;
+        } else if acknowledged > end {
+            self.end = None;
+            return Probed::Repaired;
+        } else if plain {
+            self.end = None;
+        }
+        Probed::Nothing
+    }
+}
+
+#[cfg(test)]
+mod tests;
