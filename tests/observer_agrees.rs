@@ -279,13 +279,21 @@ fn apps(prng: &mut Prng) -> [AppConfig; 2] {
 
 const SEEDS: u64 = 1_000;
 
+/// A probe of the tail (RFC 8985 §7) may repeat a FIN whose acknowledgment is on its way: for an onlooker that
+/// acknowledgment seems to be lost, and the next one to count.
 #[test]
 fn where_nothing_is_lost_every_change_stands_at_the_same_frame() {
+    let mut unknowable = 0;
     for seed in 0..SEEDS {
         let run = Run::of(world(seed, Manners::Gentle)).expect("they talk");
         assert_eq!(run.unfinished, None, "seed {seed}");
+        if run.repeats_in_vain() != [false; 2] {
+            unknowable += 1;
+            continue;
+        }
         assert_eq!(run.observed(), run.logged(), "seed {seed}: seen (left) and logged (right)");
     }
+    assert!(unknowable <= SEEDS / 50, "what cannot be known is the exception: {unknowable}");
 }
 
 #[test]

@@ -78,6 +78,12 @@ impl Tcb {
             return None;
         }
         self.restart_after_idle(now);
+        if self.recovery.f_rto == FRto::New
+            && let Some(span) = self.new_span()
+        {
+            // Two new segments will tell whether the timeout was for nothing (RFC 5682 §2.1 step 2b).
+            return Some(span);
+        }
         if let Some(span) = self.lost_span() {
             return Some(span);
         }
@@ -114,10 +120,6 @@ impl Tcb {
         }
         let room = u64::from(self.payload_room());
         let edge = self.snd.edge();
-        if self.recovery.f_rto == FRto::New && self.snd.nxt < self.snd.queued.min(edge) {
-            // Two new segments will tell whether the timeout was for nothing (RFC 5682 §2.1 step 2b).
-            return None;
-        }
         // The FIN takes a position beside the octets.
         let run = self.records.next_lost(room + 1)?;
         let end = run.end.min(self.snd.queued).min(edge).min(run.start + room);
