@@ -49,7 +49,7 @@ use bytes::Bytes;
 
 use crate::tcp::{
     CloseReason, Command, CommandError, Cookie, Keepalive, NetworkError, Notices, Queue, SegmentMeta,
-    SegmentPlan, Tcb, Unpredictable,
+    SegmentPlan, Tcb, TcpInfo, Unpredictable,
 };
 use crate::{Instant, State};
 
@@ -298,6 +298,7 @@ impl Connection {
 
     fn rest(&mut self) {
         self.rest_at = None;
+        self.tcb.rest();
         self.send.rest();
         self.recv.rest();
     }
@@ -470,6 +471,12 @@ impl Connection {
     #[must_use]
     pub const fn tcb(&self) -> &Tcb {
         &self.tcb
+    }
+
+    /// The connection at a glance: round trips, windows, losses, and what holds it back.
+    #[must_use]
+    pub fn info(&self, now: Instant) -> TcpInfo {
+        self.tcb.info(now)
     }
 
     /// The state of the machine.

@@ -49,7 +49,8 @@ use bytes::Bytes;
 use crate::connection::{Arrival, Connection, ConnectionConfig, Payload, Received, SendError, SendFlags};
 use crate::secret::Secret;
 use crate::tcp::{
-    CloseReason, CommandError, DropReason, NetworkError, Notices, SegmentMeta, TcpConfig, Unpredictable,
+    CloseReason, CommandError, DropReason, NetworkError, Notices, SegmentMeta, TcpConfig, TcpInfo,
+    Unpredictable,
 };
 use crate::{Instant, State, TcpFlags};
 
@@ -508,6 +509,12 @@ impl Single {
     #[must_use]
     pub fn remote(&self) -> Option<SocketAddr> {
         self.flow.map(|flow| flow.remote)
+    }
+
+    /// The connection at a glance: round trips, windows, losses, and what holds it back.
+    #[must_use]
+    pub fn info(&self, now: Instant) -> TcpInfo {
+        self.connection.info(now)
     }
 
     /// The connection.

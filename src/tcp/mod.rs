@@ -36,6 +36,8 @@ pub mod command;
 pub mod config;
 mod congestion;
 mod expiry;
+mod getters;
+pub mod info;
 pub mod notices;
 mod opening;
 mod output;
@@ -56,6 +58,7 @@ mod timestamps;
 
 pub use command::{Command, CommandError, NetworkError, Queue};
 pub use config::{CongestionAlgorithm, Keepalive, TcpConfig, Unpredictable};
+pub use info::{RecoveryPhase, TcpInfo};
 pub use notices::{CloseReason, Notices, Transitions};
 pub use segment::{
     Cookie, DropReason, Placed, SackList, SegmentMeta, SegmentOptions, SegmentPlan, Timestamps, Verdict,

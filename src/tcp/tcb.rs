@@ -1,8 +1,5 @@
 //! The variables of one connection (RFC 9293 §3.3.1), and the calls that drive it.
 
-use core::ops::Range;
-use core::time::Duration;
-
 use super::arrival::Stop;
 use super::command::{Command, CommandError};
 use super::config::{TcpConfig, Unpredictable};
@@ -10,14 +7,14 @@ use super::congestion::{Congestion, CongestionControl as _};
 use super::notices::{CloseReason, Notices};
 use super::rate::{Delivered, LimitedBy, Limits};
 use super::receive::ReceiveVars;
-use super::recovery::{Phase, Records, Recovery};
+use super::recovery::{Records, Recovery};
 use super::rtt::RttEstimator;
 use super::segment::{Cookie, DropReason, SegmentMeta, SegmentPlan, Verdict};
-use super::send::{ORIGIN, SendVars, offset};
+use super::send::{ORIGIN, SendVars};
 use super::state::{Event, State};
 use super::timers::Timers;
 use super::timestamps::TimestampVars;
-use crate::{Instant, SeqNumber, TcpFlags};
+use crate::{Instant, TcpFlags};
 
 /// One connection in sequence space: a transmission control block, and everything that changes it.
 ///
@@ -328,6 +325,15 @@ impl Tcb {
         self.timers.next()
     }
 
+    /// Gives back memory that is held for what is to come, where nothing is outstanding. Whoever drives the machine
+    /// calls this when the connection has been quiet for a while; nothing else changes.
+    pub fn rest(&mut self) {
+        if self.snd.outstanding() == 0 {
+            self.records.rest();
+            self.recovery.undo = None;
+        }
+    }
+
     /// The machine as a function: the same as the method that `input` names, on a machine that is given and
     /// returned.
     #[must_use]
@@ -400,188 +406,6 @@ impl Tcb {
             _ => self.rcv.position(seg.seq) > self.rcv.nxt,
         };
         self.state == State::TimeWait && opens && newer
-    }
-}
-
-/// What can be asked at any time.
-impl Tcb {
-    /// The state.
-    #[must_use]
-    pub const fn state(&self) -> State {
-        self.state
-    }
-
-    /// How the connection ended, once it has.
-    #[must_use]
-    pub const fn close_reason(&self) -> Option<CloseReason> {
-        self.reason
-    }
-
-    /// Whether the OPEN was passive.
-    #[must_use]
-    pub const fn is_passive(&self) -> bool {
-        self.passive
-    }
-
-    /// The choices of the connection as they are now.
-    #[must_use]
-    pub const fn config(&self) -> &TcpConfig {
-        &self.config
-    }
-
-    /// ISS.
-    #[must_use]
-    pub const fn iss(&self) -> SeqNumber {
-        self.snd.iss
-    }
-
-    /// IRS; significant once a SYN has arrived.
-    #[must_use]
-    pub const fn irs(&self) -> SeqNumber {
-        self.rcv.irs
-    }
-
-    /// SND.UNA.
-    #[must_use]
-    pub fn snd_una(&self) -> SeqNumber {
-        self.snd.seq(self.snd.una)
-    }
-
-    /// SND.NXT. What is sent again does not move it, but for a SYN.
-    #[must_use]
-    pub fn snd_nxt(&self) -> SeqNumber {
-        self.snd.seq(self.snd.nxt)
-    }
-
-    /// The number after everything that was ever sent.
-    #[must_use]
-    pub fn snd_max(&self) -> SeqNumber {
-        self.snd.seq(self.snd.max)
-    }
-
-    /// SND.WND in octets.
-    #[must_use]
-    pub const fn snd_wnd(&self) -> u32 {
-        self.snd.wnd
-    }
-
-    /// RCV.NXT.
-    #[must_use]
-    pub fn rcv_nxt(&self) -> SeqNumber {
-        self.rcv.seq(self.rcv.nxt)
-    }
-
-    /// RCV.WND in octets: what the peer may send now, as far as it has been told.
-    #[must_use]
-    pub fn rcv_wnd(&self) -> u32 {
-        self.rcv.wnd()
-    }
-
-    /// How far the windows that we send are shifted: 0..=14 (RFC 7323 §2).
-    #[must_use]
-    pub const fn receive_scale(&self) -> u8 {
-        self.rcv.scale
-    }
-
-    /// Octets of the peer's stream before this offset have arrived.
-    #[must_use]
-    pub fn readable_to(&self) -> u64 {
-        self.rcv.readable_to()
-    }
-
-    /// Octets of the peer's stream before this offset were taken by the user.
-    #[must_use]
-    pub const fn consumed_to(&self) -> u64 {
-        offset(self.rcv.consumed)
-    }
-
-    /// Octets of the user's stream before this offset are acknowledged.
-    #[must_use]
-    pub fn acked_to(&self) -> u64 {
-        self.snd.acked_to()
-    }
-
-    /// The length of the user's stream up to now.
-    #[must_use]
-    pub const fn queued_to(&self) -> u64 {
-        offset(self.snd.queued)
-    }
-
-    /// Ranges of the peer's stream that have arrived beyond [`readable_to`](Self::readable_to), ascending.
-    pub fn out_of_order(&self) -> impl Iterator<Item = Range<u64>> + '_ {
-        self.rcv.ranges.iter().map(|range| offset(range.start)..offset(range.end))
-    }
-
-    /// Whether the peer's FIN has arrived, and everything before it.
-    #[must_use]
-    pub fn peer_has_closed(&self) -> bool {
-        self.rcv.fin_received()
-    }
-
-    /// Whether the user has said that there is no more to send.
-    #[must_use]
-    pub const fn has_shut_down(&self) -> bool {
-        self.snd.fin_queued
-    }
-
-    /// Whether the user has let go of the connection by CLOSE.
-    #[must_use]
-    pub const fn has_let_go(&self) -> bool {
-        self.let_go
-    }
-
-    /// Octets until the end of the urgent data, counted from the first unread one (RFC 9293 MUST-33).
-    #[must_use]
-    pub const fn urgent_remaining(&self) -> u64 {
-        self.rcv.up.saturating_sub(self.rcv.consumed)
-    }
-
-    /// The congestion window, in octets.
-    #[must_use]
-    pub fn cwnd(&self) -> u32 {
-        self.congestion.cwnd()
-    }
-
-    /// The slow start threshold, in octets; [`u32::MAX`] before the first loss.
-    #[must_use]
-    pub fn ssthresh(&self) -> u32 {
-        self.congestion.ssthresh()
-    }
-
-    /// SRTT, once there is a sample.
-    #[must_use]
-    pub fn srtt(&self) -> Option<Duration> {
-        self.rtt.srtt()
-    }
-
-    /// RTTVAR, once there is a sample.
-    #[must_use]
-    pub fn rttvar(&self) -> Option<Duration> {
-        self.rtt.rttvar()
-    }
-
-    /// How often the RTO has been doubled since the last sample (RFC 6298 §5.5).
-    #[must_use]
-    pub const fn backoff(&self) -> u8 {
-        self.rtt.backoff()
-    }
-
-    /// Whether fast recovery is going on (RFC 6675, RFC 6582).
-    #[must_use]
-    pub const fn in_recovery(&self) -> bool {
-        matches!(self.recovery.phase, Phase::Recovery)
-    }
-
-    /// Duplicate acknowledgments since the last one of something new (RFC 5681 §2).
-    #[must_use]
-    pub const fn duplicate_acks(&self) -> u32 {
-        self.recovery.duplicates.count()
-    }
-
-    /// Octets of sequence space that were sent again, ever.
-    #[must_use]
-    pub const fn retransmitted(&self) -> u64 {
-        self.retransmitted
     }
 }
 

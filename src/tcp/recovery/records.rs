@@ -135,8 +135,6 @@ pub(in crate::tcp) struct Records {
 impl Records {
     /// More would cost more than they are worth: beyond that neighbours become one.
     pub(in crate::tcp) const MAX_RECORDS: usize = 1 << 16;
-    /// Room that is kept when everything has been acknowledged, so that a quiet exchange allocates nothing.
-    const KEPT: usize = 64;
 
     /// Nothing is under way.
     pub(in crate::tcp) const fn new() -> Self {
@@ -206,8 +204,12 @@ impl Records {
             news.sample = oldest;
         }
         self.marks.acked_to(position);
-        if self.records.is_empty() && self.records.capacity() > Self::KEPT {
-            self.records.shrink_to(Self::KEPT);
+    }
+
+    /// Gives back memory that is held for what is to come.
+    pub(in crate::tcp) fn rest(&mut self) {
+        if self.records.is_empty() {
+            *self = Self::new();
         }
     }
 
