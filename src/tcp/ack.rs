@@ -115,7 +115,8 @@ impl Tcb {
     /// Nothing new is acknowledged: `seg` may report something beyond, or be a duplicate as RFC 5681 §2 defines
     /// it. SND.WND is still the one before `seg`.
     pub(super) fn consider_duplicate(&mut self, now: Instant, seg: &SegmentMeta) {
-        if self.snd.outstanding() == 0 || self.snd.syn_unacknowledged() {
+        let outstanding = self.snd.outstanding() > 0;
+        if self.snd.syn_unacknowledged() || !outstanding && !self.sack_on {
             return;
         }
         let same_window = u32::from(seg.window) << self.snd.scale == self.snd.wnd;
@@ -128,7 +129,7 @@ impl Tcb {
             return;
         }
         let blocks = !seg.options.sack.is_empty();
-        if duplicate {
+        if duplicate && outstanding {
             self.recovery.duplicates.just_count();
         }
         if duplicate || blocks {

@@ -21,6 +21,9 @@ const LONGEST_HOLD: Duration = Duration::from_secs(1);
 /// WCDelAckT of RFC 8985 §7.2: how long peers wait with the acknowledgment of a single segment.
 const LONGEST_PEER_ACK_DELAY: Duration = Duration::from_millis(200);
 
+/// The probe timer before the first sample (RFC 8985 §7.2).
+const UNSAMPLED_PTO: Duration = Duration::from_secs(1);
+
 /// An acknowledgment waits for less than half a second (MUST-40).
 const LONGEST_ACK_DELAY: Duration = Duration::from_millis(499);
 
@@ -115,14 +118,15 @@ impl Tcb {
             && self.snd.outstanding() > 0
             && !self.snd.syn_unacknowledged()
             && all_in_flight;
-        let Some(srtt) = self.rtt.srtt().filter(|_| wanted) else {
+        if !wanted {
             return self.timers.stop(Timer::LossProbe);
-        };
+        }
         if self.timers.runs(Timer::LossProbe) {
             return;
         }
         let alone = if self.records.len() == 1 { LONGEST_PEER_ACK_DELAY } else { Duration::ZERO };
-        let at = now + (srtt.saturating_mul(2) + alone).max(TICK);
+        let pto = self.rtt.srtt().map_or(UNSAMPLED_PTO, |srtt| srtt.saturating_mul(2).saturating_add(alone));
+        let at = now + pto.max(TICK);
         self.timers.set(Timer::LossProbe, at.min(self.timers.at(Timer::Retransmit)));
     }
 

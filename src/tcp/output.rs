@@ -1,5 +1,7 @@
 //! Forming segments: what may be sent now, and what goes into its header (RFC 9293 §3.8.6.2.1, §3.7.4, §3.10.2).
 
+use core::ops::Range;
+
 use super::congestion::{CongestionControl as _, initial_window};
 use super::notices::Notices;
 use super::recovery::{FRto, Phase};
@@ -216,7 +218,7 @@ impl Tcb {
         let stamp = self.delivered.stamp(now, self.records.in_flight());
         self.records.sent(span.start..end, now, stamp);
         if repeated > 0 {
-            self.sent_again(now, repeated);
+            self.sent_again(now, span.start..span.start + repeated);
         }
         self.snd.max = self.snd.max.max(end);
         self.snd.nxt = if span.syn { end } else { self.snd.nxt.max(end) };
@@ -244,11 +246,11 @@ impl Tcb {
     }
 
     /// What is sent again counts for the user, and against the recovery that wants it.
-    fn sent_again(&mut self, now: Instant, octets: u64) {
-        self.retransmitted += octets;
-        self.retransmissions += 1;
+    fn sent_again(&mut self, now: Instant, range: Range<u64>) {
+        self.retransmitted += range.end - range.start;
+        self.retransmissions = self.retransmissions.saturating_add(1);
         if let Some(undo) = self.recovery.undo.as_mut().filter(|undo| undo.until.is_none()) {
-            undo.resent(octets, now);
+            undo.resent(range, now);
         }
     }
 

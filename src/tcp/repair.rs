@@ -12,6 +12,7 @@
 //! | once for each window of data | 5681, 3168 §6.1.2 | `congestion_signal` |
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::congestion::{AckSample, CongestionControl as _, Signal};
 use super::recovery::{Delivery, FRto, Fate, Heard, Phase, Probed, Prr, Rack, Record, Undo};
@@ -59,7 +60,8 @@ impl Tcb {
         let blocks = seg.options.sack.as_slice();
         let (una, max) = (self.snd.una, self.snd.max);
         let place = |&(left, right): &_| (self.snd.position(left), self.snd.position(right));
-        let second = blocks.get(1).map(place);
+        let possible = |&(left, right): &(u64, u64)| una < left && left < right && right <= max;
+        let second = blocks.get(1).map(place).filter(possible);
         let first = blocks.first().map(place).filter(|&(left, right)| {
             let within = |(start, end)| start <= left && right <= end;
             left < right && right <= max && (right <= una || second.is_some_and(within))
@@ -68,9 +70,9 @@ impl Tcb {
         let least = self.rtt.min_rtt().unwrap_or_default();
         let genuine = |record: &Record| now.since(record.sent_at) >= least;
         for block in blocks.iter().skip(usize::from(first.is_some())) {
-            let (left, right) = (self.snd.position(block.0), self.snd.position(block.1));
-            if una < left && left < right && right <= max {
-                self.records.sack(left..right, news, genuine);
+            let block = (self.snd.position(block.0), self.snd.position(block.1));
+            if possible(&block) {
+                self.records.sack(block.0..block.1, news, genuine);
             }
         }
         first
@@ -167,25 +169,17 @@ impl Tcb {
         }
     }
 
-    /// Something was sent again without need: the reordering window grows (RFC 8985 §6.2 step 4), and if nothing
-    /// was needed, the response was not either (RFC 3708 §2.2). The network duplicates too: only what was sent
-    /// again counts.
+    /// Something was sent again without need: the reordering window grows (RFC 8985 §6.2 step 4), if it was not the
+    /// probe of the tail, which is sent on suspicion. If nothing was needed of all that was sent again, the response
+    /// was not either (RFC 3708 §2.2).
     fn hear_dsack(&mut self, now: Instant, ack: &Acknowledgment) {
         let Some((start, end)) = ack.dsack else { return };
-        let probed = self.recovery.probe.is_repeat_outstanding();
-        let Some(undo) = &mut self.recovery.undo else {
-            if probed {
-                self.recovery.rack.on_dsack(self.snd.max);
-            }
-            return;
-        };
-        if start < undo.from {
+        self.spurious = self.spurious.saturating_add(1).min(self.retransmissions);
+        if self.recovery.probe.explains(end) {
             return;
         }
-        let all = undo.arrived_twice(start, end - start);
         self.recovery.rack.on_dsack(self.snd.max);
-        self.spurious = self.spurious.saturating_add(1);
-        if all {
+        if self.recovery.undo.as_mut().is_some_and(|undo| undo.arrived_twice(start..end)) {
             self.undo(now);
         }
     }
@@ -253,6 +247,8 @@ impl Tcb {
         self.undone = self.undone.saturating_add(1);
         if undo.timed_out {
             self.rtt.after_spurious_timeout();
+        } else {
+            self.recovery.rack.on_late_arrival();
         }
         if self.snd.outstanding() > 0 {
             self.timers.set(Timer::Retransmit, now + self.rto());
@@ -367,8 +363,7 @@ impl Tcb {
         if self.recovery.undo.as_ref().is_none_or(|undo| undo.until.is_some()) {
             self.recovery.undo = Some(Box::new(Undo {
                 congestion: self.congestion.clone(),
-                from: self.snd.una,
-                resent: 0,
+                resent: Some(Vec::new()),
                 first_resent: None,
                 timed_out: false,
                 until: None,
@@ -388,11 +383,12 @@ impl Tcb {
             }
             return;
         }
-        let grows = if self.sack_on { news.octets > 0 } else { advanced };
-        if !grows || self.recovery.f_rto == FRto::New && !advanced {
+        if !advanced {
+            // What has arrived beyond a gap counts when the gap is filled: until then it may be a sign of loss
+            // (RFC 5681 §3.1, §3.2 step 1).
             return;
         }
-        let acked = u32::try_from(news.octets).unwrap_or(u32::MAX);
+        let acked = u32::try_from(self.snd.una - ack.una_before).unwrap_or(u32::MAX);
         let rtt = news.newest.map(|newest| now.since(newest.sent_at));
         self.congestion.on_ack(&AckSample {
             now,
@@ -449,6 +445,8 @@ impl Tcb {
         let una = self.snd.una;
         self.records.lose_where(|record| record.start == una || record.sent_at + patience <= now);
         self.congestion.on_rto(flight, self.effective_send_mss(), first, now);
+        // One segment, whatever was sent so lately that it is still in flight: the first must go (RFC 6298 §5.4).
+        self.allow_one_segment();
         self.recovery.duplicates.forget();
         self.recovery.probe.forget();
         self.recovery.phase = Phase::Loss;

@@ -36,9 +36,9 @@ impl TailProbe {
         self.end.is_none() && self.sampled && !self.due
     }
 
-    /// Whether the last segment was sent again, and that is not acknowledged.
-    pub(in crate::tcp) const fn is_repeat_outstanding(&self) -> bool {
-        self.repeated && self.end.is_some()
+    /// Whether a D-SACK for what ends at `end` is the answer to the probe.
+    pub(in crate::tcp) fn explains(&self, end: u64) -> bool {
+        self.repeated && self.end == Some(end)
     }
 
     /// The probe timer has expired.

@@ -64,9 +64,15 @@ impl Rack {
         }
     }
 
-    /// A D-SACK: something was sent again without need. The window grows once a round trip (§6.2 step 4); `max`
-    /// is SND.MAX.
+    /// What was taken for lost has arrived by its first transmission: it was only overtaken.
+    pub(in crate::tcp) const fn on_late_arrival(&mut self) {
+        self.reordering_seen = true;
+    }
+
+    /// A D-SACK: something was sent again without need, so the order was not kept. The window grows once a round
+    /// trip (§6.2 step 4); `max` is SND.MAX.
     pub(in crate::tcp) fn on_dsack(&mut self, max: u64) {
+        self.reordering_seen = true;
         if self.dsack_round.is_none() {
             self.dsack_round = Some(max);
             self.quarters = self.quarters.saturating_add(1);

@@ -7,6 +7,9 @@
 //!
 //! The answer is that of RFC 4015: the window is what it was.
 
+use alloc::vec::Vec;
+use core::ops::Range;
+
 use crate::Instant;
 use crate::tcp::congestion::Congestion;
 
@@ -15,10 +18,9 @@ use crate::tcp::congestion::Congestion;
 pub(in crate::tcp) struct Undo {
     /// The window.
     pub(in crate::tcp) congestion: Congestion,
-    /// SND.UNA when the phase began: D-SACKs for what lies before are of an earlier one.
-    pub(in crate::tcp) from: u64,
-    /// Octets sent again since, and not yet reported to have arrived twice.
-    pub(in crate::tcp) resent: u64,
+    /// What was sent again since, and is not yet reported to have arrived twice; `None` if that is too much to keep
+    /// account of, and then D-SACKs undo nothing.
+    pub(in crate::tcp) resent: Option<Vec<Range<u64>>>,
     /// When something was first sent again.
     pub(in crate::tcp) first_resent: Option<Instant>,
     /// A timeout was among the reasons.
@@ -28,19 +30,27 @@ pub(in crate::tcp) struct Undo {
 }
 
 impl Undo {
+    /// More pieces than that are not kept: so many needless retransmissions in a round trip are not reordering.
+    const MAX_PIECES: usize = 256;
+
     /// Something was sent again.
-    pub(in crate::tcp) fn resent(&mut self, octets: u64, now: Instant) {
-        self.resent += octets;
+    pub(in crate::tcp) fn resent(&mut self, range: Range<u64>, now: Instant) {
         self.first_resent = self.first_resent.or(Some(now));
+        let Some(resent) = &mut self.resent else { return };
+        if resent.len() < Self::MAX_PIECES {
+            resent.push(range);
+        } else {
+            self.resent = None;
+        }
     }
 
-    /// `octets` from `start` on have arrived twice. Answers whether everything has that was sent again.
-    pub(in crate::tcp) const fn arrived_twice(&mut self, start: u64, octets: u64) -> bool {
-        if start < self.from || self.resent == 0 {
-            return false;
-        }
-        self.resent = self.resent.saturating_sub(octets);
-        self.resent == 0
+    /// `range` has arrived twice. Answers whether everything has that was sent again. What was not sent again is
+    /// the network's doing (RFC 3708 §3).
+    pub(in crate::tcp) fn arrived_twice(&mut self, range: Range<u64>) -> bool {
+        let Some(resent) = &mut self.resent else { return false };
+        let before = resent.len();
+        resent.retain(|piece| piece.start < range.start || range.end < piece.end);
+        before > 0 && resent.is_empty()
     }
 }
 

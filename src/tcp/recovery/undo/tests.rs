@@ -1,3 +1,5 @@
+use alloc::vec::Vec;
+
 use super::Undo;
 use crate::Instant;
 use crate::tcp::CongestionAlgorithm;
@@ -6,23 +8,33 @@ use crate::tcp::congestion::Congestion;
 fn undo() -> Undo {
     Undo {
         congestion: Congestion::new(CongestionAlgorithm::NewReno, 10_000),
-        from: 100,
-        resent: 0,
+        resent: Some(Vec::new()),
         first_resent: None,
         timed_out: false,
         until: None,
     }
 }
 
-// RFC 3708 §2.2: every retransmission has to be reported.
+// RFC 3708 §2.2: every retransmission has to be reported; §3: and nothing else counts.
 #[test]
 fn all_of_it_must_have_arrived_twice() {
     let mut undo = undo();
-    assert!(!undo.arrived_twice(100, 50), "nothing was sent again");
-    undo.resent(100, Instant::from_nanos(1));
-    undo.resent(50, Instant::from_nanos(2));
+    assert!(!undo.arrived_twice(100..150), "nothing was sent again");
+    undo.resent(100..200, Instant::from_nanos(1));
+    undo.resent(300..350, Instant::from_nanos(2));
     assert_eq!(undo.first_resent, Some(Instant::from_nanos(1)));
-    assert!(!undo.arrived_twice(50, 50), "of an earlier recovery");
-    assert!(!undo.arrived_twice(100, 100));
-    assert!(undo.arrived_twice(200, 50));
+    assert!(!undo.arrived_twice(200..300), "was not sent again");
+    assert!(!undo.arrived_twice(100..150), "a part");
+    assert!(!undo.arrived_twice(100..200));
+    assert!(!undo.arrived_twice(100..200), "said before");
+    assert!(undo.arrived_twice(300..350));
+}
+
+#[test]
+fn what_is_too_much_to_keep_account_of_is_not_undone() {
+    let mut undo = undo();
+    for piece in 0..=Undo::MAX_PIECES as u64 {
+        undo.resent(piece * 10..piece * 10 + 10, Instant::ZERO);
+    }
+    assert!(!undo.arrived_twice(0..u64::MAX));
 }
