@@ -242,6 +242,8 @@ impl Tcb {
         self.recovery.rack.begin_again();
         self.recovery.phase = Phase::Open;
         self.recovery.f_rto = FRto::Off;
+        // There was no recovery of which duplicates could be an echo: the next ones count.
+        self.recovery.high = self.snd.una - 1;
         self.recovery.duplicates.forget();
         self.timers.stop(Timer::Reorder);
         self.undone = self.undone.saturating_add(1);
