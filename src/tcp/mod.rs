@@ -14,7 +14,9 @@
 //! | 9293 §3.7.1, MSS; RFC 7323 §2, window scale | `opening.rs`, `output.rs` |
 //! | 9293 §3.7.4, Nagle; §3.8.6.2.1, the sender's silly windows | `output.rs` |
 //! | 9293 §3.8.1, RTO; RFC 6298; RFC 7323 appendix G | `rtt.rs`, `ack.rs`, `expiry.rs` |
-//! | 9293 §3.8.2, congestion; RFC 5681, 6928, 6582, 3042 | `congestion/`, `recovery/`, `ack.rs` |
+//! | 9293 §3.8.2, congestion; RFC 5681, 9438, 9406, 7661, 6928 | `congestion/`, `output.rs` |
+//! | losses: RFC 6675, 8985, 9937, 6582, 3042; undone: 3522, 3708, 4015, 5682 | `repair.rs`, `recovery/` |
+//! | the like of TCP_INFO; delivery rate | [`info`], `rate.rs` |
 //! | 9293 §3.8.3, R1 and R2; §3.8.4, keep-alives; §3.10.8, timeouts | `expiry.rs` |
 //! | 9293 §3.8.5, urgent data; RFC 6093 | `calls.rs`, `output.rs`, `arrival.rs` |
 //! | 9293 §3.8.6.1, closed windows | `expiry.rs` |
