@@ -80,9 +80,11 @@ impl Tcb {
             return;
         }
         if self.timers.runs(Timer::Persist) {
-            // The peer was there all the time: R2 counts from now (MUST-37). What it had no room for is gone.
-            self.records.begin_again(now);
-            self.records.lose_where(|_| true);
+            // The peer was there all the time: R2 counts from now (MUST-37).
+            self.patient_since = now;
+            if self.probes > 0 {
+                self.records.end_of_probes(self.effective_send_mss());
+            }
         }
         self.timers.stop(Timer::Persist);
         self.probes = 0;
@@ -191,7 +193,7 @@ impl Tcb {
         let Some(oldest) = self.records.oldest().copied() else {
             return;
         };
-        if now.since(oldest.first_sent) >= r2 {
+        if now.since(oldest.first_sent.max(self.patient_since)) >= r2 {
             return self.give_up(CloseReason::RetransmissionsExhausted, notices);
         }
         let unpolled = if opening {

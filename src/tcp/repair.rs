@@ -92,11 +92,14 @@ impl Tcb {
             }
         }
         self.notice_spurious(now, seg, news, &ack);
+        let before = self.recovery.phase;
         let left = self.leave_phase(&ack);
         if self.sack_on {
             ack.found = self.find_losses(now);
         }
-        if ack.found || self.recovery.phase == Phase::Open && self.records.lost() > 0 {
+        // What was lost after the phase had begun is another loss.
+        let over = before != Phase::Open && self.recovery.phase == Phase::Open;
+        if ack.found || over && self.records.lost() > 0 {
             self.begin_recovery(now, news.octets);
         }
         // The acknowledgment that ends a recovery has done enough for the window.

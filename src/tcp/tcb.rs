@@ -101,6 +101,8 @@ pub struct Tcb {
     pub(super) hold_is_over: bool,
     /// Something was sent since the timers were looked after.
     pub(super) unsettled: bool,
+    /// R2 does not count what was before: a closed window.
+    pub(super) patient_since: Instant,
     /// SND.UNA at the last expiry of the retransmission timer.
     pub(super) timed_out: u64,
     /// The user was told of R1 for what is outstanding.
@@ -180,6 +182,7 @@ impl Tcb {
             keepalive_due: false,
             hold_is_over: false,
             unsettled: false,
+            patient_since: Instant::ZERO,
             timed_out: 0,
             r1_told: false,
             syn_repeated: false,

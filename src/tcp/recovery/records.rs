@@ -432,11 +432,18 @@ impl Records {
         self.sacked_records
     }
 
-    /// Everything counts as first sent now; that it was sent before stays known for Karn's rule.
-    pub(in crate::tcp) fn begin_again(&mut self, now: Instant) {
-        for record in &mut self.records {
-            record.first_sent = now;
-            record.times = record.times.min(2);
+    /// The probe of a closed window has done its work: it is sent again with what belongs to a segment of `room`
+    /// octets with it, as if for the first time; that it was sent before stays known for Karn's rule.
+    pub(in crate::tcp) fn end_of_probes(&mut self, room: u32) {
+        let Some(first) = self.records.front_mut() else { return };
+        first.times = first.times.min(2);
+        let end = first.start + u64::from(room);
+        for index in 0..self.records.len() {
+            match self.records.get(index) {
+                Some(record) if record.end() > end => break,
+                Some(record) if record.fate == Fate::InFlight => self.lose(index),
+                _ => {}
+            }
         }
     }
 
