@@ -83,7 +83,7 @@ impl Tcb {
             // The peer was there all the time: R2 counts from now (MUST-37).
             self.patient_since = now;
             if self.probes > 0 {
-                self.records.end_of_probes(self.effective_send_mss());
+                self.records.end_of_probes();
             }
         }
         self.timers.stop(Timer::Persist);

@@ -27,6 +27,8 @@ pub(super) struct Window {
     used: u32,
     /// Slow start goes on because the retransmission timer has expired.
     after_rto: bool,
+    /// Congestion is being answered: no acknowledgment has made the window grow since.
+    answering: bool,
     /// SND.MAX when the round trip that is going on began; 0 if none did.
     round_end: u64,
     hystart: HyStart,
@@ -41,6 +43,7 @@ impl Window {
             ssthresh: u32::MAX,
             used: 0,
             after_rto: false,
+            answering: false,
             round_end: 0,
             hystart: HyStart::new(),
             validation: Validation::new(),
@@ -69,6 +72,7 @@ impl Window {
     /// Slow start, as far as it goes. Answers how many of the acknowledged octets are left for congestion
     /// avoidance: none if the window may not grow.
     pub(super) fn on_ack(&mut self, ack: &AckSample) -> u32 {
+        self.answering = false;
         let round_ends = self.round_ends(ack);
         self.validation.on_ack(ack, round_ends, self.cwnd);
         let filled = ack.flight.saturating_add(ack.smss) > self.cwnd;
@@ -126,10 +130,13 @@ impl Window {
         flight.max(self.used).max(self.validation.pipe_ack()).min(self.cwnd)
     }
 
-    /// Congestion: ssthresh becomes this `part` of `in_use`, at least two segments (RFC 5681 equation 4).
-    /// Afterwards nothing is known of how much the path carries (RFC 7661 §4.4.1).
+    /// Congestion: ssthresh becomes this `part` of `in_use`, at least two segments (RFC 5681 equation 4). While
+    /// recovery has not brought the window down yet, another signal, as a timeout, may lower it further, but
+    /// never raises it. Afterwards nothing is known of how much the path carries (RFC 7661 §4.4.1).
     pub(super) fn lower(&mut self, in_use: u32, part: Part, smss: u32) {
-        self.ssthresh = part_of(in_use, part).max(smss.saturating_mul(2)).min(MAX_WINDOW);
+        let lowered = part_of(in_use, part).max(smss.saturating_mul(2)).min(MAX_WINDOW);
+        self.ssthresh = if self.answering { lowered.min(self.ssthresh) } else { lowered };
+        self.answering = true;
         self.after_rto = false;
         self.begin_anew();
     }

@@ -432,19 +432,13 @@ impl Records {
         self.sacked_records
     }
 
-    /// The probe of a closed window has done its work: it is sent again with what belongs to a segment of `room`
-    /// octets with it, as if for the first time; that it was sent before stays known for Karn's rule.
-    pub(in crate::tcp) fn end_of_probes(&mut self, room: u32) {
-        let Some(first) = self.records.front_mut() else { return };
-        first.times = first.times.min(2);
-        let end = first.start + u64::from(room);
-        for index in 0..self.records.len() {
-            match self.records.get(index) {
-                Some(record) if record.end() > end => break,
-                Some(record) if record.fate == Fate::InFlight => self.lose(index),
-                _ => {}
-            }
+    /// A window opens again that was closed for longer than an RTO: what was sent before, and the probes, are gone. It
+    /// counts as if sent for the first time; that it was not stays known for Karn's rule.
+    pub(in crate::tcp) fn end_of_probes(&mut self) {
+        if let Some(first) = self.records.front_mut() {
+            first.times = first.times.min(2);
         }
+        self.lose_where(|_| true);
     }
 
     /// The record of the first unacknowledged position.

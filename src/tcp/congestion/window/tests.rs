@@ -129,13 +129,30 @@ fn of_a_window_that_was_not_full_counts_what_was_under_way() {
     let mut flow = flow(100 * SMSS);
     flow.congestion(Signal::Loss);
     flow.ack_of(30 * SMSS, SMSS);
-    let mut more = flow.clone();
-    flow.control.on_congestion(Signal::Loss, 3 * SMSS, SMSS, flow.now);
-    assert_eq!(flow.control.ssthresh(), 15_000);
-    more.control.on_congestion(Signal::Loss, 40 * SMSS, SMSS, more.now);
-    assert_eq!(more.control.ssthresh(), 20_000);
-    more.control.on_congestion(Signal::Loss, 400 * SMSS, SMSS, more.now);
-    assert_eq!(more.control.ssthresh(), 25_000, "and never more than the window");
+    for (flight, ssthresh) in [(3, 15_000), (40, 20_000), (400, 25_000)] {
+        let mut flow = flow.clone();
+        flow.control.on_congestion(Signal::Loss, flight * SMSS, SMSS, flow.now);
+        assert_eq!(flow.control.ssthresh(), ssthresh, "never more than the window");
+    }
+}
+
+/// RFC 5681 §3.1: at most half, and the window of a recovery that has only begun says nothing new.
+#[test]
+fn a_timeout_in_a_recovery_does_not_raise_ssthresh() {
+    let mut early = flow(100 * SMSS);
+    early.control.on_congestion(Signal::Loss, 100 * SMSS, SMSS, early.now);
+    early.control.set_cwnd(120 * SMSS);
+    early.control.on_rto(120 * SMSS, SMSS, true, early.now);
+    assert_eq!(early.control.ssthresh(), 50_000);
+    let mut flow = flow(100 * SMSS);
+    flow.congestion(Signal::Loss);
+    flow.control.on_rto(50 * SMSS, SMSS, true, flow.now);
+    assert_eq!(flow.control.ssthresh(), 25_000, "but it lowers it");
+    flow.ack(SMSS);
+    flow.control.set_cwnd(80 * SMSS);
+    flow.ack(SMSS);
+    flow.congestion(Signal::Loss);
+    assert_eq!(flow.control.ssthresh(), 40_000, "and the next congestion is another one");
 }
 
 /// RFC 7661 §4.4.1: max(pipeACK, LossFlightSize).
