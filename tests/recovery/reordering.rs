@@ -1,0 +1,60 @@
+//! Packets that overtake each other: RFC 8985 waits for them, and undoes what it did too early.
+
+use std::time::Duration;
+
+use tcpstate::sim::{Probability, Reorder};
+
+use super::path::{Setup, Transfer, transfer};
+
+const OCTETS: u64 = 4_000_000;
+
+/// Of the data segments 5 % are held back, for a quarter of a round trip (of 50 ms) at most.
+fn reordered(seed: u64, timestamps: bool) -> Transfer {
+    let mut setup =
+        Setup::new(OCTETS).seed(seed).with(|single| single.tcp.timestamps = timestamps).with(|single| {
+            // Path and queue hold it: nothing is lost.
+            single.tcp.receive_window = 100_000;
+        });
+    setup.links[0].reorder =
+        Some(Reorder { chance: Probability::percent(5), hold: Duration::from_micros(12_500) });
+    transfer(setup, OCTETS)
+}
+
+/// RFC 8985 §6.2 steps 3 and 4: before reordering was seen, three segments beyond a gap are a loss; from then on a
+/// segment has a quarter of the shortest round trip to arrive, and more whenever a D-SACK says that this was too short.
+#[test]
+fn reordering_by_a_quarter_of_a_round_trip_hardly_causes_retransmissions() {
+    for timestamps in [true, false] {
+        for seed in 1..=4 {
+            let run = reordered(seed, timestamps);
+            let (needless, segments) = (run.path.needless(), run.path.sender().sent.len() as u64);
+            eprintln!("seed {seed}: {needless} of {segments}, {:.2} Mbit/s", run.goodput / 1e6);
+            assert_eq!(run.path.timeouts(), 0, "seed {seed}");
+            assert!(needless * 200 <= segments, "seed {seed}: {needless} of {segments} were needless");
+        }
+    }
+}
+
+/// RFC 3708, RFC 8985 §6.2: what was reduced for nothing is given back: the link stays full.
+#[test]
+fn reordering_costs_no_goodput() {
+    for seed in 1..=4 {
+        let goodput = reordered(seed, true).goodput;
+        assert!(goodput >= 8.0e6, "seed {seed}: {goodput:.0} bit/s of 10,000,000");
+    }
+}
+
+/// Reordering and loss together: what is lost is repaired without a timeout, and only what is lost.
+#[test]
+fn losses_among_reordered_segments_are_repaired() {
+    for seed in 1..=4 {
+        let mut setup = Setup::new(OCTETS).seed(seed);
+        setup.links[0].loss = Probability::parts_per_billion(2_000_000);
+        setup.links[0].reorder =
+            Some(Reorder { chance: Probability::percent(5), hold: Duration::from_micros(12_500) });
+        let run = transfer(setup, OCTETS);
+        let (needless, segments) = (run.path.needless(), run.path.sender().sent.len() as u64);
+        assert_eq!(run.path.timeouts(), 0, "seed {seed}");
+        assert!(needless * 100 <= segments, "seed {seed}: {needless} of {segments} were needless");
+    }
+}
