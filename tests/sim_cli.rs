@@ -71,8 +71,11 @@ impl Recorded {
     fn of(args: &str) -> Self {
         let folder = tempfile::tempdir().expect("a directory for the test");
         let (pcap, transitions) = (folder.path().join("out.pcapng"), folder.path().join("t.jsonl"));
+        let picture = folder.path().join("out.svg");
         let mut all: Vec<&str> = args.split_whitespace().collect();
-        all.extend(["--pcap", text_of(&pcap), "--transitions", text_of(&transitions)]);
+        let files =
+            ["--pcap", text_of(&pcap), "--transitions", text_of(&transitions), "--svg", text_of(&picture)];
+        all.extend(files);
         Self { ran: sim_in(None, &all), folder }
     }
 
@@ -144,6 +147,28 @@ fn an_option_that_there_is_not_ends_with_2() {
     for args in ["--nonsense", "--close c", "--format xml", "file", "--burst-length 3"] {
         let ran = sim(args);
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{args}");
+    }
+}
+
+#[test]
+fn an_output_wants_a_file_of_its_own() {
+    let folder = tempfile::tempdir().expect("a directory for the test");
+    let path = folder.path().join("out");
+    let file = text_of(&path);
+    for (args, says) in [
+        (["--svg", "-", "--seed", "1"], "not `-`"),
+        (["--pcap", "-", "--seed", "1"], "not `-`"),
+        (["--pcap", file, "--svg", file], "cannot be both capture and picture"),
+        (["--svg", file, "--transitions", file], "cannot be both transitions and picture"),
+        (["--pcap", file, "--transitions", file], "cannot be both capture and transitions"),
+    ] {
+        let ran = sim_in(None, &args);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{args:?}");
+        assert!(ran.complaint().contains(says), "{}", ran.err);
+        assert!(!path.exists(), "nothing was begun");
+    }
+    for args in ["--svg-from 1s", "--svg x.svg --svg-from 2s --svg-to 1s"] {
+        assert_eq!(sim(args).code, Some(2), "{args}");
     }
 }
 
@@ -276,7 +301,7 @@ fn a_path_that_swallows_large_packets_is_a_black_hole() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_named() {
-    for option in ["--pcap", "--transitions"] {
+    for option in ["--pcap", "--transitions", "--svg"] {
         let ran = sim(&format!("{option} /nonexistent/folder/file"));
         assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{option}");
         assert!(ran.complaint().contains("/nonexistent/folder/file"), "{}", ran.err);
@@ -290,12 +315,14 @@ fn the_same_seed_gives_the_same_output_and_the_same_files() {
     let args = "--bytes 100kB --loss 5% --reorder 5% --jitter 3ms --duplicate 2%";
     let (one, again) = (Recorded::of(&format!("{args} --seed 9")), Recorded::of(&format!("{args} --seed 9")));
     assert_eq!(one.ran, again.ran);
-    for name in ["out.pcapng", "t.jsonl"] {
+    for name in ["out.pcapng", "t.jsonl", "out.svg"] {
         assert!(one.file(name) == again.file(name), "{name}");
     }
     let other = Recorded::of(&format!("{args} --seed 10"));
     assert_ne!(one.ran.out, other.ran.out);
-    assert!(one.file("out.pcapng") != other.file("out.pcapng"));
+    for name in ["out.pcapng", "out.svg"] {
+        assert!(one.file(name) != other.file(name), "{name}");
+    }
 }
 
 #[test]
@@ -363,6 +390,154 @@ fn each_transition_is_one_of_the_table() {
         assert!(["a", "b"].contains(&text("end")));
     }
     assert!(lines.is_sorted_by_key(|line| line["time_ns"].as_u64()));
+}
+
+// --- The picture ---
+
+/// A picture, parsed by somebody else's parser.
+struct Picture {
+    text: String,
+}
+
+impl Picture {
+    /// Of a run that is as it may be.
+    fn of(args: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a directory for the test");
+        let path = folder.path().join("out.svg");
+        let mut all: Vec<&str> = args.split_whitespace().collect();
+        all.extend(["--svg", text_of(&path)]);
+        let ran = sim_in(None, &all);
+        assert_ne!(ran.code, Some(2), "{}", ran.err);
+        Self { text: fs::read_to_string(&path).expect("the picture was written") }
+    }
+
+    fn document(&self) -> roxmltree::Document<'_> {
+        roxmltree::Document::parse(&self.text).expect("it is well-formed XML")
+    }
+
+    fn elements(&self) -> usize {
+        self.document().descendants().filter(roxmltree::Node::is_element).count()
+    }
+
+    /// Everything that is written on it, and what it says when one points at something.
+    fn words(&self) -> Vec<String> {
+        let document = self.document();
+        let told = document.descendants().filter(|node| ["text", "title"].contains(&node.tag_name().name()));
+        told.filter_map(|node| Some(node.text()?.to_string())).collect()
+    }
+
+    fn says(&self, part: &str) -> bool {
+        self.words().iter().any(|words| words.contains(part))
+    }
+
+    /// How many things of a kind say what they are.
+    fn told(&self, begins: &str) -> usize {
+        self.words().iter().filter(|words| words.starts_with(begins)).count()
+    }
+}
+
+#[test]
+fn the_picture_is_svg_that_needs_nothing_else() {
+    for args in [
+        "",
+        "--bytes 0",
+        "--bytes 1",
+        "--bytes 0 --back 50kB --loss 5%",
+        "--bytes 50kB --back 50kB --ipv6 --reorder 20%",
+        "--bytes 100kB --delay 0",
+        "--loss 100%",
+        "--path-mtu 1000 --bytes 20kB",
+        "--bytes 200kB --window 3kB --min-rto 1ms --delay 50ms",
+        "--bytes 300kB --corrupt 5% --duplicate 5% --burst-loss 2% --rate 5mbit --queue 20kB",
+        "--bytes 1MB --svg-from 100h",
+        "--bytes 1MB --loss 1% --svg-from 50ms --svg-to 90ms",
+    ] {
+        // A day is the longest time that an option takes.
+        let args = args.replace("100h", "24h");
+        let picture = Picture::of(&args);
+        let document = picture.document();
+        let root = document.root_element();
+        assert_eq!(root.tag_name().namespace(), Some("http://www.w3.org/2000/svg"), "{args}");
+        for node in document.descendants().filter(roxmltree::Node::is_element) {
+            let name = node.tag_name().name();
+            assert!(!["script", "image", "foreignObject", "a", "use"].contains(&name), "{args}: {name}");
+            for attribute in node.attributes() {
+                assert!(!attribute.name().contains("href"), "{args}");
+                assert!(!attribute.value().contains("NaN") && !attribute.value().contains("inf"), "{args}");
+            }
+        }
+        assert_eq!(picture.text.matches("http").count(), 1, "{args}: nothing but the namespace");
+        // It has a colour behind it, whatever the viewer's is.
+        let page =
+            document.descendants().find(|node| node.attribute("class") == Some("page")).expect("a page");
+        assert_eq!(page.attribute("width"), root.attribute("width"), "{args}");
+        assert_eq!(page.attribute("height"), root.attribute("height"), "{args}");
+    }
+}
+
+#[test]
+fn the_picture_tells_what_was_lost_and_repeated() {
+    let others = "--rate 20mbit --queue 20kB --loss 1% --reorder 1% --duplicate 2% --corrupt 1%";
+    let args = &format!("--bytes 1MB --seed 4 {others}");
+    let summary = json(args);
+    let picture = Picture::of(args);
+    let a = &summary["ends"][0];
+    let count = |value: &Value| usize::try_from(value.as_u64().expect("a count")).expect("a small one");
+    // Not all of what is lost has sequence numbers: an acknowledgment has not.
+    let close = |told: usize, counted: usize| counted > 0 && told <= counted && told + 2 >= counted;
+    assert!(close(picture.told("sent again at"), count(&a["retransmissions"])));
+    assert!(close(picture.told("lost by chance at"), count(&a["lost"]["loss"])));
+    assert!(close(picture.told("dropped, queue full at"), count(&a["lost"]["queue"])));
+    assert!(close(picture.told("damaged at"), count(&a["damaged"])));
+    assert!(picture.told("D-SACK, arrived twice") > 0 && picture.told("recovery: ") > 0);
+    let goodput = summary["ends"][1]["goodput_bit_s"].as_f64().expect("a rate");
+    assert!(picture.says(&format!("goodput {:.1} Mbit/s", goodput / 1e6)), "{:?}", picture.words());
+    assert!(picture.says(&format!("tcpstate sim --bytes 1MB --seed 4 --delay 10ms {others}")));
+}
+
+#[test]
+fn a_timeout_and_an_unfinished_transfer_are_told() {
+    let picture = Picture::of("--loss 100% --bytes 10kB");
+    assert!(picture.told("timeout at 1 s") == 1, "{:?}", picture.words());
+    assert!(picture.says("a gave up"));
+}
+
+#[test]
+fn a_probe_of_the_tail_is_told() {
+    let probes = |seed| Picture::of(&format!("--bytes 20kB --loss 10% --seed {seed}")).told("tail probe at ");
+    assert!((1..20).any(|seed| probes(seed) > 0));
+}
+
+#[test]
+fn a_part_of_the_time_can_be_drawn_by_itself() {
+    let args = "--bytes 2MB --rate 50mbit --loss 1% --seed 2";
+    let (whole, part) = (Picture::of(args), Picture::of(&format!("{args} --svg-from 100ms --svg-to 200ms")));
+    let (all, some) = (whole.told("lost by chance at"), part.told("lost by chance at"));
+    assert!(some > 0 && some < all, "{some} of {all}");
+    let within = |words: &str| {
+        let time = words
+            .strip_prefix("lost by chance at ")
+            .and_then(|rest| rest.split_once(" ms"))
+            .map(|(time, _)| time);
+        time.is_some_and(|time| (100.0..=200.0).contains(&time.parse::<f64>().expect("a time")))
+    };
+    assert!(
+        part.words().iter().filter(|words| words.starts_with("lost by chance at")).all(|words| within(words))
+    );
+    assert!(part.says("drawn here: 100 ms to 200 ms"));
+}
+
+/// The bounds that docs/sim.md promises.
+#[test]
+fn a_picture_of_a_long_transfer_is_bounded() {
+    for args in [
+        "--bytes 100MB --rate 100mbit --delay 10ms --queue 125kB",
+        "--bytes 100MB --rate 1gbit --delay 2ms --loss 1% --reorder 5% --min-rto 5ms",
+    ] {
+        let picture = Picture::of(args);
+        let (size, elements) = (picture.text.len(), picture.elements());
+        assert!(size <= 3_000_000 && elements <= 20_000, "{args}: {size} octets, {elements} elements");
+    }
 }
 
 /// Where tshark is installed, it has to find nothing wrong.

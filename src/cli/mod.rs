@@ -30,7 +30,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Replay(ReplayArgs),
-    Sim(sim::SimArgs),
+    Sim(Box<sim::SimArgs>),
     States(StatesArgs),
 }
 

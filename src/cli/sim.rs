@@ -4,15 +4,17 @@ use super::{Colour, Failure};
 pub(crate) use args::SimArgs;
 use args::{Closer, SummaryFormat};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use picture::Picture;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tcpstate::State;
 use tcpstate::capture::PcapngWriter;
-use tcpstate::sim::{Pair, SentFrame};
+use tcpstate::sim::{Happened, Pair, SentFrame};
 
 mod args;
+mod picture;
 mod report;
 
 /// LINKTYPE_RAW: the packet begins with its IP header.
@@ -27,11 +29,11 @@ pub(crate) fn run(args: &SimArgs) -> Result<ExitCode, Failure> {
     let mut pair = Pair::new(args.seed, args.ends(), [args.link(); 2])
         .map_err(|error| Failure::Usage(format!("cannot simulate that: {error}")))?;
     pair.world_mut().set_limits(args.limits());
-    pair.world_mut().record_frames(args.pcap.is_some());
-    let mut record = Record::new(args)?;
+    pair.world_mut().record_frames(args.pcap.is_some() || args.svg.is_some());
+    let mut record = Record::new(args, &pair)?;
     let stopped = simulate(args, &mut pair, &mut record)?;
-    let history = record.finish()?;
     let problem = stopped.or_else(|| pair.finished().err().map(|unfinished| report::why(&unfinished)));
+    let history = record.finish(args, &pair, problem.as_deref())?;
     let summary = report::Summary::new(args, &pair, history, problem);
     let mut output = BufWriter::new(io::stdout().lock());
     match args.format {
@@ -52,7 +54,7 @@ fn simulate(args: &SimArgs, pair: &mut Pair, record: &mut Record) -> Result<Opti
     let mut steps = 0_u64;
     let stopped = loop {
         let stepped = pair.step();
-        record.take(pair)?;
+        record.take(pair, stepped.ok().flatten())?;
         match stepped {
             Ok(Some(_)) => {}
             Ok(None) => break None,
@@ -97,22 +99,30 @@ fn cannot_write(path: &Path, error: &dyn std::error::Error) -> Failure {
 struct Record {
     capture: Option<Capture>,
     transitions: Option<Lines>,
+    picture: Option<Picture>,
     history: [report::History; 2],
 }
 
 impl Record {
-    fn new(args: &SimArgs) -> Result<Self, Failure> {
+    fn new(args: &SimArgs, pair: &Pair) -> Result<Self, Failure> {
         let capture = args.pcap.as_deref().map(Capture::create).transpose()?;
         let transitions = args.transitions.as_deref().map(create).transpose()?;
-        Ok(Self { capture, transitions, history: Default::default() })
+        let picture = args.svg.as_deref().map(|path| Picture::create(path, args, pair)).transpose()?;
+        Ok(Self { capture, transitions, picture, history: Default::default() })
     }
 
-    /// Takes what has happened since the last call.
-    fn take(&mut self, pair: &mut Pair) -> Result<(), Failure> {
+    /// Takes what came of a step.
+    fn take(&mut self, pair: &mut Pair, happened: Option<Happened>) -> Result<(), Failure> {
         while let Some(frame) = pair.world_mut().poll_frame() {
             if let Some(capture) = &mut self.capture {
                 capture.write(&frame)?;
             }
+            if let Some(picture) = &mut self.picture {
+                picture.frame(&frame);
+            }
+        }
+        if let (Some(picture), Some(happened)) = (&mut self.picture, happened) {
+            picture.step(pair, happened);
         }
         while let Some(change) = pair.world_mut().poll_change() {
             if let Some((path, output)) = &mut self.transitions {
@@ -125,9 +135,17 @@ impl Record {
         Ok(())
     }
 
-    fn finish(self) -> Result<[report::History; 2], Failure> {
+    fn finish(
+        self,
+        args: &SimArgs,
+        pair: &Pair,
+        problem: Option<&str>,
+    ) -> Result<[report::History; 2], Failure> {
         if let Some(capture) = self.capture {
             capture.finish()?;
+        }
+        if let Some(picture) = self.picture {
+            picture.finish(args, pair, problem)?;
         }
         if let Some((path, mut output)) = self.transitions {
             output.flush().map_err(|error| cannot_write(&path, &error))?;

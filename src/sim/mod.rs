@@ -36,4 +36,4 @@ pub use node::{Change, Node};
 pub use oracle::{Fault, Pattern, Reader};
 pub use pair::{Pair, Unfinished};
 pub use prng::{Prng, Probability};
-pub use world::{Happened, Limits, LinkId, NodeId, SentFrame, SimError, World};
+pub use world::{Fate, Happened, Limits, LinkId, NodeId, SentFrame, SimError, World};

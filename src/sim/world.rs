@@ -7,7 +7,7 @@ use core::cmp::{Ordering, Reverse};
 
 use bytes::Bytes;
 
-use super::link::{Arrival, Link, LinkConfig};
+use super::link::{Arrival, Link, LinkConfig, LinkDrop};
 use super::log::{Doing, Log, LogEntry};
 use super::node::Node;
 use super::oracle::Fault;
@@ -125,6 +125,7 @@ pub enum SimError {
 
 /// A packet as its sender's side saw it, before the link could do anything to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SentFrame {
     /// Its number, from 1.
     pub number: u64,
@@ -134,6 +135,20 @@ pub struct SentFrame {
     pub node: NodeId,
     /// The IP packet.
     pub packet: Bytes,
+    /// What its sender cannot see.
+    pub fate: Fate,
+}
+
+/// What becomes of a packet on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fate {
+    /// It, or a copy of it, arrives as it was sent.
+    Arrives,
+    /// It arrives, and each copy of it is damaged.
+    Damaged,
+    /// The link drops it.
+    Dropped(LinkDrop),
 }
 
 /// What happened in one step.
@@ -465,7 +480,10 @@ impl<N: Node> World<N> {
             }
             let packet = Bytes::copy_from_slice(self.out.get(..len).unwrap_or(&self.out));
             let number = self.capture(node, &packet);
-            self.launch(node, wire, number, packet)?;
+            let fate = self.launch(node, wire, number, packet)?;
+            if let Some(frame) = self.frames.back_mut().filter(|frame| frame.number == number) {
+                frame.fate = fate;
+            }
         }
         // What a call changes without sending anything.
         self.changes(node, Doing::Acting);
@@ -481,7 +499,8 @@ impl<N: Node> World<N> {
             self.log.sent(node, number, packet, &mut station.latest_shown);
         }
         if self.record_frames {
-            self.frames.push_back(SentFrame { number, time: self.now, node, packet: packet.clone() });
+            let (time, packet) = (self.now, packet.clone());
+            self.frames.push_back(SentFrame { number, time, node, packet, fate: Fate::Arrives });
         }
         number
     }
@@ -492,13 +511,18 @@ impl<N: Node> World<N> {
         wire: Option<usize>,
         frame: u64,
         packet: Bytes,
-    ) -> Result<(), SimError> {
+    ) -> Result<Fate, SimError> {
         let at = self.now;
         let Some(wire) = wire.and_then(|wire| self.wires.get_mut(wire)) else {
             return Err(SimError::NoLink { at, node });
         };
         let to = wire.to;
-        let Ok((first, second)) = wire.link.send(at, packet) else { return Ok(()) };
+        let damaged = wire.link.stats().corrupted;
+        let (first, second) = match wire.link.send(at, packet) {
+            Ok(arrivals) => arrivals,
+            Err(drop) => return Ok(Fate::Dropped(drop)),
+        };
+        let whole = 1 + u64::from(second.is_some()) - (wire.link.stats().corrupted - damaged);
         for Arrival { at, packet } in [Some(first), second].into_iter().flatten() {
             let order = self.launched;
             self.launched += 1;
@@ -507,7 +531,7 @@ impl<N: Node> World<N> {
         if self.flying.len() > self.limits.packets_in_flight {
             return Err(SimError::TooManyInFlight { at, packets: self.flying.len() });
         }
-        Ok(())
+        Ok(if whole > 0 { Fate::Arrives } else { Fate::Damaged })
     }
 
     fn changes(&mut self, node: NodeId, doing: Doing) {

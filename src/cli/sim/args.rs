@@ -4,9 +4,12 @@ use crate::cli::{Failure, units};
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tcpstate::sim::{BurstLoss, Ending, EndpointConfig, Limits, LinkConfig, Probability, Reorder, Sends};
+use tcpstate::tcp::CongestionAlgorithm;
+
+mod command;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,6 +19,8 @@ Examples:
   tcpstate sim --loss 2% --pcap out.pcapng        what an onlooker at both ends captures,
   tcpstate replay out.pcapng                      and what can be told from it
   tcpstate sim --close both --transitions t.jsonl the states that both machines went through
+  tcpstate sim --loss 1% --rate 10mbit --svg out.svg
+                                                  a picture of what was sent when, and why
 
 Times: ns us ms s min h. Rates: bit kbit mbit gbit. Sizes: B kB MB GB KiB MiB GiB. Shares: 2% or 0.02.
 Exit codes: 0 everything arrived and both ends closed; 1 it did not (stderr says why); 2 the command was
@@ -88,6 +93,12 @@ pub(crate) struct SimArgs {
     /// How long TIME-WAIT lasts: 2·MSL
     #[arg(help_heading = ENDS, long, value_name = "TIME", default_value = "240s", value_parser = units::duration)]
     time_wait: Duration,
+    /// How both ends find out how much the path takes
+    #[arg(help_heading = ENDS, long, value_enum, default_value_t = Algorithm::Cubic)]
+    congestion: Algorithm,
+    /// Spread what may be sent over the round trip instead of sending it at once
+    #[arg(help_heading = ENDS, long)]
+    pacing: bool,
     /// Who closes first
     #[arg(help_heading = ENDS, long, value_enum, default_value_t = Closer::A)]
     pub(super) close: Closer,
@@ -100,6 +111,15 @@ pub(crate) struct SimArgs {
     /// Write the transitions of both machines, a JSON object per line
     #[arg(help_heading = OUTPUT, long, value_name = "FILE")]
     pub(super) transitions: Option<PathBuf>,
+    /// Draw what was sent when, and why: sequence numbers, windows and round trips over time
+    #[arg(help_heading = OUTPUT, long, value_name = "FILE")]
+    pub(super) svg: Option<PathBuf>,
+    /// Draw only what happened after this time, in more detail
+    #[arg(help_heading = OUTPUT, long, value_name = "TIME", default_value = "0", value_parser = units::duration, requires = "svg")]
+    svg_from: Duration,
+    /// Draw only what happened before this time
+    #[arg(help_heading = OUTPUT, long, value_name = "TIME", value_parser = units::duration, requires = "svg")]
+    svg_to: Option<Duration>,
     /// What to print
     #[arg(help_heading = OUTPUT, long, value_enum, default_value_t = SummaryFormat::Table)]
     pub(super) format: SummaryFormat,
@@ -111,6 +131,15 @@ pub(crate) enum SummaryFormat {
     Table,
     /// A JSON object on one line
     Jsonl,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Algorithm {
+    /// RFC 9438, with HyStart++ (RFC 9406)
+    Cubic,
+    /// RFC 5681
+    #[value(name = "newreno")]
+    NewReno,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -148,18 +177,29 @@ fn burst_loss(text: &str) -> Result<Probability, String> {
 impl SimArgs {
     /// Two outputs in one file would spoil each other; and standard output has the summary.
     pub(super) fn check_files(&self) -> Result<(), Failure> {
-        let files = [&self.pcap, &self.transitions];
-        if files.iter().any(|file| file.as_deref().is_some_and(|path| path.as_os_str() == "-")) {
-            return Err(Failure::Usage(
-                "--pcap and --transitions want the name of a file, and not `-`".into(),
-            ));
+        let files = [(&self.pcap, "capture"), (&self.transitions, "transitions"), (&self.svg, "picture")];
+        let files = files.map(|(file, role)| Some((file.as_deref()?, role)));
+        if files.iter().flatten().any(|(path, _)| path.as_os_str() == "-") {
+            let options = "--pcap, --transitions and --svg";
+            return Err(Failure::Usage(format!("{options} want the name of a file, and not `-`")));
         }
-        match files {
-            [Some(pcap), Some(transitions)] if pcap == transitions => {
-                Err(Failure::Usage(format!("{} cannot be both capture and transitions", pcap.display())))
+        let mut seen: Vec<(&Path, &str)> = Vec::new();
+        for (path, role) in files.into_iter().flatten() {
+            if let Some((_, other)) = seen.iter().find(|(seen, _)| *seen == path) {
+                return Err(Failure::Usage(format!("{} cannot be both {other} and {role}", path.display())));
             }
-            _ => Ok(()),
+            seen.push((path, role));
         }
+        if self.svg_to.is_some_and(|to| to <= self.svg_from) {
+            return Err(Failure::Usage("--svg-to has to be later than --svg-from".into()));
+        }
+        Ok(())
+    }
+
+    /// From when to when to draw, in nanoseconds.
+    pub(super) fn svg_span(&self) -> (u64, u64) {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        (nanos(self.svg_from), self.svg_to.map_or(u64::MAX, nanos))
     }
 
     /// Far more events than any transfer takes that gets on: a segment is a few, and is sent again a few times.
@@ -207,6 +247,11 @@ impl SimArgs {
             end.single.tcp.receive_window = u32::try_from(self.window).unwrap_or(u32::MAX);
             end.single.tcp.min_rto = self.min_rto;
             end.single.tcp.time_wait = self.time_wait;
+            end.single.tcp.pacing = self.pacing;
+            end.single.tcp.congestion = match self.congestion {
+                Algorithm::Cubic => CongestionAlgorithm::Cubic,
+                Algorithm::NewReno => CongestionAlgorithm::NewReno,
+            };
             end.app.sends = Sends::Octets(size);
             end.app.ending = ending;
         }

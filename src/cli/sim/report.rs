@@ -318,7 +318,7 @@ fn time(nanos: u64) -> String {
     text::short_span(Duration::from_nanos(nanos))
 }
 
-fn bits(rate: u64) -> String {
+pub(super) fn bits(rate: u64) -> String {
     let rate = rate as f64;
     match rate {
         1e9.. => format!("{:.1} Gbit/s", rate / 1e9),
@@ -329,7 +329,7 @@ fn bits(rate: u64) -> String {
 }
 
 /// With commas between thousands.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -122,6 +122,24 @@ fn at_one_moment_arrivals_come_in_the_order_of_sending_and_before_deadlines() {
 }
 
 #[test]
+fn a_frame_tells_what_becomes_of_it() {
+    let fate = |change: fn(&mut LinkConfig)| {
+        let mut config = delayed();
+        change(&mut config);
+        let (mut world, ..) = pair(1, Counter::calls(0), Counter::default(), config);
+        world.record_frames(true);
+        world.run().unwrap();
+        world.poll_frame().unwrap().fate
+    };
+    assert_eq!(fate(|_| {}), Fate::Arrives);
+    assert_eq!(fate(|config| config.loss = Probability::ALWAYS), Fate::Dropped(LinkDrop::Loss));
+    assert_eq!(fate(|config| config.mtu = 0), Fate::Dropped(LinkDrop::Mtu));
+    assert_eq!(fate(|config| config.corrupt = Probability::ALWAYS), Fate::Damaged);
+    let twice = |config: &mut LinkConfig| config.duplicate = Probability::ALWAYS;
+    assert_eq!(fate(twice), Fate::Arrives);
+}
+
+#[test]
 fn run_until_stops_in_time() {
     let (mut world, ..) = pair(1, Counter::calls(3), Counter::default(), delayed());
     assert_eq!(world.run_until(at(20)), Ok(true));
