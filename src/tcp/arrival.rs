@@ -160,11 +160,24 @@ impl Tcb {
         self.state == State::SynReceived && opens && start == ORIGIN
     }
 
+    /// A retransmission that fills a gap takes TS.Recent to its own time, and the segments that were held up behind it,
+    /// sent before that, would all be refused: reordering would become loss. They may still come where something is
+    /// missing before what has arrived (RFC 7323 §5.3 R1 has no such exception; see [`OVERTAKEN`] for why it is safe).
+    ///
+    /// [`OVERTAKEN`]: super::timestamps
+    fn fills_a_gap(&self, seg: &SegmentMeta, val: u32) -> bool {
+        let start = self.rcv.position(seg.seq);
+        let before = self.rcv.ranges.end().is_some_and(|end| start + u64::from(seg.len) <= end);
+        seg.len > 0 && start >= self.rcv.nxt && before && self.ts.may_be_overtaken(val)
+    }
+
     /// RFC 7323 §5.3 R1 (PAWS) and §3.2. A SYN without timestamps is left to the fourth check: a peer that has
     /// restarted may not use them any more.
     fn check_timestamp(&mut self, now: Instant, seg: &SegmentMeta) -> Result<(), Stop> {
         match seg.options.timestamps {
-            Some(timestamps) if self.ts.is_old(now, timestamps.val) => {
+            Some(timestamps)
+                if self.ts.is_old(now, timestamps.val) && !self.fills_a_gap(seg, timestamps.val) =>
+            {
                 if seg.seq_len() > 0 && !seg.flags.contains(TcpFlags::SYN) {
                     self.ack_now = true;
                 } else {

@@ -42,9 +42,11 @@ pub struct TcpConfig {
     pub congestion: CongestionAlgorithm,
     /// The initial congestion window in full segments (RFC 6928). Default: 10.
     pub initial_window: u8,
-    /// Spread what the congestion window allows over the round trip instead of sending it at once: up to twice as
-    /// fast as the window asks for in slow start, a fifth faster later. Costs a timer for each segment, and the
-    /// owner's clock has to be fine enough for it. Default: false.
+    /// Spread what the congestion window allows over the round trip instead of sending it in bursts, which overflow
+    /// small queues: up to twice as fast as the window asks for in slow start, a fifth faster later. What goes out
+    /// between two deadlines is worth a sixteenth of the round trip, or [`granularity`](Self::granularity) if that is
+    /// less, so the owner is called that often and not for each segment; who calls late sends what has become due.
+    /// Windows that are not larger than the initial one are not paced. Default: true.
     pub pacing: bool,
     /// The RTO before the first sample (RFC 6298 §2.1). Default: 1 s.
     pub initial_rto: Duration,
@@ -95,7 +97,7 @@ impl Default for TcpConfig {
             ack_delay: Duration::from_millis(40),
             congestion: CongestionAlgorithm::Cubic,
             initial_window: 10,
-            pacing: false,
+            pacing: true,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_secs(1),
             max_rto: Duration::from_secs(60),

@@ -134,7 +134,7 @@ impl Tcb {
 
     fn arm_pace(&mut self, now: Instant) {
         let waits = self.snd.nxt < self.snd.end() || self.records.lost() > 0;
-        if self.config.pacing && self.pace_at > now && waits {
+        if waits && self.is_paced_at(now) {
             self.timers.set(Timer::Pace, self.pace_at);
         } else {
             self.timers.stop(Timer::Pace);

@@ -1,6 +1,7 @@
 //! Forming segments: what may be sent now, and what goes into its header (RFC 9293 §3.8.6.2.1, §3.7.4, §3.10.2).
 
 use core::ops::Range;
+use core::time::Duration;
 
 use super::congestion::{CongestionControl as _, initial_window};
 use super::notices::Notices;
@@ -76,7 +77,7 @@ impl Tcb {
         if self.recovery.probe.take_due() && self.snd.wnd > 0 && self.snd.outstanding() > 0 {
             return self.tail_probe();
         }
-        if self.config.pacing && now < self.pace_at {
+        if self.is_paced_at(now) {
             return None;
         }
         self.restart_after_idle(now);
@@ -264,16 +265,37 @@ impl Tcb {
         }
     }
 
-    /// The next segment goes out when so many octets have left at the rate that the window asks for: cwnd each
-    /// round trip, twice as fast in slow start and a fifth faster later, so that pacing itself does not limit
-    /// (RFC 9002 §7.7 has the reasons, if not the numbers).
+    /// Whether the next segment has to wait for its time.
+    pub(super) fn is_paced_at(&self, now: Instant) -> bool {
+        self.config.pacing && self.pace_at > now + self.pace_quantum()
+    }
+
+    /// What may be sent ahead of its time, so that the owner is not called for each segment.
+    fn pace_quantum(&self) -> Duration {
+        (self.rtt.srtt().unwrap_or_default() / 16).min(self.config.granularity)
+    }
+
+    /// The next segment is due when so many octets have left at the rate that the window asks for: cwnd, or where it
+    /// comes down ssthresh, each round trip; twice as fast in slow start and a fifth faster later, so that pacing
+    /// itself does not limit. No window is paced that a new connection might send at once: in a small one the gaps
+    /// would only lengthen the round trip.
     fn pace(&mut self, now: Instant, octets: u64) {
         let Some(srtt) = self.rtt.srtt() else { return };
+        let mut window = self.congestion.cwnd();
+        if self.recovery.is_reducing() {
+            window = window.max(self.congestion.ssthresh());
+        }
+        if window <= initial_window(self.config.initial_window, self.effective_send_mss()) {
+            return;
+        }
         let (faster, than) = if self.congestion.in_slow_start() { (2, 1) } else { (6, 5) };
-        let window = u128::from(self.congestion.cwnd().max(1)) * faster;
-        let gap = srtt.as_nanos() * u128::from(octets) * than / window;
-        let gap = core::time::Duration::from_nanos(u64::try_from(gap).unwrap_or(u64::MAX));
-        self.pace_at = self.pace_at.max(now) + gap.min(srtt);
+        let nanos = u64::try_from(srtt.as_nanos()).unwrap_or(u64::MAX);
+        let gap = u128::from(nanos) * u128::from(octets * than) / (u128::from(window) * faster);
+        let gap = u64::try_from(gap).unwrap_or(u64::MAX).min(nanos);
+        // Who comes late catches up, but not with more than a tick's worth.
+        let late = now.since(self.pace_at);
+        let wasted = late.saturating_sub(self.config.granularity);
+        self.pace_at = self.pace_at + wasted + Duration::from_nanos(gap);
     }
 
     /// The header of a SYN, with an acknowledgment once the peer's has come. It always has the MSS option (MUST-14,

@@ -9,6 +9,7 @@ use super::segment::{Placed, SegmentMeta, Verdict};
 use super::send::offset;
 use super::state::State;
 use super::tcb::Tcb;
+use super::timers::Timer;
 use crate::{Instant, TcpFlags};
 
 impl Tcb {
@@ -46,7 +47,7 @@ impl Tcb {
         self.rcv.full_size = self.rcv.full_size.max(seg.len.min(u32::from(self.config.mss)));
         self.rcv.nxt = start + u64::from(seg.len);
         self.acknowledge_soon(now);
-        if self.unsettled || self.config.keepalive.is_some() {
+        if self.unsettled || self.config.keepalive.is_some() || self.timers.runs(Timer::Pace) {
             self.arm(now);
         }
         Verdict {

@@ -14,7 +14,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::congestion::{AckSample, CongestionControl as _, Signal};
+use super::congestion::{AckSample, CongestionControl as _, Signal, initial_window};
 use super::recovery::{Delivery, FRto, Fate, Heard, Phase, Probed, Prr, Rack, Record, Undo};
 use super::segment::SegmentMeta;
 use super::tcb::Tcb;
@@ -271,8 +271,12 @@ impl Tcb {
         if reduced {
             let ssthresh = self.congestion.ssthresh();
             let smss = self.effective_send_mss();
-            let target = if self.sack_on {
+            let target = if self.sack_on && self.config.pacing {
                 ssthresh
+            } else if self.sack_on {
+                // Slow start takes it from there: no burst when less is in flight than the window would allow.
+                let burst = initial_window(self.config.initial_window, smss);
+                ssthresh.min(self.in_flight_u32().saturating_add(burst))
             } else {
                 // RFC 6582 §3.2 step 3, the first choice: no burst when little is under way.
                 let flight = u32::try_from(self.snd.outstanding()).unwrap_or(u32::MAX);

@@ -308,11 +308,13 @@ impl Tcb {
                 self.delivered.on_app_limited(in_flight);
             }
             if self.snd.outstanding() == 0 { LimitedBy::Idle } else { LimitedBy::User }
+        } else if self.snd.syn_unacknowledged() {
+            LimitedBy::Idle
         } else if self.snd.edge().saturating_sub(self.snd.nxt) < u64::from(self.effective_send_mss()) {
             LimitedBy::Peer
         } else if self.records.in_flight() + u64::from(self.effective_send_mss())
             > u64::from(self.congestion.cwnd())
-            || self.config.pacing && now < self.pace_at
+            || self.is_paced_at(now)
         {
             LimitedBy::Network
         } else {

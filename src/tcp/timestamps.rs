@@ -9,6 +9,11 @@ use crate::Instant;
 /// millisecond, has gone half around (RFC 7323 §5.5).
 const RECENT_IS_VALID_FOR: Duration = Duration::from_secs(24 * 24 * 3600);
 
+/// How far, in ticks of the peer's clock, an octet that fills a gap may be behind TS.Recent: it was overtaken, and what
+/// was sent again meanwhile has a newer timestamp. PAWS is about numbers that have gone around: for that the peer would
+/// have to send 2³¹ octets in this time, which are 170 Gbit/s where a tick is a millisecond.
+const OVERTAKEN: i32 = 100;
+
 /// TS.Recent and our own clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TimestampVars {
@@ -65,6 +70,11 @@ impl TimestampVars {
     pub(super) fn is_old(&self, now: Instant, val: u32) -> bool {
         let behind = val.wrapping_sub(self.recent).cast_signed() < 0;
         self.on && behind && now.since(self.recent_at) <= RECENT_IS_VALID_FOR
+    }
+
+    /// Whether `val`, which is old, is so little older than TS.Recent that its segment may have been overtaken.
+    pub(super) const fn may_be_overtaken(&self, val: u32) -> bool {
+        self.recent.wrapping_sub(val).cast_signed() <= OVERTAKEN
     }
 
     /// Whether a SYN with this timestamp is certainly newer than the connection (RFC 6191).

@@ -62,6 +62,7 @@ pub(super) fn plain() -> TcpConfig {
     config.timestamps = false;
     config.sack = false;
     config.congestion = CongestionAlgorithm::NewReno;
+    config.pacing = false;
     config
 }
 

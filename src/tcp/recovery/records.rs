@@ -317,7 +317,8 @@ impl Records {
             let record = self.records.get(index).copied();
             let still = |record: &Record| record.start == start && record.sent_at == sent_at;
             if let Some(record) = record.filter(|record| still(record) && record.fate == Fate::InFlight) {
-                if (record.sent_at, record.end()) >= newest {
+                // Of one moment, what was sent again may have left after what was new.
+                if record.sent_at >= newest.0 {
                     break;
                 }
                 let due = record.sent_at + patience;
