@@ -87,9 +87,12 @@ fn end(local: &'static str, remote: Option<&'static str>) -> impl Strategy<Value
 fn link() -> impl Strategy<Value = LinkConfig> {
     let percent = |most: u32| (0..=most).prop_map(Probability::percent);
     let luck = (percent(30), percent(20), percent(20), percent(10));
-    (luck, any::<[bool; 3]>(), 0..200_u64, 0..50_u64, 1_000_000..100_000_000_u64, 3_000..200_000_u64)
-        .prop_map(|((loss, reorder, duplicate, corrupt), on, delay, jitter, rate, queue)| {
+    // Some paths swallow large packets, for good.
+    let mtu = prop_oneof![3 => Just(LinkConfig::default().mtu), 1 => 600..9_000_u32];
+    (luck, any::<[bool; 3]>(), 0..200_u64, 0..50_u64, 1_000_000..100_000_000_u64, 3_000..200_000_u64, mtu)
+        .prop_map(|((loss, reorder, duplicate, corrupt), on, delay, jitter, rate, queue, mtu)| {
             let mut link = LinkConfig::default();
+            link.mtu = mtu;
             (link.delay, link.jitter) = (Duration::from_millis(delay), Duration::from_millis(jitter));
             (link.loss, link.duplicate, link.corrupt, link.queue) = (loss, duplicate, corrupt, queue);
             link.reorder =

@@ -31,6 +31,7 @@ mod machine {
     mod opening;
     mod opening_options;
     mod opening_timers;
+    mod path_mtu;
     mod prr;
     mod rack;
     mod rfc2018;

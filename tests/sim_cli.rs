@@ -290,11 +290,9 @@ fn a_transfer_that_does_not_complete_ends_with_1_and_says_why() {
 }
 
 #[test]
-fn a_path_that_swallows_large_packets_is_a_black_hole() {
-    let ran = sim("--path-mtu 1400 --format jsonl");
-    assert_eq!(ran.code, Some(1));
-    let summary = ran.json();
-    assert_eq!(summary["ends"][1]["read_bytes"], 0);
+fn a_path_that_swallows_large_packets_costs_a_few_seconds() {
+    let summary = json("--path-mtu 1400");
+    assert_eq!(summary["completed"], true);
     assert!(summary["ends"][0]["lost"]["mtu"].as_u64().expect("a count") > 5);
     assert_eq!(json("--path-mtu 1400 --mtu 1400")["completed"], true);
 }

@@ -48,8 +48,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::tcp::{
-    CloseReason, Command, CommandError, Cookie, Keepalive, NetworkError, Notices, Queue, SegmentMeta,
-    SegmentPlan, Tcb, TcpInfo, Unpredictable,
+    CloseReason, Command, CommandError, Cookie, Keepalive, NetworkError, Notices, PathMtu, Queue,
+    SegmentMeta, SegmentPlan, Tcb, TcpInfo, Unpredictable,
 };
 use crate::{Instant, State};
 
@@ -427,6 +427,15 @@ impl Connection {
     /// [`CommandError`] when the quoted segment is not in flight, and the message not believed.
     pub fn network_error(&mut self, now: Instant, error: NetworkError) -> Result<Notices, CommandError> {
         self.command(now, Command::NetworkError(error))
+    }
+
+    /// Passes on an ICMP message that a segment of this connection was too large for the path (RFC 1191, RFC 8201).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the quoted segment is not in flight, and the message not believed.
+    pub fn path_mtu(&mut self, now: Instant, report: PathMtu) -> Result<Notices, CommandError> {
+        self.command(now, Command::PathMtu(report))
     }
 
     fn command(&mut self, now: Instant, command: Command) -> Result<Notices, CommandError> {

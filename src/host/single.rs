@@ -49,7 +49,7 @@ use bytes::Bytes;
 use crate::connection::{Arrival, Connection, ConnectionConfig, Payload, Received, SendError, SendFlags};
 use crate::secret::Secret;
 use crate::tcp::{
-    CloseReason, CommandError, DropReason, NetworkError, Notices, SegmentMeta, TcpConfig, TcpInfo,
+    CloseReason, CommandError, DropReason, NetworkError, Notices, PathMtu, SegmentMeta, TcpConfig, TcpInfo,
     Unpredictable,
 };
 use crate::{Instant, State, TcpFlags};
@@ -65,6 +65,9 @@ const MIN_MTU_V4: u16 = 128;
 /// The smallest MTU over IPv6 (RFC 8200 §5).
 const MIN_MTU_V6: u16 = 1280;
 
+/// No report makes packets over IPv4 smaller. RFC 1191 §3 would go down to 68 octets, which only an attacker wants.
+const MIN_PATH_MTU_V4: u16 = 552;
+
 /// The choices of a [`Single`]. Begin with the default and change fields: there will be more.
 ///
 /// ```
@@ -77,8 +80,8 @@ const MIN_MTU_V6: u16 = 1280;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SingleConfig {
-    /// The choices of the machine. Its `mss` is made from the MTU, and its `default_mss` from the version of
-    /// IP (RFC 9293 MUST-15, MUST-67): what stands there does not count.
+    /// The choices of the machine. Its `mss` is made from the MTU, and its `default_mss`, `ip_header` and
+    /// `min_path_mtu` from the version of IP (RFC 9293 MUST-15, MUST-67): what stands there does not count.
     pub tcp: TcpConfig,
     /// Octets of memory that the send buffer may hold. Default: 256 KiB.
     pub send_buffer: usize,
@@ -465,6 +468,16 @@ impl Single {
         done
     }
 
+    /// [`Connection::path_mtu`]: passes on an ICMP message that a packet of this connection was too large for the
+    /// path.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the quoted segment is not in flight.
+    pub fn path_mtu(&mut self, now: Instant, report: PathMtu) -> Result<Notices, CommandError> {
+        self.noted(|connection| connection.path_mtu(now, report))
+    }
+
     fn noted(
         &mut self,
         call: impl FnOnce(&mut Connection) -> Result<Notices, CommandError>,
@@ -541,15 +554,20 @@ fn checked(config: &SingleConfig, local: SocketAddr) -> Result<SingleConfig, Sin
         return Err(SingleError::Address(local));
     }
     check_dscp(config.dscp)?;
-    let (min, headers, default_mss) =
-        if local.is_ipv4() { (MIN_MTU_V4, 40, 536) } else { (MIN_MTU_V6, 60, 1220) };
+    let (min, ip_header, default_mss, min_path_mtu) = if local.is_ipv4() {
+        (MIN_MTU_V4, 20, 536, MIN_PATH_MTU_V4)
+    } else {
+        (MIN_MTU_V6, 40, 1220, MIN_MTU_V6)
+    };
     let mtu = config.mtu;
     if mtu < min {
         return Err(SingleError::Mtu { mtu, min });
     }
     let mut config = *config;
-    config.tcp.mss = mtu - headers;
+    config.tcp.mss = mtu - u16::from(ip_header) - 20;
+    config.tcp.ip_header = ip_header;
     config.tcp.default_mss = default_mss;
+    config.tcp.min_path_mtu = min_path_mtu;
     Ok(config)
 }
 

@@ -108,6 +108,12 @@ impl Pair {
         self.ends
     }
 
+    /// The names of the link from `a` to `b`, and of the one back, in their world.
+    #[must_use]
+    pub const fn link_ids(&self) -> [LinkId; 2] {
+        self.links
+    }
+
     /// Both ends.
     #[must_use]
     #[allow(

@@ -28,6 +28,7 @@ impl Tcb {
         let mut news = self.take_acknowledged(now, acknowledged, seg);
         self.snd.una = acknowledged;
         self.snd.nxt = self.snd.nxt.max(acknowledged);
+        self.path.on_progress(acknowledged, now);
         self.sample_round_trip(now, seg, &news);
         self.r1_told = false;
         self.timers.stop(Timer::UserTimeout);

@@ -37,6 +37,7 @@ impl Tcb {
             Command::SetCookie(_) if self.snd.max > ORIGIN => return Err(CommandError::SynSent),
             Command::SetCookie(cookie) => self.cookie = Some(cookie),
             Command::NetworkError(error) => self.network_error(error, notices)?,
+            Command::PathMtu(report) => self.path_report(now, report)?,
         }
         self.arm(now);
         Ok(())

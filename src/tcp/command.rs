@@ -37,6 +37,8 @@ pub enum Command {
     SetCookie(Cookie),
     /// An ICMP error that quotes a segment of this connection (§3.9.2.2).
     NetworkError(NetworkError),
+    /// An ICMP message that a segment of this connection was too large for the path (RFC 1191, RFC 8201).
+    PathMtu(PathMtu),
 }
 
 /// The arguments of a SEND.
@@ -61,6 +63,22 @@ pub struct NetworkError {
     pub hard: bool,
     /// The code of the ICMP message.
     pub code: u8,
+    /// The sequence number in the quoted header; what is not in flight is not believed (RFC 5927 §4.1).
+    pub seq: crate::SeqNumber,
+}
+
+/// "Fragmentation needed" in IPv4, "packet too big" in IPv6 (RFC 1191 §4, RFC 8201 §4): a router could not forward a
+/// segment of ours.
+///
+/// It counts when what it quotes is in flight, and never makes packets larger, nor smaller than
+/// [`TcpConfig::min_path_mtu`](super::TcpConfig::min_path_mtu). As long as nothing larger has passed it is believed at
+/// once: what was larger goes again in smaller segments, and the congestion window stays, for nothing was congested.
+/// If larger segments have passed, it is believed when what it quotes seems to be lost, and forgotten when that is
+/// acknowledged (RFC 5927 §7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PathMtu {
+    /// The largest IP packet that the next link takes, in octets; 0 from an old router that does not say.
+    pub mtu: u32,
     /// The sequence number in the quoted header; what is not in flight is not believed (RFC 5927 §4.1).
     pub seq: crate::SeqNumber,
 }

@@ -23,6 +23,13 @@ pub struct TcpConfig {
     pub mss: u16,
     /// What to assume of a peer that sends no MSS option: 536 for IPv4, 1220 for IPv6 (MUST-15).
     pub default_mss: u16,
+    /// Octets of the IP header, which the MSS does not count: 20 for IPv4, the default; 40 for IPv6.
+    pub ip_header: u8,
+    /// The smallest packet, in octets, that a report about the path's MTU or a black hole can make us send: 552 for
+    /// IPv4, the default; 1280 for IPv6 (RFC 8200 §5). Who forges reports wants tiny packets.
+    pub min_path_mtu: u16,
+    /// When to find out by probes how large packets may be. Default: [`MtuProbing::BlackHole`].
+    pub mtu_probing: MtuProbing,
     /// Octets of the receive buffer: the largest window, at least 1. Where windows are scaled, up to an eighth
     /// more may be taken, which keeps the right edge of the window where it is. Default: 256 KiB.
     pub receive_window: u32,
@@ -89,6 +96,9 @@ impl Default for TcpConfig {
         Self {
             mss: 1460,
             default_mss: 536,
+            ip_header: 20,
+            min_path_mtu: 552,
+            mtu_probing: MtuProbing::BlackHole,
             receive_window: 256 << 10,
             window_scaling: true,
             timestamps: true,
@@ -157,6 +167,25 @@ impl Default for Keepalive {
     fn default() -> Self {
         Self { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), count: 9 }
     }
+}
+
+/// When to find out by probes how large packets the path takes (RFC 4821). A probe is a segment of the user's data
+/// that is larger than the others; if it alone is lost, its octets go again and the congestion window stays.
+///
+/// What a router reports ([`Command::PathMtu`](super::Command::PathMtu)) counts in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MtuProbing {
+    /// Never. Segments get smaller when a router reports it, and never larger again; on a path that swallows large
+    /// packets without a report the connection ends at R2. For networks whose MTU is known.
+    Off,
+    /// Full segments from the start. When they time out twice in a row the path may be a black hole: smaller ones are
+    /// sent, and probes find the way back up, after a report too.
+    #[default]
+    BlackHole,
+    /// Like `BlackHole`, but beginning with packets of 1024 octets (1280 in IPv6) and a probe of full size. For paths
+    /// that are known to swallow large packets: nothing waits for a timeout.
+    Always,
 }
 
 /// What an outsider must not be able to guess. The owner of the secret makes them anew for each pair of

@@ -154,7 +154,9 @@ impl Tcb {
             self.give_up(CloseReason::UserTimeout, notices);
         }
         if self.timers.take_due(Timer::LossProbe, now) {
-            self.recovery.probe.make_due();
+            if !self.tail_bears_out_report(now) {
+                self.recovery.probe.make_due();
+            }
             self.timers.set(Timer::Retransmit, now + self.rto());
         }
         if self.timers.take_due(Timer::Reorder, now) {
@@ -215,6 +217,7 @@ impl Tcb {
             self.syn_repeated = true;
             self.snd.nxt = self.snd.una;
         } else {
+            self.path_times_out(now, &oldest);
             self.begin_loss(now);
         }
     }

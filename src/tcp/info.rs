@@ -92,6 +92,13 @@ pub struct TcpInfo {
     pub ssthresh: Option<u32>,
     /// The effective send MSS: the largest payload of a segment without SACK blocks (RFC 9293 §3.7.1).
     pub mss: u32,
+    /// The largest IP packet that is sent.
+    pub path_mtu: u32,
+    /// The largest that the path may yet turn out to carry: as large as `path_mtu` when the search has ended
+    /// (RFC 4821 §7.1).
+    pub path_mtu_limit: u32,
+    /// Probes of the path's MTU that were sent.
+    pub mtu_probes: u32,
     /// Octets in flight: "pipe" of RFC 6675 §4.
     pub pipe: u64,
     /// Octets taken for lost that wait to be sent again.
@@ -163,6 +170,9 @@ impl Tcb {
             cwnd: self.congestion.cwnd(),
             ssthresh: Some(self.congestion.ssthresh()).filter(|&ssthresh| ssthresh != u32::MAX),
             mss: self.effective_send_mss(),
+            path_mtu: self.path_mtu(),
+            path_mtu_limit: self.path_mtu_limit(),
+            mtu_probes: self.path.probes(),
             pipe: self.in_flight(),
             lost: self.records.lost(),
             sacked: self.records.sacked() + self.recovery.duplicates.arrived(),

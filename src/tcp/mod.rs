@@ -12,6 +12,7 @@
 //! | 9293 §3.6, closing | `calls.rs` (CLOSE, ABORT), `text.rs` (FIN), `arrival.rs` (ACK of FIN) |
 //! | 9293 §3.6.1, TIME-WAIT; RFC 1337, RFC 6191 | `text.rs`, `arrival.rs`, [`Tcb::may_reopen`] |
 //! | 9293 §3.7.1, MSS; RFC 7323 §2, window scale | `opening.rs`, `output.rs` |
+//! | 9293 §3.7.2, path MTU; RFC 1191, 8201, 4821, 5927 §7 | `mtu.rs` |
 //! | 9293 §3.7.4, Nagle; §3.8.6.2.1, the sender's silly windows | `output.rs` |
 //! | 9293 §3.8.1, RTO; RFC 6298; RFC 7323 appendix G | `rtt.rs`, `ack.rs`, `expiry.rs` |
 //! | 9293 §3.8.2, congestion; RFC 5681, 9438, 9406, 7661, 6928 | `congestion/`, `output.rs` |
@@ -40,6 +41,7 @@ mod congestion;
 mod expiry;
 mod getters;
 pub mod info;
+mod mtu;
 pub mod notices;
 mod opening;
 mod output;
@@ -58,8 +60,8 @@ mod text;
 mod timers;
 mod timestamps;
 
-pub use command::{Command, CommandError, NetworkError, Queue};
-pub use config::{CongestionAlgorithm, Keepalive, TcpConfig, Unpredictable};
+pub use command::{Command, CommandError, NetworkError, PathMtu, Queue};
+pub use config::{CongestionAlgorithm, Keepalive, MtuProbing, TcpConfig, Unpredictable};
 pub use info::{RecoveryPhase, TcpInfo};
 pub use notices::{CloseReason, Notices, Transitions};
 pub use segment::{

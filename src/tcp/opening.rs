@@ -9,10 +9,6 @@ use super::state::{Event, State};
 use super::tcb::Tcb;
 use crate::{Instant, TcpFlags};
 
-/// No peer is believed to take less than this: a tiny MSS would multiply our packets. 64 octets leave room
-/// for data behind 40 octets of options.
-const LEAST_MSS: u32 = 64;
-
 /// Shift counts above 14 are taken for 14 (RFC 7323 §2.3).
 const MOST_SCALE: u8 = 14;
 
@@ -95,9 +91,7 @@ impl Tcb {
 
     /// Takes the options of the peer's SYN; where it comes again, those of the last.
     pub(super) fn take_options(&mut self, now: Instant, seg: &SegmentMeta) {
-        let ours = self.config.mss;
-        let theirs = seg.options.mss.unwrap_or(self.config.default_mss);
-        self.snd.mss = u32::from(ours.min(theirs)).max(LEAST_MSS);
+        self.path.open(&self.config, seg.options.mss.unwrap_or(self.config.default_mss));
         self.scaling_on = self.config.window_scaling && seg.options.window_scale.is_some();
         match seg.options.window_scale {
             Some(shift) if self.scaling_on => self.snd.scale = shift.min(MOST_SCALE),

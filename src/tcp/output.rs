@@ -4,6 +4,7 @@ use core::ops::Range;
 use core::time::Duration;
 
 use super::congestion::{CongestionControl as _, initial_window};
+use super::mtu::Probing;
 use super::notices::Notices;
 use super::recovery::{FRto, Phase};
 use super::segment::{SegmentMeta, SegmentOptions, SegmentPlan};
@@ -82,7 +83,7 @@ impl Tcb {
         }
         self.restart_after_idle(now);
         if self.recovery.f_rto == FRto::New
-            && let Some(span) = self.new_span()
+            && let Some(span) = self.new_span(now)
         {
             // Two new segments will tell whether the timeout was for nothing (RFC 5682 §2.1 step 2b).
             return Some(span);
@@ -90,16 +91,23 @@ impl Tcb {
         if let Some(span) = self.lost_span() {
             return Some(span);
         }
-        self.new_span()
+        self.new_span(now)
     }
 
     /// What was not sent before.
-    fn new_span(&mut self) -> Option<Span> {
+    fn new_span(&mut self, now: Instant) -> Option<Span> {
         if self.snd.nxt >= self.snd.end() {
             return None;
         }
-        let len = self.sendable()?;
         let start = self.snd.nxt;
+        let len = match self.mtu_probe(now) {
+            Probing::No => self.sendable()?,
+            Probing::Wait => return None,
+            Probing::Send(len) => {
+                self.path.probe_sent(start, start + u64::from(len));
+                len
+            }
+        };
         let fin = self.fin_follows(start + u64::from(len));
         if len == 0 && !fin {
             return None;
@@ -166,10 +174,10 @@ impl Tcb {
 
     /// Octets that the congestion window has room for. When nothing is in flight it has room for a segment, however
     /// small it is: nothing else would ever open it.
-    fn budget(&self) -> u64 {
+    pub(super) fn budget(&self) -> u64 {
         let in_flight = self.in_flight();
         let cwnd = u64::from(self.congestion.cwnd());
-        if in_flight == 0 { cwnd.max(u64::from(self.snd.mss)) } else { cwnd.saturating_sub(in_flight) }
+        if in_flight == 0 { cwnd.max(u64::from(self.path.size())) } else { cwnd.saturating_sub(in_flight) }
     }
 
     /// Whether the FIN stands at `position` and the window has room for it.
@@ -218,6 +226,9 @@ impl Tcb {
         let repeated = self.snd.max.min(end).saturating_sub(span.start);
         let stamp = self.delivered.stamp(now, self.records.in_flight());
         self.records.sent(span.start..end, now, stamp);
+        if span.len > 0 {
+            self.path.on_sent(span.start, end, span.len + self.options_len(), repeated > 0);
+        }
         if repeated > 0 {
             self.sent_again(now, span.start..span.start + repeated);
         }
@@ -396,17 +407,22 @@ impl Tcb {
     }
 
     /// Octets of payload that fit into a segment now: the MSS less the options (MUST-16).
-    fn payload_room(&self) -> u32 {
+    pub(super) fn payload_room(&self) -> u32 {
         let blocks = if self.sack_on { self.rcv.sack_wanted().min(self.sack_room()) } else { 0 };
         let sack = u32::try_from(blocks).map_or(0, |n| if n > 0 { SACK_LEN.0 + SACK_LEN.1 * n } else { 0 });
-        let options = sack + self.snd.mss - self.effective_send_mss();
+        let options = sack + self.options_len();
         debug_assert!(options <= OPTIONS_LEN, "the options have to fit");
-        (self.snd.mss - options.min(OPTIONS_LEN)).max(1)
+        (self.path.size() - options.min(OPTIONS_LEN)).max(1)
     }
 
     /// Eff.snd.MSS: the largest payload of a segment that reports no SACK blocks (RFC 9293 §3.7.1).
     #[must_use]
     pub fn effective_send_mss(&self) -> u32 {
-        self.snd.mss - if self.ts.on { TIMESTAMPS_LEN } else { 0 }
+        self.path.size() - self.options_len()
+    }
+
+    /// Octets of the options that every segment has.
+    pub(super) const fn options_len(&self) -> u32 {
+        if self.ts.on { TIMESTAMPS_LEN } else { 0 }
     }
 }

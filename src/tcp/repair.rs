@@ -84,6 +84,7 @@ impl Tcb {
         let una = self.snd.una;
         self.delivered.on_delivery(now, news, self.rtt.min_rtt());
         if self.sack_on {
+            self.hear_of_path(now);
             self.recovery.rack.hear(now, una, news);
             self.hear_dsack(now, &ack);
             let dsack_end = ack.dsack.map(|(_, end)| end);
@@ -135,8 +136,10 @@ impl Tcb {
         let third = self.recovery.duplicates.count() == Rack::DUP_THRESH;
         if third && self.recovery.phase == Phase::Open && self.snd.una > self.recovery.high {
             self.records.lose_first();
-            self.recovery.duplicates.begin_recovery();
-            self.begin_recovery(now, arrived);
+            if !self.only_probe_is_missing(now) {
+                self.recovery.duplicates.begin_recovery();
+                self.begin_recovery(now, arrived);
+            }
         }
         if arrived > 0 || third {
             self.move_window(now, &news, &ack);
@@ -252,6 +255,7 @@ impl Tcb {
         self.undone = self.undone.saturating_add(1);
         if undo.timed_out {
             self.rtt.after_spurious_timeout();
+            self.path.on_spurious_timeout(now);
         } else {
             self.recovery.rack.on_late_arrival();
         }
@@ -307,12 +311,13 @@ impl Tcb {
             return false;
         }
         let patience = self.recovery.rack.rtt() + self.reo_wnd();
+        let lost = self.records.lost();
         let (found, next) = self.records.expire(now, newest, patience);
         match next {
             Some(next) => self.timers.set(Timer::Reorder, next + self.config.granularity),
             None => self.timers.stop(Timer::Reorder),
         }
-        found
+        found && !self.only_size_was_lost(now, lost)
     }
 
     /// RACK.reo_wnd now.

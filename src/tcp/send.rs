@@ -1,6 +1,5 @@
 //! The send sequence variables of RFC 9293 §3.3.1.
 
-use super::config::TcpConfig;
 use crate::SeqNumber;
 
 /// The position of ISS and of IRS: a whole lap of sequence space, so that positions of what came before them
@@ -33,8 +32,6 @@ pub(super) struct SendVars {
     pub(super) up: u64,
     /// How far the peer's window fields are to be shifted: 0..=14.
     pub(super) scale: u8,
-    /// The largest segment that the peer and the network take, options included.
-    pub(super) mss: u32,
     /// The position after the last octet that the user queued: where the FIN goes.
     pub(super) queued: u64,
     /// The position after the last octet that the user wants pushed; earlier pushes collapse into it (SHLD-27).
@@ -46,7 +43,7 @@ pub(super) struct SendVars {
 }
 
 impl SendVars {
-    pub(super) fn new(iss: SeqNumber, config: &TcpConfig) -> Self {
+    pub(super) const fn new(iss: SeqNumber) -> Self {
         Self {
             iss,
             una: ORIGIN,
@@ -58,7 +55,6 @@ impl SendVars {
             wl2: 0,
             up: ORIGIN,
             scale: 0,
-            mss: u32::from(config.default_mss),
             queued: ORIGIN + 1,
             push: ORIGIN,
             more: false,

@@ -4,6 +4,7 @@ use super::arrival::Stop;
 use super::command::{Command, CommandError};
 use super::config::{TcpConfig, Unpredictable};
 use super::congestion::{Congestion, CongestionControl as _};
+use super::mtu::PathMtuState;
 use super::notices::{CloseReason, Notices};
 use super::rate::{Delivered, LimitedBy, Limits};
 use super::receive::ReceiveVars;
@@ -74,6 +75,7 @@ pub struct Tcb {
     /// Why the connection is over.
     pub(super) reason: Option<CloseReason>,
     pub(super) snd: SendVars,
+    pub(super) path: PathMtuState,
     pub(super) rcv: ReceiveVars,
     pub(super) ts: TimestampVars,
     /// Both SYNs permitted SACK.
@@ -163,7 +165,8 @@ impl Tcb {
             state: State::Closed,
             passive: true,
             reason: None,
-            snd: SendVars::new(secrets.iss, config),
+            snd: SendVars::new(secrets.iss),
+            path: PathMtuState::new(config),
             rcv: ReceiveVars::new(config),
             ts: TimestampVars::new(secrets.timestamp_offset),
             sack_on: false,
@@ -385,6 +388,7 @@ impl Tcb {
             rcv.ranges.iter().next().is_none_or(|first| first.start > rcv.nxt || snd.syn_unacknowledged())
         );
         debug_assert!(self.timers.are_exclusive(), "{:?}", self.timers);
+        debug_assert!(self.path.holds(), "{:?}", self.path);
         debug_assert!(self.state != State::Closed || self.timers.next().is_none());
         debug_assert!(
             self.state.has_sent_fin() == (snd.fin_sent() && self.state != State::Closed),

@@ -11,12 +11,19 @@ use crate::{Instant, SeqNumber, State, TcpFlags};
 /// What a user does next.
 #[derive(Clone, Copy, Debug)]
 enum Act {
-    Queue { len: u32, push: bool, more: bool, urgent: bool },
+    Queue {
+        len: u32,
+        push: bool,
+        more: bool,
+        urgent: bool,
+    },
     Read(u32),
     Shutdown,
     Close,
     Abort,
     Nagle(bool),
+    /// A router, or who pretends to be one: an MTU, and how far behind SND.UNA it quotes.
+    Report(u32, u32),
     Wait(u64),
 }
 
@@ -146,6 +153,9 @@ impl World {
                 Act::Close => Command::Close,
                 Act::Abort => Command::Abort,
                 Act::Nagle(on) => Command::SetNagle(on),
+                Act::Report(mtu, behind) => {
+                    Command::PathMtu(PathMtu { mtu, seq: self.ends[end].snd_una() + behind })
+                }
                 Act::Wait(nanos) => {
                     self.resume[end] = self.now + Duration::from_nanos(nanos);
                     break;
@@ -220,15 +230,17 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Close),
         1 => proptest::bool::weighted(0.1).prop_map(|abort| if abort { Act::Abort } else { Act::Read(1) }),
         1 => any::<bool>().prop_map(Act::Nagle),
+        1 => (0..2_000_u32, 0..20_000_u32).prop_map(|(mtu, behind)| Act::Report(mtu, behind)),
         4 => (0..3_000_000_000_u64).prop_map(Act::Wait),
     ]
 }
 
 fn config() -> impl Strategy<Value = TcpConfig> {
     let sizes = (prop_oneof![Just(1460_u16), 64..9000_u16], prop_oneof![Just(65_535_u32), 1..100_000_u32]);
-    (sizes, any::<[bool; 5]>(), any::<bool>()).prop_map(|((mss, window), on, live)| {
+    let probing = prop_oneof![Just(MtuProbing::Off), Just(MtuProbing::BlackHole), Just(MtuProbing::Always)];
+    (sizes, any::<[bool; 5]>(), any::<bool>(), probing).prop_map(|((mss, window), on, live, probing)| {
         let mut config = TcpConfig::default();
-        (config.mss, config.receive_window) = (mss, window);
+        (config.mss, config.receive_window, config.mtu_probing) = (mss, window, probing);
         [config.window_scaling, config.timestamps, config.sack, config.nagle, _] = on;
         config.ack_delay = if on[4] { Duration::ZERO } else { Duration::from_millis(40) };
         if live {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tcpstate::tcp::{
-    CloseReason, Command, CommandError, CongestionAlgorithm, DropReason, Input, Notices, Output, SackList,
-    SegmentMeta, SegmentOptions, Tcb, TcpConfig, Timestamps, Unpredictable, Verdict,
+    CloseReason, Command, CommandError, CongestionAlgorithm, DropReason, Input, MtuProbing, Notices, Output,
+    SackList, SegmentMeta, SegmentOptions, Tcb, TcpConfig, Timestamps, Unpredictable, Verdict,
 };
 use tcpstate::{Event, Instant, SeqNumber, State, TcpFlags};
 
@@ -63,6 +63,7 @@ pub(super) fn plain() -> TcpConfig {
     config.sack = false;
     config.congestion = CongestionAlgorithm::NewReno;
     config.pacing = false;
+    config.mtu_probing = MtuProbing::Off;
     config
 }
 

@@ -90,7 +90,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("SHLD-4", "3.6.1", "Timestamps shorten TIME-WAIT (RFC 6191)"),
     row("SHLD-5", "3.7.1", "The MSS is sent in every SYN"),
     row("SHLD-6", "3.7.3", "The MSS of the smallest MTU, where that varies")
-        .not_here("one MTU for each flow; path MTU discovery is not there yet"),
+        .not_here("one MTU for each flow: path MTU discovery finds out what is smaller"),
     row("SHLD-7", "3.7.4", "Nagle"),
     row("SHLD-8", "3.8.2", "ECN").not_here("not there yet"),
     row("SHLD-9", "3.8.3", "The user learns of R1"),

@@ -452,6 +452,12 @@ impl Records {
         self.records.back()
     }
 
+    /// What is known of the segment that holds `position`, if it is under way.
+    pub(in crate::tcp) fn fate_at(&self, position: u64) -> Option<Fate> {
+        let record = self.records.get(self.index(position))?;
+        (record.start <= position).then_some(record.fate)
+    }
+
     /// How many records there are.
     pub(in crate::tcp) fn len(&self) -> usize {
         self.records.len()
