@@ -57,7 +57,8 @@ pub struct TcpConfig {
     pub pacing: bool,
     /// The RTO before the first sample (RFC 6298 §2.1). Default: 1 s.
     pub initial_rto: Duration,
-    /// The smallest RTO (RFC 6298 §2.4 recommends 1 s, which is the default; Linux takes 200 ms).
+    /// The smallest RTO (RFC 6298 §2.4 recommends 1 s, which is the default; Linux takes 200 ms). Below a second it
+    /// is also the least by which the RTO exceeds SRTT.
     pub min_rto: Duration,
     /// The largest RTO (at least 60 s, RFC 6298 §2.5; the default).
     pub max_rto: Duration,

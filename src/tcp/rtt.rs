@@ -33,6 +33,8 @@ impl RttEstimator {
     const AFTER_LOST_SYN: Duration = Duration::from_secs(3);
     /// No choice of the user makes the RTO shorter: one of zero would fire forever at one moment.
     const FLOOR: u64 = 1_000_000;
+    /// RFC 6298 §2.4: the least RTO.
+    const SECOND: Duration = Duration::from_secs(1);
     /// Doublings after which nothing changes: they make 49 days out of the floor.
     const MAX_BACKOFF: u8 = 32;
     /// The least round trip is that of the last one to two intervals: paths change.
@@ -112,7 +114,10 @@ impl RttEstimator {
     /// [`max_rto`](TcpConfig::max_rto), and never less than a millisecond.
     pub(super) fn rto(&self, config: &TcpConfig) -> Duration {
         let base = if self.sampled {
-            let margin = self.rttvar.saturating_mul(4).max(nanos(config.granularity));
+            // Where less than RFC 6298's second is asked for, it is the least margin too, as in Linux: else the round
+            // trip of a steady path would leave none.
+            let least = if config.min_rto < Self::SECOND { config.min_rto } else { Duration::ZERO };
+            let margin = self.rttvar.saturating_mul(4).max(nanos(config.granularity.max(least)));
             self.srtt.saturating_add(margin).max(nanos(config.min_rto))
         } else if self.lost_syn {
             nanos(config.initial_rto.max(Self::AFTER_LOST_SYN))
