@@ -10,7 +10,7 @@
 //! | [`host`] | IP packets in and out: so far [`host::Single`], one flow | |
 //! | [`secret`] | what outsiders must not guess | |
 //! | [`wire`] | IPv4, IPv6, TCP, UDP, links and fragments: octets to header values and back | |
-//! | [`seq`], [`time`], [`flags`] | sequence numbers, moments and control bits | |
+//! | [`seq`], [`time`], [`flags`], [`ecn`] | sequence numbers, moments, control bits, the ECN field | |
 #![cfg_attr(
     feature = "sim",
     doc = "| [`sim`] | connections over simulated networks, in virtual time | `sim` |"
@@ -73,6 +73,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod connection;
+pub mod ecn;
 pub mod flags;
 pub mod host;
 pub mod secret;
@@ -88,6 +89,7 @@ pub mod replay;
 #[cfg(feature = "sim")]
 pub mod sim;
 
+pub use ecn::EcnCodepoint;
 pub use flags::TcpFlags;
 pub use seq::SeqNumber;
 pub use tcp::state::{Event, State};

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use tcpstate::sim::{
     AppConfig, BurstLoss, Ending, EndpointConfig, LinkConfig, Pace, Pair, Probability, Reorder, Sends,
 };
-use tcpstate::tcp::{Keepalive, Unpredictable};
+use tcpstate::tcp::{Ecn, Keepalive, Unpredictable};
 use tcpstate::{Instant, SeqNumber, State};
 
 /// Until then the network is as bad as it is; after it, it only delays.
@@ -68,13 +68,14 @@ fn app() -> impl Strategy<Value = AppConfig> {
 fn end(local: &'static str, remote: Option<&'static str>) -> impl Strategy<Value = EndpointConfig> {
     let near_the_wrap = prop_oneof![any::<u32>(), (0..50_000_u32).prop_map(|back| 0_u32.wrapping_sub(back))];
     let sizes = (prop_oneof![Just(1500_u16), 1280..9000_u16], prop_oneof![Just(65_535_u32), 1..300_000_u32]);
-    (app(), sizes, any::<[bool; 5]>(), near_the_wrap).prop_map(move |(app, (mtu, window), on, iss)| {
+    (app(), sizes, any::<[bool; 6]>(), near_the_wrap).prop_map(move |(app, (mtu, window), on, iss)| {
         let mut end = EndpointConfig::new(local.parse().expect("a socket"));
         end.remote = remote.map(|remote| remote.parse().expect("a socket"));
         end.single.mtu = mtu;
         let tcp = &mut end.single.tcp;
         tcp.receive_window = window;
-        [tcp.timestamps, tcp.sack, tcp.window_scaling, tcp.nagle, _] = on;
+        [tcp.timestamps, tcp.sack, tcp.window_scaling, tcp.nagle, ..] = on;
+        tcp.ecn = if on[5] { Ecn::Request } else { tcp.ecn };
         tcp.ack_delay = if on[4] { Duration::ZERO } else { tcp.ack_delay };
         // A user who waits for a peer that is gone would wait for ever.
         tcp.keepalive = Some(Keepalive { idle: Duration::from_secs(30), ..Keepalive::default() });
@@ -89,7 +90,7 @@ fn link() -> impl Strategy<Value = LinkConfig> {
     let luck = (percent(30), percent(20), percent(20), percent(10));
     // Some paths swallow large packets, for good.
     let mtu = prop_oneof![3 => Just(LinkConfig::default().mtu), 1 => 600..9_000_u32];
-    (luck, any::<[bool; 3]>(), 0..200_u64, 0..50_u64, 1_000_000..100_000_000_u64, 3_000..200_000_u64, mtu)
+    (luck, any::<[bool; 4]>(), 0..200_u64, 0..50_u64, 1_000_000..100_000_000_u64, 3_000..200_000_u64, mtu)
         .prop_map(|((loss, reorder, duplicate, corrupt), on, delay, jitter, rate, queue, mtu)| {
             let mut link = LinkConfig::default();
             link.mtu = mtu;
@@ -99,6 +100,7 @@ fn link() -> impl Strategy<Value = LinkConfig> {
                 on[0].then_some(Reorder { chance: reorder, hold: Duration::from_millis(delay + 1) });
             link.burst_loss = on[1].then(|| BurstLoss::mean(loss, 4));
             link.rate = NonZeroU64::new(rate).filter(|_| on[2]);
+            link.mark_above = on[3].then_some(queue / 4);
             link.impaired_until = Some(BAD_UNTIL);
             link
         })

@@ -23,6 +23,8 @@ mod machine {
     mod delayed_ack;
     mod discarding;
     mod drop_reasons;
+    mod ecn;
+    mod ecn_response;
     mod fast_retransmit;
     mod flight;
     mod giving_up;

@@ -275,6 +275,20 @@ fn what_the_network_does_is_counted() {
     assert_eq!(summary["ends"][1]["read_bytes"], 1_000_000);
 }
 
+#[test]
+fn a_crowded_link_marks_what_ends_with_ecn_send() {
+    let args = "--bytes 2MB --rate 20mbit --mark-above 20kB --ecn";
+    let count =
+        |ecn: &str, key: &str| json(&format!("{args} {ecn}"))["ends"][0][key].as_u64().expect("a count");
+    assert!(count("request", "marked") > 0);
+    assert_eq!(count("request", "retransmissions"), 0);
+    assert_eq!((count("accept", "marked"), count("off", "marked")), (0, 0));
+    assert!(count("request", "longest_queue_bytes") < count("off", "longest_queue_bytes"));
+    assert!(sim(&format!("{args} request")).out.contains("marked (ECN)"));
+    let ran = sim("--mark-above 20kB");
+    assert_eq!(ran.code, Some(2), "there is no queue without a rate");
+}
+
 // --- What did not work ---
 
 #[test]

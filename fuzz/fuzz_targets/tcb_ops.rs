@@ -9,10 +9,10 @@ use arbitrary::{Arbitrary, Unstructured};
 use core::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use tcpstate::tcp::{
-    Command, Input, Keepalive, NetworkError, Output, Queue, SegmentMeta, Tcb, TcpConfig, Timestamps,
+    Command, Ecn, Input, Keepalive, NetworkError, Output, Queue, SegmentMeta, Tcb, TcpConfig, Timestamps,
     Unpredictable,
 };
-use tcpstate::{Instant, SeqNumber, State, TcpFlags};
+use tcpstate::{EcnCodepoint, Instant, SeqNumber, State, TcpFlags};
 
 /// What a poll may take to come to rest: a window in octets of data, and some more.
 const MOST_POLLS: u32 = 70_000;
@@ -85,6 +85,9 @@ fn begin(beginning: &Beginning, now: Instant) -> Tcb {
     let mut config = TcpConfig::default();
     let on = |bit: u8| beginning.options & bit != 0;
     (config.timestamps, config.sack, config.window_scaling, config.nagle) = (on(1), on(2), on(4), on(8));
+    if beginning.window & 1 == 1 {
+        config.ecn = Ecn::Request;
+    }
     if on(16) {
         config.ack_delay = Duration::ZERO;
     }
@@ -117,6 +120,7 @@ fn segment(op: &Op, tcb: &Tcb, now: Instant) -> Option<SegmentMeta> {
         window: *window,
         urgent: *urgent,
         len: u32::from(*len),
+        ecn: EcnCodepoint::from_bits(*window as u8),
         ..SegmentMeta::default()
     };
     let clock = (now.as_nanos() / 1_000_000) as u32;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::tcp::DropReason;
-use crate::{SeqNumber, TcpFlags};
+use crate::{EcnCodepoint, SeqNumber, TcpFlags};
 use proptest::prelude::*;
 use std::vec;
 use std::vec::Vec;
@@ -573,6 +573,7 @@ proptest! {
                         flags: TcpFlags::from_bits(flags),
                         window,
                         len: len as u32,
+                        ecn: EcnCodepoint::from_bits(window as u8),
                         ..SegmentMeta::default()
                     };
                     pipe.deliver(end, &Segment { meta, octets: stream(0, len) });

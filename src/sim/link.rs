@@ -9,6 +9,8 @@ use bytes::Bytes;
 use super::prng::{Prng, Probability};
 use crate::Instant;
 
+mod mark;
+
 /// What one direction of a link does to packets. The default carries every packet at once.
 ///
 /// A packet meets them in this order: the MTU; the queue, while the link is busy; the time that the rate takes;
@@ -34,6 +36,9 @@ pub struct LinkConfig {
     /// Octets that may wait while the link is busy with another packet. What finds no room is dropped
     /// (drop-tail).
     pub queue: u64,
+    /// A packet that waits with more octets than these, its own included, is marked if its sender knows ECN (RFC 3168
+    /// §5). `None`: none is. What its sender has not sent as ECN-capable waits until the queue is full.
+    pub mark_above: Option<u64>,
     /// The longest packet that passes; a longer one vanishes, as on a path that sends no ICMP.
     pub mtu: u32,
     /// How likely a packet is lost, independently of all others.
@@ -59,6 +64,7 @@ impl Default for LinkConfig {
             jitter: Duration::ZERO,
             rate: None,
             queue: 256 << 10,
+            mark_above: None,
             mtu: 65_575, // 65,535 octets behind an IPv6 header: no packet is longer
             loss: Probability::NEVER,
             burst_loss: None,
@@ -133,6 +139,8 @@ pub struct LinkStats {
     pub dropped_mtu: u64,
     /// Packets that found no room in the queue.
     pub dropped_queue: u64,
+    /// Packets that were marked for want of room: CE in their ECN field.
+    pub marked: u64,
     /// Packets lost by themselves.
     pub dropped_loss: u64,
     /// Packets lost in bursts.
@@ -219,7 +227,7 @@ impl Link {
     /// # Errors
     ///
     /// Why it never will.
-    pub fn send(&mut self, now: Instant, packet: Bytes) -> Result<(Arrival, Option<Arrival>), LinkDrop> {
+    pub fn send(&mut self, now: Instant, mut packet: Bytes) -> Result<(Arrival, Option<Arrival>), LinkDrop> {
         let len = packet.len() as u64;
         self.stats.packets += 1;
         self.stats.octets += len;
@@ -231,6 +239,14 @@ impl Link {
             self.stats.dropped_queue += 1;
             return Err(LinkDrop::Queue);
         };
+        // What waits is counted with this packet, if it waits.
+        if let (Some(_), Some(above)) = (self.config.rate, self.config.mark_above)
+            && self.waiting_octets > above
+            && let Some(marked) = mark::marked(&packet)
+        {
+            self.stats.marked += 1;
+            packet = marked;
+        }
         let impaired = self.config.impaired_until.is_none_or(|end| now < end);
         if !impaired {
             let first = Arrival { at: self.in_order(sent), packet };

@@ -46,7 +46,15 @@ impl Tcb {
                 news.octets = self.recovery.duplicates.on_new_ack(octets, first);
                 self.hear_progress();
             }
-            let ack = Acknowledgment { una_before: was, flight, limited, dsack, plain: false, found: false };
+            let ack = Acknowledgment {
+                una_before: was,
+                flight,
+                limited,
+                dsack,
+                plain: false,
+                found: false,
+                echo: false,
+            };
             self.judge(now, seg, &news, &ack);
             self.restart_retransmission(now);
         }
@@ -145,6 +153,7 @@ impl Tcb {
                 dsack,
                 plain: duplicate && !blocks,
                 found: false,
+                echo: false,
             };
             self.judge(now, seg, &news, &ack);
         }

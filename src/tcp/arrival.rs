@@ -52,6 +52,7 @@ impl Tcb {
         }
         self.check_urgent(seg, &arrived, &mut out.notices);
         if let Some(reason) = arrived.refused {
+            self.hear_mark(seg);
             self.ack_now = true;
             return Err(Stop::Refused(reason));
         }
@@ -76,12 +77,14 @@ impl Tcb {
         }
         self.check_timestamp(now, seg)?;
         if self.completes_simultaneous_open(seg, start) {
+            self.ecn.hear_syn(seg.flags);
             self.heard();
             // Our own SYN,ACK has become needless if it was not polled for yet; its acknowledgment has not.
             self.ack_now |= self.snd.nxt == ORIGIN;
             return Ok(Arrived { start: start + 1, end: start + 1 + u64::from(seg.len), refused: None });
         }
         if self.repeats_first_syn(seg, start) {
+            self.ecn.hear_syn(seg.flags);
             self.snd.nxt = ORIGIN;
             return Err(Stop::Refused(DropReason::BelowWindow));
         }

@@ -90,6 +90,8 @@ pub struct TcpConfig {
     pub hold_delay: Duration,
     /// Separate ranges of out-of-order octets that are kept. Default: 64.
     pub max_ranges: u16,
+    /// Explicit congestion notification (RFC 3168). Default: [`Ecn::Accept`].
+    pub ecn: Ecn,
 }
 
 impl Default for TcpConfig {
@@ -124,6 +126,7 @@ impl Default for TcpConfig {
             challenge_acks: 10,
             hold_delay: Duration::from_millis(200),
             max_ranges: 64,
+            ecn: Ecn::Accept,
         }
     }
 }
@@ -150,6 +153,22 @@ impl CongestionAlgorithm {
             Self::NewReno => "newreno",
         }
     }
+}
+
+/// Whether the network may mark our segments where it would else drop them (RFC 3168; RFC 9293 SHLD-8).
+///
+/// A SYN that asks for it is welcome with every setting; only the answer differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ecn {
+    /// Never.
+    Off,
+    /// Where the peer asks for it: what Linux does by default.
+    #[default]
+    Accept,
+    /// Our SYN asks too. When it has to be repeated it asks no more: some firewall may have dropped it for that
+    /// (RFC 3168 §6.1.1.1).
+    Request,
 }
 
 /// When and how often to ask a silent peer whether it is still there (RFC 9293 §3.8.4).

@@ -115,7 +115,7 @@ impl Tcb {
     fn arm_loss_probe(&mut self, now: Instant) {
         let all_in_flight = self.records.sacked() == 0 && self.records.lost() == 0;
         let wanted = self.sack_on
-            && self.recovery.phase == Phase::Open
+            && matches!(self.recovery.phase, Phase::Open | Phase::Cwr)
             && self.recovery.probe.is_allowed()
             && self.snd.outstanding() > 0
             && !self.snd.syn_unacknowledged()

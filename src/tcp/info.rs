@@ -70,6 +70,8 @@ pub struct TcpInfo {
     pub sack: bool,
     /// Both ends have agreed on timestamps (RFC 7323 §3).
     pub timestamps: bool,
+    /// Both ends have agreed on ECN (RFC 3168 §6.1.1).
+    pub ecn: bool,
     /// How far the peer's windows are shifted, and ours: 0..=14 (RFC 7323 §2).
     pub window_scales: (u8, u8),
 
@@ -135,6 +137,10 @@ pub struct TcpInfo {
     pub timeouts: u32,
     /// Probes of the tail that were sent (RFC 8985 §7).
     pub tail_probes: u32,
+    /// Segments of the peer that the network has marked (CE, RFC 3168 §5).
+    pub marks_received: u32,
+    /// How often the window was lowered because the network has marked segments of ours.
+    pub marks_answered: u32,
 
     /// What the path delivers, in octets per second, by the last sample; zero before the first.
     pub delivery_rate: u64,
@@ -154,12 +160,14 @@ impl Tcb {
     pub fn info(&self, now: Instant) -> TcpInfo {
         let [limited_by_user, limited_by_network, limited_by_peer] = self.limits.spent(now);
         let (delivery_rate, delivery_rate_app_limited) = self.delivered.rate();
+        let (marks_received, marks_answered) = self.ecn.counts();
         TcpInfo {
             state: self.state,
             algorithm: self.config.congestion,
             recovery: self.recovery_phase(),
             sack: self.sack_on,
             timestamps: self.ts.on,
+            ecn: self.uses_ecn(),
             window_scales: (self.snd.scale, self.rcv.scale),
             srtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),
@@ -190,6 +198,8 @@ impl Tcb {
             undone: self.undone,
             timeouts: self.timeouts,
             tail_probes: self.probes_sent,
+            marks_received,
+            marks_answered,
             delivery_rate,
             delivery_rate_app_limited,
             limited_by_user,

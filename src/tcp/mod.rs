@@ -16,6 +16,7 @@
 //! | 9293 §3.7.4, Nagle; §3.8.6.2.1, the sender's silly windows | `output.rs` |
 //! | 9293 §3.8.1, RTO; RFC 6298; RFC 7323 appendix G | `rtt.rs`, `ack.rs`, `expiry.rs` |
 //! | 9293 §3.8.2, congestion; RFC 5681, 9438, 9406, 7661, 6928 | `congestion/`, `output.rs` |
+//! | 9293 §3.8.2, ECN; RFC 3168 | `ecn.rs` |
 //! | losses: RFC 6675, 8985, 9937, 6582, 3042; undone: 3522, 3708, 4015, 5682 | `repair.rs`, `recovery/` |
 //! | the like of TCP_INFO; delivery rate | [`info`], `rate.rs` |
 //! | 9293 §3.8.3, R1 and R2; §3.8.4, keep-alives; §3.10.8, timeouts | `expiry.rs` |
@@ -38,6 +39,7 @@ mod calls;
 pub mod command;
 pub mod config;
 mod congestion;
+mod ecn;
 mod expiry;
 mod getters;
 pub mod info;
@@ -61,7 +63,7 @@ mod timers;
 mod timestamps;
 
 pub use command::{Command, CommandError, NetworkError, PathMtu, Queue};
-pub use config::{CongestionAlgorithm, Keepalive, MtuProbing, TcpConfig, Unpredictable};
+pub use config::{CongestionAlgorithm, Ecn, Keepalive, MtuProbing, TcpConfig, Unpredictable};
 pub use info::{RecoveryPhase, TcpInfo};
 pub use notices::{CloseReason, Notices, Transitions};
 pub use segment::{

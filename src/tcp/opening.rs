@@ -82,6 +82,7 @@ impl Tcb {
     /// Takes from the peer's SYN its number, its window and its options: the MSS among them (MUST-14).
     fn take_syn(&mut self, now: Instant, seg: &SegmentMeta) {
         self.rcv.begin(seg.seq);
+        self.ecn.hear_syn(seg.flags);
         self.take_options(now, seg);
         // The window of a SYN is never scaled (RFC 7323 §2.2).
         self.snd.wnd = u32::from(seg.window);

@@ -3,6 +3,7 @@
 use core::ops::Range;
 use core::time::Duration;
 
+use super::config::Ecn;
 use super::congestion::{CongestionControl as _, initial_window};
 use super::mtu::Probing;
 use super::notices::Notices;
@@ -12,7 +13,7 @@ use super::send::{ORIGIN, offset};
 use super::state::{Event, State};
 use super::tcb::Tcb;
 use super::timers::Timer;
-use crate::{Instant, TcpFlags};
+use crate::{EcnCodepoint, Instant, TcpFlags};
 
 /// Octets of a timestamps option with two NOPs before it.
 const TIMESTAMPS_LEN: u32 = 12;
@@ -253,7 +254,7 @@ impl Tcb {
         if first_fin {
             self.change(Event::Close, &mut notices);
         }
-        let meta = if span.syn { self.syn(now) } else { self.carrying(now, span) };
+        let meta = if span.syn { self.syn(now) } else { self.carrying(now, span, repeated == 0) };
         SegmentPlan { meta, offset: offset(span.start), notices }
     }
 
@@ -278,12 +279,13 @@ impl Tcb {
 
     /// Whether the next segment has to wait for its time.
     pub(super) fn is_paced_at(&self, now: Instant) -> bool {
-        self.config.pacing && self.pace_at > now + self.pace_quantum()
+        self.pace_at > now && self.pace_at > now + self.pace_quantum()
     }
 
     /// What may be sent ahead of its time, so that the owner is not called for each segment.
     fn pace_quantum(&self) -> Duration {
-        (self.rtt.srtt().unwrap_or_default() / 16).min(self.config.granularity)
+        let most = if self.config.pacing { self.config.granularity } else { Duration::ZERO };
+        (self.rtt.srtt().unwrap_or_default() / 16).min(most)
     }
 
     /// The next segment is due when so many octets have left at the rate that the window asks for: cwnd, or where it
@@ -330,15 +332,24 @@ impl Tcb {
         };
         if answers {
             meta.flags |= TcpFlags::ACK;
+            meta.flags |= self.ecn.syn_ack(self.config.ecn);
             meta.ack = self.rcv.seq(self.rcv.nxt);
             self.acknowledged();
+        } else {
+            let ask = self.config.ecn == Ecn::Request && !self.syn_repeated;
+            meta.flags |= self.ecn.syn(ask);
         }
         meta
     }
 
-    /// The header of a segment with octets or a FIN.
-    fn carrying(&mut self, now: Instant, span: Span) -> SegmentMeta {
+    /// The header of a segment with octets or a FIN, of which all is `new` or not.
+    fn carrying(&mut self, now: Instant, span: Span, new: bool) -> SegmentMeta {
         let mut meta = self.header(now, span.start);
+        if new && span.len > 0 && self.snd.wnd > 0 && self.ecn.may_be_marked() {
+            // RFC 3168 §6.1.4 to §6.1.6.
+            meta.ecn = EcnCodepoint::Ect0;
+            meta.flags |= self.ecn.cwr();
+        }
         meta.len = span.len;
         let end = span.start + u64::from(span.len);
         if span.fin {
@@ -366,7 +377,7 @@ impl Tcb {
         let mut meta = SegmentMeta {
             seq: self.snd.seq(position),
             ack: self.rcv.seq(self.rcv.nxt),
-            flags: TcpFlags::ACK,
+            flags: TcpFlags::ACK | self.ecn.echo(),
             window: self.rcv.advertise(u32::from(self.config.mss)),
             ..SegmentMeta::default()
         };

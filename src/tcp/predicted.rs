@@ -10,7 +10,7 @@ use super::send::offset;
 use super::state::State;
 use super::tcb::Tcb;
 use super::timers::Timer;
-use crate::{Instant, TcpFlags};
+use crate::{EcnCodepoint, Instant, TcpFlags};
 
 impl Tcb {
     /// Whether `seg` brings octets in order, all of which the window has room for, and nothing new besides:
@@ -23,6 +23,7 @@ impl Tcb {
         timestamp
             && self.state == State::Established
             && seg.flags.without(TcpFlags::PSH) == TcpFlags::ACK
+            && seg.ecn != EcnCodepoint::Ce
             && seg.seq == self.rcv.seq(self.rcv.nxt)
             && seg.ack == self.snd.seq(self.snd.una)
             && u32::from(seg.window) << self.snd.scale == self.snd.wnd

@@ -36,6 +36,8 @@ pub(super) struct Acknowledgment {
     pub(super) plain: bool,
     /// Whether a loss was found with it.
     pub(super) found: bool,
+    /// It tells that something was marked (RFC 3168 §6.1.2).
+    pub(super) echo: bool,
 }
 
 impl Tcb {
@@ -83,6 +85,7 @@ impl Tcb {
         let mut ack = *ack;
         let una = self.snd.una;
         self.delivered.on_delivery(now, news, self.rtt.min_rtt());
+        ack.echo = self.hear_echo(seg);
         if self.sack_on {
             self.hear_of_path(now);
             self.recovery.rack.hear(now, una, news);
@@ -95,16 +98,19 @@ impl Tcb {
         self.notice_spurious(now, seg, news, &ack);
         let before = self.recovery.phase;
         let left = self.leave_phase(&ack);
+        let over = before != Phase::Open && self.recovery.phase == Phase::Open;
+        if ack.echo {
+            self.congestion_signal(now, ack.flight, news.octets);
+        }
         if self.sack_on {
             ack.found = self.find_losses(now);
         }
         // What was lost after the phase had begun is another loss.
-        let over = before != Phase::Open && self.recovery.phase == Phase::Open;
         if ack.found || over && self.records.lost() > 0 {
             self.begin_recovery(now, news.octets);
         }
         // The acknowledgment that ends a recovery has done enough for the window.
-        if !left || ack.found {
+        if !left || self.recovery.is_reducing() {
             self.move_window(now, news, &ack);
         }
         if self.recovery.undo.as_ref().and_then(|undo| undo.until).is_some_and(|until| una >= until) {
@@ -127,6 +133,7 @@ impl Tcb {
             dsack: None,
             plain: true,
             found: false,
+            echo: false,
         };
         if self.recovery.f_rto != FRto::Off {
             self.recovery.f_rto = FRto::Off;
@@ -134,7 +141,13 @@ impl Tcb {
         // Until more than `high` is acknowledged, three duplicates may be the answers to what was sent again in
         // the last recovery or after a timeout, and begin no new one (RFC 6582 §3.2 step 2).
         let third = self.recovery.duplicates.count() == Rack::DUP_THRESH;
-        if third && self.recovery.phase == Phase::Open && self.snd.una > self.recovery.high {
+        let genuine = match self.recovery.phase {
+            Phase::Open => self.snd.una > self.recovery.high,
+            // Nothing was sent again for that.
+            Phase::Cwr => true,
+            _ => false,
+        };
+        if third && genuine {
             self.records.lose_first();
             if !self.only_probe_is_missing(now) {
                 self.recovery.duplicates.begin_recovery();
@@ -201,6 +214,7 @@ impl Tcb {
         let target = self.congestion.ssthresh().min(self.congestion.cwnd());
         self.congestion.set_cwnd(target);
         self.recovery.high = self.snd.max;
+        self.ecn.reduced(self.snd.max);
     }
 
     /// FlightSize as ssthresh is computed from it: what was sent beyond the window, to keep the acknowledgments
@@ -239,10 +253,13 @@ impl Tcb {
     /// It was no loss: the window is what it was (RFC 4015 §3.2), and nothing waits to be sent again.
     fn undo(&mut self, now: Instant) {
         let Some(undo) = self.recovery.undo.take() else { return };
-        let cwnd = self.congestion.cwnd();
-        self.congestion = undo.congestion;
-        if cwnd > self.congestion.cwnd() {
-            self.congestion.set_cwnd(cwnd);
+        let (cwnd, before) = (self.congestion.cwnd(), undo.congestion.cwnd());
+        if undo.marked {
+            self.congestion.set_cwnd(self.congestion.ssthresh().min(before).max(cwnd));
+        } else {
+            self.congestion = undo.congestion;
+            self.congestion.set_cwnd(cwnd.max(before));
+            self.ecn.restored();
         }
         self.records.nothing_is_lost();
         self.recovery.rack.begin_again();
@@ -275,7 +292,7 @@ impl Tcb {
         if reduced {
             let ssthresh = self.congestion.ssthresh();
             let smss = self.effective_send_mss();
-            let target = if self.sack_on && self.config.pacing {
+            let target = if self.recovery.phase == Phase::Cwr || self.sack_on && self.config.pacing {
                 ssthresh
             } else if self.sack_on {
                 // Slow start takes it from there: no burst when less is in flight than the window would allow.
@@ -287,6 +304,8 @@ impl Tcb {
                 ssthresh.min(flight.max(smss).saturating_add(smss))
             };
             self.congestion.set_cwnd(target);
+        }
+        if self.recovery.phase == Phase::Recovery {
             self.recovery.rack.on_recovered();
         }
         if self.recovery.phase != Phase::Cwr {
@@ -340,29 +359,42 @@ impl Tcb {
         match self.recovery.phase {
             Phase::Recovery | Phase::Loss => {}
             // The window comes down already, and does so once (RFC 3168 §6.1.2).
-            Phase::Cwr => self.recovery.phase = Phase::Recovery,
+            Phase::Cwr => {
+                self.recovery.phase = Phase::Recovery;
+                self.recovery.high = self.snd.max;
+            }
             Phase::Open => {
                 self.remember_before();
-                self.reduce(now, Signal::Loss, delivered);
+                self.reduce(now, Signal::Loss, self.loss_flight(), delivered);
                 self.recovery.phase = Phase::Recovery;
             }
         }
     }
 
     /// The network asks for less (RFC 3168 §6.1.2): once for each window of data, and not while a loss of the same
-    /// window is being answered.
-    pub(super) fn congestion_signal(&mut self, now: Instant, signal: Signal) -> bool {
-        if self.recovery.phase != Phase::Open || self.snd.una <= self.recovery.high {
-            return false;
+    /// window is being answered. `flight` was under way before the acknowledgment that told so, which has delivered
+    /// `delivered`.
+    fn congestion_signal(&mut self, now: Instant, flight: u32, delivered: u64) {
+        if self.recovery.phase != Phase::Open || !self.ecn.is_news(self.snd.una) {
+            return;
         }
-        self.reduce(now, signal, 0);
-        self.recovery.phase = Phase::Cwr;
-        true
+        let alone = self.congestion.cwnd() <= self.effective_send_mss();
+        self.reduce(now, Signal::Ecn, flight, delivered);
+        self.ecn.answered();
+        if alone {
+            // Half a segment cannot be sent. One goes out when the retransmission timer would be due.
+            self.pace_at = now + self.rto();
+        } else if self.snd.outstanding() == 0 {
+            // Nobody will say how to bring it down.
+            self.congestion.set_cwnd(self.congestion.ssthresh().min(self.congestion.cwnd()));
+        } else {
+            self.recovery.phase = Phase::Cwr;
+        }
     }
 
-    fn reduce(&mut self, now: Instant, signal: Signal, delivered: u64) {
-        let (flight, smss) = (self.loss_flight(), self.effective_send_mss());
-        self.congestion.on_congestion(signal, flight, smss, now);
+    fn reduce(&mut self, now: Instant, signal: Signal, flight: u32, delivered: u64) {
+        self.congestion.on_congestion(signal, flight, self.effective_send_mss(), now);
+        self.ecn.reduced(self.snd.max);
         let arrived = self.records.sacked() + self.recovery.duplicates.arrived();
         let in_flight = self.snd.outstanding().saturating_sub(arrived) + delivered;
         self.recovery.prr = Prr::begin(in_flight);
@@ -380,6 +412,7 @@ impl Tcb {
                 resent: Some(Vec::new()),
                 first_resent: None,
                 timed_out: false,
+                marked: false,
                 until: None,
             }));
         }
@@ -391,15 +424,15 @@ impl Tcb {
         if self.recovery.is_reducing() {
             let safe = advanced && !ack.found;
             self.limit_to_budget(news.octets, safe);
-            if !self.sack_on && advanced {
+            if !self.sack_on && advanced && self.recovery.phase == Phase::Recovery {
                 // What a partial acknowledgment shows to be lost goes out at once (RFC 6582 §3.2 step 3).
                 self.allow_one_segment();
             }
             return;
         }
-        if !advanced {
+        if !advanced || ack.echo {
             // What has arrived beyond a gap counts when the gap is filled: until then it may be a sign of loss
-            // (RFC 5681 §3.1, §3.2 step 1).
+            // (RFC 5681 §3.1, §3.2 step 1). Nor is an echo a reason to grow (RFC 3168 §6.1.2).
             return;
         }
         let acked = u32::try_from(self.snd.una - ack.una_before).unwrap_or(u32::MAX);
@@ -467,6 +500,7 @@ impl Tcb {
         // RFC 5682 §2.1 step 1: not for a segment that has timed out before.
         self.recovery.f_rto = if again || !first { FRto::Off } else { FRto::First };
         self.recovery.high = self.snd.max;
+        self.ecn.reduced(self.snd.max);
         self.timers.stop(Timer::Reorder);
         self.timers.stop(Timer::LossProbe);
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{SeqNumber, TcpFlags};
+use crate::{EcnCodepoint, SeqNumber, TcpFlags};
 
 /// A segment without its octets: what arrives at [`Tcb::on_segment`](super::Tcb::on_segment), and, inside a
 /// [`SegmentPlan`], what is to be sent.
@@ -33,6 +33,8 @@ pub struct SegmentMeta {
     pub urgent: u16,
     /// Octets of payload.
     pub len: u32,
+    /// The ECN field of the IP header around it (RFC 3168 §5).
+    pub ecn: EcnCodepoint,
     /// The options that the machine knows; whoever parses skips the others (RFC 9293 MUST-6).
     pub options: SegmentOptions,
 }

@@ -4,6 +4,7 @@ use super::arrival::Stop;
 use super::command::{Command, CommandError};
 use super::config::{TcpConfig, Unpredictable};
 use super::congestion::{Congestion, CongestionControl as _};
+use super::ecn::EcnVars;
 use super::mtu::PathMtuState;
 use super::notices::{CloseReason, Notices};
 use super::rate::{Delivered, LimitedBy, Limits};
@@ -78,6 +79,7 @@ pub struct Tcb {
     pub(super) path: PathMtuState,
     pub(super) rcv: ReceiveVars,
     pub(super) ts: TimestampVars,
+    pub(super) ecn: EcnVars,
     /// Both SYNs permitted SACK.
     pub(super) sack_on: bool,
     /// Both SYNs offered window scaling.
@@ -121,7 +123,7 @@ pub struct Tcb {
     pub(super) challenged_at: Instant,
     /// When something with sequence space was last sent.
     pub(super) last_sent: Instant,
-    /// Where sending is paced: when the next segment may go out.
+    /// Where sending is paced, or ECN asks for less than a segment in a round trip: when the next one may go out.
     pub(super) pace_at: Instant,
     pub(super) cookie: Option<Cookie>,
     /// Octets of sequence space that were sent again, ever.
@@ -169,6 +171,7 @@ impl Tcb {
             path: PathMtuState::new(config),
             rcv: ReceiveVars::new(config),
             ts: TimestampVars::new(secrets.timestamp_offset),
+            ecn: EcnVars::new(),
             sack_on: false,
             scaling_on: false,
             let_go: false,

@@ -6,7 +6,7 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Instant, SeqNumber, State, TcpFlags};
+use crate::{EcnCodepoint, Instant, SeqNumber, State, TcpFlags};
 
 /// What a user does next.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +96,7 @@ impl World {
     fn drain(&mut self, end: usize) {
         let mut polls = 0;
         loop {
+            let max = self.ends[end].snd_max();
             let (stepped, said) = self.ends[end].clone().step(self.now, Input::Poll);
             let plan = self.ends[end].poll_segment(self.now);
             assert_eq!(
@@ -103,11 +104,18 @@ impl World {
                 (&self.ends[end], Output::Poll(plan)),
                 "step is the same as the call"
             );
-            let Some(plan) = plan else { break };
+            let Some(mut plan) = plan else { break };
             polls += 1;
             assert!(polls < 3_000, "an end does not come to rest: {:?} {:?}", plan, self.ends[end]);
             self.check_plan(end, &plan);
             self.trace.push((self.now, end, plan.meta));
+            if plan.meta.ecn.is_ect() {
+                // RFC 3168 §6.1.4 to §6.1.6.
+                assert!(plan.meta.len > 0 && plan.meta.seq == max, "only new data may be marked: {plan:?}");
+                assert!(self.ends[end].uses_ecn());
+                let marked = (self.random() as u8) < self.odds[0];
+                plan.meta.ecn = if marked { EcnCodepoint::Ce } else { plan.meta.ecn };
+            }
             let [lost, twice, late] = self.odds;
             if (self.random() as u8) < lost {
                 continue;
@@ -238,16 +246,19 @@ fn act() -> impl Strategy<Value = Act> {
 fn config() -> impl Strategy<Value = TcpConfig> {
     let sizes = (prop_oneof![Just(1460_u16), 64..9000_u16], prop_oneof![Just(65_535_u32), 1..100_000_u32]);
     let probing = prop_oneof![Just(MtuProbing::Off), Just(MtuProbing::BlackHole), Just(MtuProbing::Always)];
-    (sizes, any::<[bool; 5]>(), any::<bool>(), probing).prop_map(|((mss, window), on, live, probing)| {
-        let mut config = TcpConfig::default();
-        (config.mss, config.receive_window, config.mtu_probing) = (mss, window, probing);
-        [config.window_scaling, config.timestamps, config.sack, config.nagle, _] = on;
-        config.ack_delay = if on[4] { Duration::ZERO } else { Duration::from_millis(40) };
-        if live {
-            config.keepalive = Some(Keepalive { idle: Duration::from_secs(10), ..Keepalive::default() });
-        }
-        config
-    })
+    let ecn = prop_oneof![Just(Ecn::Off), Just(Ecn::Accept), Just(Ecn::Request)];
+    (sizes, any::<[bool; 5]>(), any::<bool>(), probing, ecn).prop_map(
+        |((mss, window), on, live, probing, ecn)| {
+            let mut config = TcpConfig::default();
+            (config.mss, config.receive_window, config.mtu_probing, config.ecn) = (mss, window, probing, ecn);
+            [config.window_scaling, config.timestamps, config.sack, config.nagle, _] = on;
+            config.ack_delay = if on[4] { Duration::ZERO } else { Duration::from_millis(40) };
+            if live {
+                config.keepalive = Some(Keepalive { idle: Duration::from_secs(10), ..Keepalive::default() });
+            }
+            config
+        },
+    )
 }
 
 fn scene() -> impl Strategy<Value = Scene> {

@@ -39,6 +39,7 @@ impl Tcb {
             let rest = seg.flags.contains(TcpFlags::FIN) && arrived.end >= self.rcv.nxt;
             return if rest { Ok(()) } else { Err(Stop::Refused(DropReason::Duplicate)) };
         }
+        self.hear_mark(seg);
         self.report_duplicate(arrived.start, start);
         self.rcv.full_size = self.rcv.full_size.max(seg.len.min(u32::from(self.config.mss)));
         match self.place(now, start, end, out) {

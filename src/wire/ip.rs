@@ -6,6 +6,7 @@ use core::net::IpAddr;
 use super::at_most;
 use super::ipv4::{Ipv4Error, Ipv4Header};
 use super::ipv6::{ExtensionHeaders, Ipv6Error, Ipv6Header};
+use crate::EcnCodepoint;
 
 /// An IP protocol number: IPv4's Protocol, IPv6's Next Header (IANA "Assigned Internet Protocol Numbers").
 ///
@@ -191,6 +192,12 @@ impl<'a> IpPacket<'a> {
             6 => Ok(Self::from_ipv6(&Ipv6Header::parse(bytes, wire_len)?, bytes, wire_len)?),
             version => Err(IpError::UnknownVersion { version }),
         }
+    }
+
+    /// The ECN bits of `traffic_class` (RFC 3168 §5).
+    #[must_use]
+    pub const fn ecn(&self) -> EcnCodepoint {
+        EcnCodepoint::from_bits(self.traffic_class)
     }
 
     /// The packet behind an IPv4 header that was parsed from the same `bytes` and `wire_len`.

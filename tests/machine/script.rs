@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tcpstate::tcp::{
-    CloseReason, Command, CommandError, CongestionAlgorithm, DropReason, Input, MtuProbing, Notices, Output,
-    SackList, SegmentMeta, SegmentOptions, Tcb, TcpConfig, Timestamps, Unpredictable, Verdict,
+    CloseReason, Command, CommandError, CongestionAlgorithm, DropReason, Ecn, Input, MtuProbing, Notices,
+    Output, SackList, SegmentMeta, SegmentOptions, Tcb, TcpConfig, Timestamps, Unpredictable, Verdict,
 };
 use tcpstate::{Event, Instant, SeqNumber, State, TcpFlags};
 
@@ -160,6 +160,9 @@ pub(super) fn our_syn(config: &TcpConfig) -> Seg {
         syn = syn.wscale((0..14).find(fits).unwrap_or(14));
     }
     syn = if config.sack { syn.sack_ok() } else { syn };
+    if config.ecn == Ecn::Request {
+        syn = syn.flag(TcpFlags::ECE | TcpFlags::CWR);
+    }
     if config.timestamps { syn.ts0(0) } else { syn }
 }
 
@@ -231,6 +234,7 @@ impl Script {
             window: seg.win.unwrap_or(self.peer_window),
             urgent: seg.urg,
             len: seg.len,
+            ecn: seg.ecn,
             options: SegmentOptions {
                 mss: seg.mss,
                 window_scale: seg.wscale,
@@ -267,6 +271,7 @@ impl Script {
             }),
             sack: options.sack.as_slice().iter().map(|&(l, r)| (theirs(l), theirs(r))).collect(),
             cookie: options.fast_open,
+            ecn: meta.ecn,
         }
     }
 

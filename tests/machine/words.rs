@@ -19,8 +19,8 @@
 
 use std::fmt;
 
-use tcpstate::TcpFlags;
 use tcpstate::tcp::Cookie;
+use tcpstate::{EcnCodepoint, TcpFlags};
 
 /// A segment in the words of a script.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(super) struct Seg {
     pub(super) ts: Option<(i64, Option<i64>)>,
     pub(super) sack: Vec<(i64, i64)>,
     pub(super) cookie: Option<Cookie>,
+    /// The ECN field of the packet.
+    pub(super) ecn: EcnCodepoint,
 }
 
 impl Seg {
@@ -94,6 +96,10 @@ impl Seg {
     pub(super) fn cookie(self, octets: &[u8]) -> Self {
         Self { cookie: Cookie::new(octets), ..self }
     }
+
+    pub(super) fn ecn(self, ecn: EcnCodepoint) -> Self {
+        Self { ecn, ..self }
+    }
 }
 
 /// Prints as it stands in a script.
@@ -132,6 +138,10 @@ impl fmt::Debug for Seg {
         if let Some(cookie) = &self.cookie {
             write!(f, ", cookie: {:?}", cookie.as_bytes())?;
         }
+        match self.ecn {
+            EcnCodepoint::NotEct => {}
+            ecn => write!(f, ", {ecn}")?,
+        }
         f.write_str(")")
     }
 }
@@ -139,6 +149,12 @@ impl fmt::Debug for Seg {
 macro_rules! seg {
     (@ $seg:expr,) => { $seg };
     (@ $seg:expr, sack_ok $(, $($rest:tt)*)?) => { seg!(@ $seg.sack_ok(), $($($rest)*)?) };
+    (@ $seg:expr, ect $(, $($rest:tt)*)?) => {
+        seg!(@ $seg.ecn(tcpstate::EcnCodepoint::Ect0), $($($rest)*)?)
+    };
+    (@ $seg:expr, ce $(, $($rest:tt)*)?) => {
+        seg!(@ $seg.ecn(tcpstate::EcnCodepoint::Ce), $($($rest)*)?)
+    };
     (@ $seg:expr, $key:ident : $value:expr $(, $($rest:tt)*)?) => {
         seg!(@ $seg.$key($value), $($($rest)*)?)
     };

@@ -92,7 +92,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("SHLD-6", "3.7.3", "The MSS of the smallest MTU, where that varies")
         .not_here("one MTU for each flow: path MTU discovery finds out what is smaller"),
     row("SHLD-7", "3.7.4", "Nagle"),
-    row("SHLD-8", "3.8.2", "ECN").not_here("not there yet"),
+    row("SHLD-8", "3.8.2", "ECN (RFC 3168)"),
     row("SHLD-9", "3.8.3", "The user learns of R1"),
     row("SHLD-10", "3.8.3", "R1 is at least three retransmissions"),
     row("SHLD-11", "3.8.3", "R2 is at least 100 seconds"),

@@ -75,6 +75,7 @@ fn arrives(rig: &mut Rig, control: TcpFlags, at: i64, ack: i64, text: u32) -> Se
         urgent: if control.contains(URG) { 50 } else { 0 },
         len: text,
         options,
+        ..SegmentMeta::default()
     };
     arrives_as(rig, &meta)
 }

@@ -464,6 +464,7 @@ impl Rig {
             urgent: if segment.urg { u16::try_from(segment.text).unwrap_or(u16::MAX) } else { 0 },
             len: segment.text,
             options: self.peer_options(flags, segment.stamp.ticks()),
+            ..SegmentMeta::default()
         }
     }
 

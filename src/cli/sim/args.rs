@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tcpstate::sim::{BurstLoss, Ending, EndpointConfig, Limits, LinkConfig, Probability, Reorder, Sends};
-use tcpstate::tcp::CongestionAlgorithm;
+use tcpstate::tcp::{CongestionAlgorithm, Ecn};
 
 mod command;
 
@@ -57,6 +57,9 @@ pub(crate) struct SimArgs {
     /// What may wait while the link is busy; the rest is dropped
     #[arg(help_heading = NETWORK, long, value_name = "SIZE", default_value = "256KiB", value_parser = units::octets, requires = "rate")]
     queue: u64,
+    /// Packets that wait with more than this are marked (RFC 3168), if the ends use ECN
+    #[arg(help_heading = NETWORK, long, value_name = "SIZE", value_parser = units::octets, requires = "rate")]
+    mark_above: Option<u64>,
     /// How many packets are lost, each by itself
     #[arg(help_heading = NETWORK, long, value_name = "SHARE", default_value = "0", value_parser = units::probability)]
     loss: Probability,
@@ -99,6 +102,9 @@ pub(crate) struct SimArgs {
     /// Spread what may be sent over the round trip instead of sending it at once
     #[arg(help_heading = ENDS, long)]
     pacing: bool,
+    /// Explicit congestion notification, the same at both ends
+    #[arg(help_heading = ENDS, long, value_enum, default_value_t = EcnChoice::Accept)]
+    ecn: EcnChoice,
     /// Who closes first
     #[arg(help_heading = ENDS, long, value_enum, default_value_t = Closer::A)]
     pub(super) close: Closer,
@@ -140,6 +146,26 @@ pub(crate) enum Algorithm {
     /// RFC 5681
     #[value(name = "newreno")]
     NewReno,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EcnChoice {
+    /// Never
+    Off,
+    /// Where the other end asks for it: nobody does then
+    Accept,
+    /// `a` asks for it, and `b` agrees
+    Request,
+}
+
+impl EcnChoice {
+    const fn setting(self) -> Ecn {
+        match self {
+            Self::Off => Ecn::Off,
+            Self::Accept => Ecn::Accept,
+            Self::Request => Ecn::Request,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -215,6 +241,7 @@ impl SimArgs {
     pub(super) fn link(&self) -> LinkConfig {
         let mut link = LinkConfig::default();
         (link.delay, link.jitter, link.rate, link.queue) = (self.delay, self.jitter, self.rate, self.queue);
+        link.mark_above = self.mark_above;
         (link.loss, link.duplicate, link.corrupt) = (self.loss, self.duplicate, self.corrupt);
         link.burst_loss = self.burst_loss.map(|loss| BurstLoss::mean(loss, self.burst_length));
         let hold = self.reorder_by.unwrap_or(self.delay / 2);
@@ -252,6 +279,7 @@ impl SimArgs {
                 Algorithm::Cubic => CongestionAlgorithm::Cubic,
                 Algorithm::NewReno => CongestionAlgorithm::NewReno,
             };
+            end.single.tcp.ecn = self.ecn.setting();
             end.app.sends = Sends::Octets(size);
             end.app.ending = ending;
         }

@@ -4,12 +4,12 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::IgnoreReason;
-use crate::TcpFlags;
 use crate::tcp::{Cookie, SegmentMeta, SegmentOptions, Timestamps};
 use crate::wire::{
     ChecksumStatus, EmitError, IpPacket, IpProtocol, Ipv4Header, Ipv4Repr, Ipv6Header, LengthSource,
     OptionsBuilder, TcpOption, TcpOptions, TcpRepr, TcpSegment,
 };
+use crate::{EcnCodepoint, TcpFlags};
 
 /// What packets must match to be looked at.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ impl<'a> Frame<'a> {
             ChecksumStatus::Offloaded if expected.accept_offloaded => {}
             _ => return Err(IgnoreReason::TcpChecksum),
         }
-        Ok(Self { from, meta: meta(&segment), payload: segment.payload })
+        Ok(Self { from, meta: meta(&segment, packet.ecn()), payload: segment.payload })
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) fn is_an_end(addr: SocketAddr) -> bool {
     unicast && addr.port() != 0
 }
 
-fn meta(segment: &TcpSegment<'_>) -> SegmentMeta {
+fn meta(segment: &TcpSegment<'_>, ecn: EcnCodepoint) -> SegmentMeta {
     SegmentMeta {
         seq: segment.seq,
         ack: segment.ack,
@@ -105,6 +105,7 @@ fn meta(segment: &TcpSegment<'_>) -> SegmentMeta {
         window: segment.window,
         urgent: segment.urgent,
         len: u32::try_from(segment.payload_len).unwrap_or(u32::MAX),
+        ecn,
         options: read_options(&segment.options, segment.flags.contains(TcpFlags::SYN)),
     }
 }
@@ -171,18 +172,18 @@ impl Framing {
             options: options.as_bytes(),
         };
         let tcp_len = tcp.header_len() + meta.len as usize;
-        let ip_len = self.emit_ip(out, tcp_len)?;
+        let ip_len = self.emit_ip(out, tcp_len, meta.ecn)?;
         let written =
             tcp.emit(out.get_mut(ip_len..).unwrap_or_default(), self.local.ip(), self.remote.ip(), payload)?;
         debug_assert_eq!(written, tcp_len, "the buffers give as many octets as the plan says");
         Ok(ip_len + written)
     }
 
-    fn emit_ip(&self, out: &mut [u8], payload_len: usize) -> Result<usize, EmitError> {
+    fn emit_ip(&self, out: &mut [u8], payload_len: usize, ecn: EcnCodepoint) -> Result<usize, EmitError> {
         match (self.local.ip(), self.remote.ip()) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => {
                 let mut header = Ipv4Repr::new(src, dst, IpProtocol::TCP);
-                header.dscp = self.dscp;
+                (header.dscp, header.ecn) = (self.dscp, ecn.bits());
                 header.id = self.id;
                 header.ttl = self.hop_limit;
                 header.payload_len = payload_len;
@@ -190,7 +191,7 @@ impl Framing {
             }
             (src, dst) => {
                 let mut header = Ipv6Header::new(v6(src), v6(dst), IpProtocol::TCP);
-                header.traffic_class = self.dscp << 2;
+                header.traffic_class = self.dscp << 2 | ecn.bits();
                 header.flow_label = self.flow_label;
                 header.hop_limit = self.hop_limit;
                 header.payload_len = u16::try_from(payload_len).map_err(|_| EmitError::LengthOutOfRange {

@@ -70,6 +70,54 @@ fn what_finds_no_room_in_the_queue_is_dropped() {
     assert_eq!(link.stats().longest_queue, 2_000);
 }
 
+/// An IP packet of 1,000 octets with this ECN field.
+fn ip_packet(v4: bool, ecn: u8) -> Bytes {
+    let mut octets = vec![0x5a; 1_000];
+    if v4 {
+        let (src, dst) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        let mut header = crate::wire::Ipv4Repr::new(src, dst, crate::wire::IpProtocol::TCP);
+        (header.dscp, header.ecn, header.payload_len) = (46, ecn, 980);
+        header.emit(&mut octets).unwrap();
+    } else {
+        let (src, dst) = ([0x20; 16].into(), [0x21; 16].into());
+        let mut header = crate::wire::Ipv6Header::new(src, dst, crate::wire::IpProtocol::TCP);
+        (header.traffic_class, header.payload_len) = (46 << 2 | ecn, 960);
+        header.emit(&mut octets).unwrap();
+    }
+    octets.into()
+}
+
+/// RFC 3168 §5: only what its sender has sent as ECN-capable, and nothing else of it changes but its checksum.
+#[test]
+fn what_waits_behind_too_much_is_marked_if_that_is_allowed() {
+    for (v4, ecn) in [true, false].into_iter().flat_map(|v4| (0..4).map(move |ecn| (v4, ecn))) {
+        let mut link = link(|config| {
+            config.rate = NonZeroU64::new(8_000_000);
+            config.mark_above = Some(2_000);
+        });
+        let sent = ip_packet(v4, ecn);
+        let mut arrived = |millis| link.send(at(millis), sent.clone()).unwrap().0.packet;
+        for waiting in [0, 1_000, 2_000] {
+            assert_eq!(arrived(0), sent, "{waiting} octets wait");
+        }
+        let capable = ecn == 1 || ecn == 2;
+        let crowded = arrived(0);
+        assert_eq!(crowded, if capable { ip_packet(v4, 3) } else { sent.clone() });
+        let parsed = crate::wire::IpPacket::parse(&crowded, 1_000).unwrap();
+        assert_eq!(parsed.traffic_class, 46 << 2 | if capable { 3 } else { ecn });
+        assert_eq!(arrived(2), sent, "2,000 octets wait again");
+        assert_eq!(link.stats().marked, u64::from(capable));
+        assert_eq!(link.stats().dropped(), 0);
+    }
+}
+
+#[test]
+fn what_is_no_ip_packet_is_not_marked() {
+    for octets in [&[][..], &[0x45], &[0x45, 2, 0], &[0x4f, 2, 0, 40], &[0x15, 2], &[0x40, 2], &[0x60]] {
+        assert_eq!(mark::marked(octets), None, "{octets:?}");
+    }
+}
+
 #[test]
 fn a_queue_of_nothing_takes_a_packet_when_the_link_is_idle() {
     let mut link = link(|config| {

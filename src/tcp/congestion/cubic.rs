@@ -233,10 +233,6 @@ impl CongestionControl for CubicWindow {
         self.epoch = None;
         self.window.restart(restart_window);
     }
-
-    fn name(&self) -> &'static str {
-        "cubic"
-    }
 }
 
 #[cfg(test)]

@@ -105,9 +105,6 @@ pub(in crate::tcp) trait CongestionControl {
     /// more than `restart_window` may be sent at once (RFC 5681 §4.1).
     fn on_idle(&mut self, restart_window: u32, idle: Duration);
 
-    /// What people call the algorithm.
-    fn name(&self) -> &'static str;
-
     /// Whether slow start is going on.
     fn in_slow_start(&self) -> bool {
         self.cwnd() < self.ssthresh()
@@ -177,10 +174,6 @@ impl CongestionControl for Congestion {
 
     fn on_idle(&mut self, restart_window: u32, idle: Duration) {
         chosen!(self.on_idle(restart_window, idle));
-    }
-
-    fn name(&self) -> &'static str {
-        chosen!(self.name())
     }
 
     fn in_slow_start(&self) -> bool {

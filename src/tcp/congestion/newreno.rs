@@ -77,10 +77,6 @@ impl CongestionControl for NewRenoWindow {
         self.window.restart(restart_window);
         self.acked = 0;
     }
-
-    fn name(&self) -> &'static str {
-        "newreno"
-    }
 }
 
 #[cfg(test)]

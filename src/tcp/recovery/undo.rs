@@ -25,6 +25,8 @@ pub(in crate::tcp) struct Undo {
     pub(in crate::tcp) first_resent: Option<Instant>,
     /// A timeout was among the reasons.
     pub(in crate::tcp) timed_out: bool,
+    /// Something was marked meanwhile (ECN): the window was too large all the same (RFC 4015 §3.2).
+    pub(in crate::tcp) marked: bool,
     /// The phase is over; when this is acknowledged, it was for good.
     pub(in crate::tcp) until: Option<u64>,
 }

@@ -36,15 +36,16 @@ fn a_new_syn_in_syn_received_ends_a_passive_attempt_only() {
 /// a SYN with the bits of ECN (RFC 3168 §6.1.1) or with text as for a bare one: all of it was there before.
 #[test]
 fn the_first_syn_again_draws_the_syn_ack_again() {
-    for (extra, text) in
-        [(TcpFlags::NONE, 0), (TcpFlags::ECE | TcpFlags::CWR, 0), (TcpFlags::PSH, 30), (FIN, 0)]
-    {
+    let asks = TcpFlags::ECE | TcpFlags::CWR;
+    for (extra, text) in [(TcpFlags::NONE, 0), (asks, 0), (TcpFlags::PSH, 30), (FIN, 0)] {
         let mut rig = at(Scene::Listen);
         let first = arrives(&mut rig, SYN | extra, 0, 0, text);
         let again = arrives(&mut rig, SYN | extra, 0, 0, text);
         assert_eq!(again.state, State::SynReceived, "SYN,{extra} with {text} octets");
         assert_eq!(again.sent, first.sent, "SYN,{extra} with {text} octets");
-        assert_eq!(first.sent[0].control, SYN | ACK);
+        // Who asks for ECN is agreed with (RFC 3168 §6.1.1).
+        let agrees = if extra.contains(asks) { TcpFlags::ECE } else { TcpFlags::NONE };
+        assert_eq!(first.sent[0].control, SYN | ACK | agrees);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The options, written down again.
 
-use super::{Algorithm, Closer, SimArgs};
+use super::{Algorithm, Closer, EcnChoice, SimArgs};
 use clap::Parser;
 use std::time::Duration;
 use tcpstate::sim::Probability;
@@ -44,6 +44,7 @@ impl SimArgs {
         };
         add("--rate", self.rate.map(|bits| rate(bits.get())));
         add("--queue", self.rate.map(|_| size(self.queue)));
+        add("--mark-above", self.mark_above.map(size));
         add("--loss", share(self.loss));
         add("--burst-loss", self.burst_loss.and_then(share));
         add("--burst-length", self.burst_loss.map(|_| self.burst_length.to_string()));
@@ -61,6 +62,12 @@ impl SimArgs {
             Algorithm::NewReno => "newreno",
         };
         add("--congestion", Some(congestion.into()));
+        let ecn = match self.ecn {
+            EcnChoice::Off => "off",
+            EcnChoice::Accept => "accept",
+            EcnChoice::Request => "request",
+        };
+        add("--ecn", Some(ecn.into()));
         let close = match self.close {
             Closer::A => "a",
             Closer::B => "b",

@@ -236,8 +236,8 @@ fn any_options(syn: bool) -> impl Strategy<Value = SegmentOptions> {
 }
 
 fn any_meta() -> impl Strategy<Value = SegmentMeta> {
-    (any::<u32>(), any::<u32>(), 0_u16..0x200, any::<u16>(), any::<u16>()).prop_flat_map(
-        |(seq, ack, flags, window, urgent)| {
+    (any::<u32>(), any::<u32>(), 0_u16..0x200, any::<u16>(), any::<u16>(), 0_u8..4).prop_flat_map(
+        |(seq, ack, flags, window, urgent, ecn)| {
             let flags = TcpFlags::from_bits(flags);
             any_options(flags.contains(TcpFlags::SYN)).prop_map(move |options| SegmentMeta {
                 seq: seq.into(),
@@ -246,6 +246,7 @@ fn any_meta() -> impl Strategy<Value = SegmentMeta> {
                 window,
                 urgent,
                 len: 0,
+                ecn: EcnCodepoint::from_bits(ecn),
                 options,
             })
         },
@@ -253,7 +254,7 @@ fn any_meta() -> impl Strategy<Value = SegmentMeta> {
 }
 
 proptest! {
-    // RFC 9293 SHLD-22
+    // RFC 9293 SHLD-22; RFC 3168 §5
     #[test]
     fn what_is_written_is_read_again_and_another_parser_agrees(
         meta in any_meta(),
@@ -279,11 +280,12 @@ proptest! {
                 prop_assert_eq!(tcp.calc_checksum_ipv4(&ip, &payload).unwrap(), tcp.checksum);
                 prop_assert!(ip.dont_fragment);
                 prop_assert_eq!((ip.identification, ip.time_to_live, ip.dscp.value()), (0x1234, 57, 46));
+                prop_assert_eq!(ip.ecn.value(), meta.ecn.bits());
             }
             etherparse::NetHeaders::Ipv6(ip, _) => {
                 prop_assert_eq!(tcp.calc_checksum_ipv6(&ip, &payload).unwrap(), tcp.checksum);
                 prop_assert_eq!((ip.flow_label.value(), ip.hop_limit), (0xabcde, 57));
-                prop_assert_eq!(ip.traffic_class, 46 << 2);
+                prop_assert_eq!(ip.traffic_class, 46 << 2 | meta.ecn.bits());
             }
             _ => panic!("not IP"),
         }
@@ -310,7 +312,7 @@ proptest! {
         sum.add_bytes(&octets);
         octets[16..18].copy_from_slice(&sum.finish().to_be_bytes());
         let mut out = [0; 200];
-        let len = framing.emit_ip(&mut out, octets.len()).unwrap();
+        let len = framing.emit_ip(&mut out, octets.len(), EcnCodepoint::NotEct).unwrap();
         out[len..len + octets.len()].copy_from_slice(&octets);
         match Frame::parse(&out[..len + octets.len()], &expected(&framing)) {
             Ok(frame) => prop_assert!(frame.payload.len() <= octets.len() - 20),

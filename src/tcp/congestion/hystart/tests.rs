@@ -138,7 +138,7 @@ fn a_queue_ends_the_first_slow_start_without_a_loss() {
             assert!(flow.control.cwnd() <= window + window / 4 + 8 * SMSS, "a quarter, once it is noticed");
         }
         // The rise is noticed in the first of five rounds.
-        assert_eq!(rounds, CSS_ROUNDS, "{}", flow.control.name());
+        assert_eq!(rounds, CSS_ROUNDS, "{:?}", flow.control);
         assert_eq!(flow.control.ssthresh(), flow.control.cwnd());
     }
 }

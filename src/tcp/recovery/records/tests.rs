@@ -53,7 +53,7 @@ fn tallies(records: &Records) -> (u64, u64, u64) {
     (records.in_flight(), records.lost(), records.sacked())
 }
 
-use Fate::{InFlight, Lost, Sacked};
+use Fate::{InFlight, Lost};
 
 #[test]
 fn each_segment_is_a_record() {

@@ -11,6 +11,7 @@ fn undo() -> Undo {
         resent: Some(Vec::new()),
         first_resent: None,
         timed_out: false,
+        marked: false,
         until: None,
     }
 }

@@ -1,0 +1,199 @@
+//! Explicit congestion notification (RFC 3168 §6.1; RFC 9293 SHLD-8): who may mark, what is echoed, and how often
+//! an echo counts.
+//!
+//! How far an echo lowers the window (RFC 8511) is the business of [`congestion`](super::congestion).
+
+use super::config::Ecn;
+use super::segment::SegmentMeta;
+use super::send::ORIGIN;
+use super::tcb::Tcb;
+use crate::{EcnCodepoint, TcpFlags};
+
+/// The bits of a SYN that asks for ECN: an "ECN-setup SYN" (RFC 3168 §6.1.1).
+const ASKING: TcpFlags = TcpFlags::ECE.union(TcpFlags::CWR);
+
+/// What one side's SYNs and SYN,ACKs have said of ECN, so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+enum Said {
+    #[default]
+    Nothing,
+    /// All were ECN-setup packets.
+    Yes,
+    /// None was.
+    No,
+    /// Some were, and some were not.
+    Both,
+}
+
+impl Said {
+    fn also(&mut self, yes: bool) {
+        *self = match (*self, yes) {
+            (Self::Nothing | Self::Yes, true) => Self::Yes,
+            (Self::Nothing | Self::No, false) => Self::No,
+            _ => Self::Both,
+        };
+    }
+}
+
+/// Whether the peer is to hear of a mark (§6.1.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+enum Echo {
+    /// No mark has come since the peer said that it has reduced its window.
+    #[default]
+    Off,
+    /// A mark has come that no acknowledgment has told of yet.
+    Due,
+    /// It is told in every acknowledgment, until the peer says that it has reduced its window.
+    Told,
+}
+
+/// What is known of ECN on one connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct EcnVars {
+    ours: Said,
+    theirs: Said,
+    echo: Echo,
+    /// The first new octets that go out have to say that the window was reduced (§6.1.2).
+    cwr_due: bool,
+    /// SND.MAX at the last reduction: what was sent before it says nothing new about the network.
+    reduced_at: u64,
+    /// Segments of the peer that have come with a mark.
+    marks: u32,
+    /// How often an echo has lowered the window.
+    answers: u32,
+}
+
+impl EcnVars {
+    pub(super) const fn new() -> Self {
+        Self {
+            ours: Said::Nothing,
+            theirs: Said::Nothing,
+            echo: Echo::Off,
+            cwr_due: false,
+            reduced_at: ORIGIN,
+            marks: 0,
+            answers: 0,
+        }
+    }
+
+    /// The peer's SYN or SYN,ACK has arrived. A SYN,ACK with both bits only reflects what our SYN had
+    /// (§6.1.1.2). AE, which RFC 9768 adds to a SYN, is for those who know it: without it in the answer, ECN is
+    /// what RFC 3168 says.
+    pub(super) fn hear_syn(&mut self, flags: TcpFlags) {
+        let answers = flags.contains(TcpFlags::ACK);
+        let asks = flags.contains(ASKING);
+        self.theirs.also(if answers { flags.contains(TcpFlags::ECE) && !asks } else { asks });
+    }
+
+    /// The bits of our SYN, which asks if `ask` says so.
+    pub(super) fn syn(&mut self, ask: bool) -> TcpFlags {
+        self.ours.also(ask);
+        if ask { ASKING } else { TcpFlags::NONE }
+    }
+
+    /// The bit of our SYN,ACK: it agrees if all of the peer's SYNs asked, and ours, where SYNs have crossed, did
+    /// too.
+    pub(super) fn syn_ack(&mut self, setting: Ecn) -> TcpFlags {
+        let agree =
+            setting != Ecn::Off && self.theirs == Said::Yes && matches!(self.ours, Said::Nothing | Said::Yes);
+        self.ours.also(agree);
+        if agree { TcpFlags::ECE } else { TcpFlags::NONE }
+    }
+
+    /// Whether our segments may be marked: both sides asked or agreed, and neither ever said otherwise (§6.1.1).
+    pub(super) const fn may_be_marked(&self) -> bool {
+        matches!((self.ours, self.theirs), (Said::Yes, Said::Yes))
+    }
+
+    /// Whether marks are echoed: a peer that has agreed to what we once asked may rely on it, even if we have
+    /// sent a SYN without since (§6.1.1).
+    const fn echoes(&self) -> bool {
+        matches!((self.ours, self.theirs), (Said::Yes | Said::Both, Said::Yes))
+    }
+
+    /// The bit of every acknowledgment that goes out now.
+    pub(super) fn echo(&mut self) -> TcpFlags {
+        if self.echo == Echo::Off {
+            return TcpFlags::NONE;
+        }
+        self.echo = Echo::Told;
+        TcpFlags::ECE
+    }
+
+    /// The bit of new octets that go out now: the first after a reduction have it (§6.1.2).
+    pub(super) const fn cwr(&mut self) -> TcpFlags {
+        let due = self.cwr_due;
+        self.cwr_due = false;
+        if due { TcpFlags::CWR } else { TcpFlags::NONE }
+    }
+
+    /// The congestion window was reduced, for whatever reason, when `max` was SND.MAX.
+    pub(super) const fn reduced(&mut self, max: u64) {
+        self.reduced_at = max;
+        self.cwr_due = self.may_be_marked();
+    }
+
+    /// That was taken back.
+    pub(super) const fn restored(&mut self) {
+        (self.reduced_at, self.cwr_due) = (ORIGIN, false);
+    }
+
+    /// The window is lowered for an echo.
+    pub(super) const fn answered(&mut self) {
+        self.answers = self.answers.saturating_add(1);
+    }
+
+    /// How many segments of the peer have come with a mark, and how often an echo has lowered our window.
+    pub(super) const fn counts(&self) -> (u32, u32) {
+        (self.marks, self.answers)
+    }
+
+    /// Whether an echo counts that comes when SND.UNA is `una`. Until something is acknowledged that was sent after
+    /// the window was reduced, it tells of what has been answered (§6.1.2).
+    pub(super) const fn is_news(&self, una: u64) -> bool {
+        una > self.reduced_at
+    }
+}
+
+impl Tcb {
+    /// Whether ECN is used: both SYNs asked for it or agreed (RFC 3168 §6.1.1).
+    #[must_use]
+    pub const fn uses_ecn(&self) -> bool {
+        self.ecn.may_be_marked()
+    }
+
+    /// Whether an acknowledgment says that something of ours was marked. Then the window does not go back to what it
+    /// was before a loss that proves to be none.
+    pub(super) fn hear_echo(&mut self, seg: &SegmentMeta) -> bool {
+        let echo = seg.flags.contains(TcpFlags::ECE) && !seg.flags.contains(TcpFlags::SYN);
+        if echo && self.ecn.may_be_marked() {
+            if let Some(undo) = &mut self.recovery.undo {
+                undo.marked = true;
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Octets have come that lie in the window, or probe it while it is closed: all others prove nothing about
+    /// their sender (§6.1.5, §6.1.6).
+    pub(super) fn hear_mark(&mut self, seg: &SegmentMeta) {
+        if seg.len == 0 || seg.flags.contains(TcpFlags::SYN) || !self.ecn.echoes() {
+            return;
+        }
+        if seg.flags.contains(TcpFlags::CWR) {
+            // A mark of which nobody has told the peer cannot be what it answers. A window that has shrunk to one
+            // segment would wait for a late acknowledgment.
+            self.ack_now = true;
+            if self.ecn.echo == Echo::Told {
+                self.ecn.echo = Echo::Off;
+            }
+        }
+        if seg.ecn == EcnCodepoint::Ce {
+            self.ecn.marks = self.ecn.marks.saturating_add(1);
+            // The sooner it is told, the shorter the queue.
+            self.ack_now |= self.ecn.echo == Echo::Off;
+            self.ecn.echo = if self.ecn.echo == Echo::Told { Echo::Told } else { Echo::Due };
+        }
+    }
+}
