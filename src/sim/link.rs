@@ -47,6 +47,8 @@ pub struct LinkConfig {
     pub burst_loss: Option<BurstLoss>,
     /// Reordering.
     pub reorder: Option<Reorder>,
+    /// Whether what is held back is held back for exactly [`Reorder::hold`], and not for half to all of it.
+    pub reorder_exact: bool,
     /// How likely a packet arrives twice.
     pub duplicate: Probability,
     /// How likely a copy is damaged. The damage is of the kind that the Internet checksum is sure to notice:
@@ -69,6 +71,7 @@ impl Default for LinkConfig {
             loss: Probability::NEVER,
             burst_loss: None,
             reorder: None,
+            reorder_exact: false,
             duplicate: Probability::NEVER,
             corrupt: Probability::NEVER,
             impaired_until: None,
@@ -109,7 +112,7 @@ impl BurstLoss {
 pub struct Reorder {
     /// How likely a packet is held back.
     pub chance: Probability,
-    /// For how long at most; at least half of it.
+    /// For how long at most; at least half of it, or all of it ([`LinkConfig::reorder_exact`]).
     pub hold: Duration,
 }
 
@@ -312,7 +315,11 @@ impl Link {
         let at = match self.config.reorder {
             Some(reorder) if self.prng.chance(reorder.chance) => {
                 self.stats.held_back += 1;
-                let hold = reorder.hold / 2 + self.prng.span(reorder.hold / 2);
+                let hold = if self.config.reorder_exact {
+                    reorder.hold
+                } else {
+                    reorder.hold / 2 + self.prng.span(reorder.hold / 2)
+                };
                 // What is held back holds nobody else up: it does not count as the last in order.
                 sent + self.travel() + hold
             }

@@ -205,6 +205,18 @@ fn what_is_held_back_is_overtaken() {
 }
 
 #[test]
+fn what_is_held_back_for_an_exact_time_comes_after_exactly_that() {
+    let mut link = link(|config| {
+        config.delay = 10 * MS;
+        config.reorder = Some(Reorder { chance: Probability::percent(10), hold: 20 * MS });
+        config.reorder_exact = true;
+    });
+    let late: Vec<_> = (0..1_000).map(|n| arrives(&mut link, n, 100).unwrap().since(at(n + 10))).collect();
+    assert!(late.iter().all(|late| late.is_zero() || *late == 20 * MS));
+    assert!(late.contains(&(20 * MS)));
+}
+
+#[test]
 fn duplicates_arrive_too() {
     let mut link = link(|config| config.duplicate = Probability::percent(10));
     let twice = (0..1_000).filter(|n| link.send(at(*n), packet(50)).unwrap().1.is_some()).count();
