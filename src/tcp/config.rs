@@ -50,10 +50,10 @@ pub struct TcpConfig {
     /// The initial congestion window in full segments (RFC 6928). Default: 10.
     pub initial_window: u8,
     /// Spread what the congestion window allows over the round trip instead of sending it in bursts, which overflow
-    /// small queues: up to twice as fast as the window asks for in slow start, a fifth faster later. What goes out
-    /// between two deadlines is worth a sixteenth of the round trip, or [`granularity`](Self::granularity) if that is
-    /// less, so the owner is called that often and not for each segment; who calls late sends what has become due.
-    /// Windows that are not larger than the initial one are not paced. Default: true.
+    /// small queues: up to twice as fast as the window asks for in slow start, a fifth faster later. A large window
+    /// goes out in parts of a sixteenth of the round trip, or [`granularity`](Self::granularity) if that is less, so
+    /// that the owner is called that often and not for each segment; who calls late sends what has become due.
+    /// Default: true.
     pub pacing: bool,
     /// The RTO before the first sample (RFC 6298 §2.1). Default: 1 s.
     pub initial_rto: Duration,

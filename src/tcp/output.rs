@@ -282,28 +282,38 @@ impl Tcb {
         self.pace_at > now && self.pace_at > now + self.pace_quantum()
     }
 
-    /// What may be sent ahead of its time, so that the owner is not called for each segment.
+    /// What may be sent ahead of its time, so that the owner of a large window is not called for each segment: a
+    /// sixteenth of the round trip. Of a small window each segment has its own time: queues that are as small as it is
+    /// hold no burst.
     fn pace_quantum(&self) -> Duration {
-        let most = if self.config.pacing { self.config.granularity } else { Duration::ZERO };
-        (self.rtt.srtt().unwrap_or_default() / 16).min(most)
+        let small = self.congestion.cwnd() < self.effective_send_mss().saturating_mul(2 * Self::PARTS);
+        if !self.config.pacing || small {
+            return Duration::ZERO;
+        }
+        (self.rtt.srtt().unwrap_or_default() / Self::PARTS).min(self.config.granularity)
     }
 
+    /// In so many parts a window goes out where sending is paced.
+    const PARTS: u32 = 16;
+
     /// The next segment is due when so many octets have left at the rate that the window asks for: cwnd, or where it
-    /// comes down ssthresh, each round trip; twice as fast in slow start and a fifth faster later, so that pacing
-    /// itself does not limit. No window is paced that a new connection might send at once: in a small one the gaps
-    /// would only lengthen the round trip.
+    /// comes down ssthresh, each round trip; twice as fast in slow start, a fifth faster later, so that pacing
+    /// itself does not limit. The first flight goes out at once (RFC 6928 §2).
     fn pace(&mut self, now: Instant, octets: u64) {
         let Some(srtt) = self.rtt.srtt() else { return };
+        let initial = initial_window(self.config.initial_window, self.effective_send_mss());
+        if self.snd.max <= ORIGIN + 1 + u64::from(initial) {
+            return;
+        }
         let mut window = self.congestion.cwnd();
         if self.recovery.is_reducing() {
             window = window.max(self.congestion.ssthresh());
         }
-        if window <= initial_window(self.config.initial_window, self.effective_send_mss()) {
-            return;
-        }
-        let (faster, than) = if self.congestion.in_slow_start() { (2, 1) } else { (6, 5) };
+        // The gaps of a window of two or three segments would lengthen the round trip that they come from.
+        let fast = self.congestion.in_slow_start() || window < 4 * self.effective_send_mss();
+        let (faster, than) = if fast { (2, 1) } else { (6, 5) };
         let nanos = u64::try_from(srtt.as_nanos()).unwrap_or(u64::MAX);
-        let gap = u128::from(nanos) * u128::from(octets * than) / (u128::from(window) * faster);
+        let gap = u128::from(nanos) * u128::from(octets * than) / (u128::from(window.max(1)) * faster);
         let gap = u64::try_from(gap).unwrap_or(u64::MAX).min(nanos);
         // Who comes late catches up, but not with more than a tick's worth.
         let late = now.since(self.pace_at);
