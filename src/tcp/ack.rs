@@ -42,14 +42,15 @@ impl Tcb {
                 dsack = self.take_sacks(now, seg, &mut news);
             } else {
                 let octets = acknowledged - was;
-                let first = first.map_or(0, |first| u64::from(first.len));
-                news.octets = self.recovery.duplicates.on_new_ack(octets, first);
+                let len = first.map_or(0, |first| u64::from(first.len));
+                news.octets = self.recovery.duplicates.on_new_ack(octets, len);
                 self.hear_progress();
             }
             let ack = Acknowledgment {
                 una_before: was,
                 flight,
                 limited,
+                first,
                 dsack,
                 plain: false,
                 found: false,
@@ -150,6 +151,7 @@ impl Tcb {
                 una_before: self.snd.una,
                 flight,
                 limited,
+                first: None,
                 dsack,
                 plain: duplicate && !blocks,
                 found: false,

@@ -309,15 +309,16 @@ impl Tcb {
         if self.recovery.is_reducing() {
             window = window.max(self.congestion.ssthresh());
         }
-        // The gaps of a window of two or three segments would lengthen the round trip that they come from.
-        let fast = self.congestion.in_slow_start() || window < 4 * self.effective_send_mss();
+        // The gap in a window of two segments would lengthen the round trip that it comes from.
+        let fast = self.congestion.in_slow_start() || window < 3 * self.effective_send_mss();
         let (faster, than) = if fast { (2, 1) } else { (6, 5) };
         let nanos = u64::try_from(srtt.as_nanos()).unwrap_or(u64::MAX);
         let gap = u128::from(nanos) * u128::from(octets * than) / (u128::from(window.max(1)) * faster);
         let gap = u64::try_from(gap).unwrap_or(u64::MAX).min(nanos);
-        // Who comes late catches up, but not with more than a tick's worth.
+        // An owner who comes late catches up, but not with more than a tick's worth; time in which something else
+        // held us back is lost.
         let late = now.since(self.pace_at);
-        let wasted = late.saturating_sub(self.config.granularity);
+        let wasted = if self.pace_waits { late.saturating_sub(self.config.granularity) } else { late };
         self.pace_at = self.pace_at + wasted + Duration::from_nanos(gap);
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Acknowledgment {
     pub(super) flight: u32,
     /// Whether the congestion window was what held us back.
     pub(super) limited: bool,
+    /// The first record before it.
+    pub(super) first: Option<Record>,
     /// The first octets that were reported as a duplicate (RFC 2883).
     pub(super) dsack: Option<(u64, u64)>,
     /// It tells nothing at all: a duplicate without SACK blocks.
@@ -130,6 +132,7 @@ impl Tcb {
             una_before: self.snd.una,
             flight,
             limited: true,
+            first: None,
             dsack: None,
             plain: true,
             found: false,
@@ -229,13 +232,15 @@ impl Tcb {
         let Some(undo) = &self.recovery.undo else { return };
         let una = self.snd.una;
         let advanced = una > ack.una_before;
+        // The timestamp is that of the segment that filled the gap, so it tells of the first record. That must have been
+        // sent again in this phase; and of more than two copies only one from before the phase was in time.
         if advanced
-            && news.repeated
             && undo.until.is_none()
-            && let (Some(timestamps), Some(first)) = (seg.options.timestamps, undo.first_resent)
-            && let Some(first_sent) = news.first_sent
-            && self.ts.elapsed(now, timestamps.ecr, now.since(first_sent)).is_some()
-            && self.ts.is_before(timestamps.ecr, first)
+            && let (Some(timestamps), Some(since)) = (seg.options.timestamps, undo.first_resent)
+            && let Some(first) = ack.first.filter(|first| first.is_repeated())
+            && first.sent_at >= since
+            && self.ts.elapsed(now, timestamps.ecr, now.since(first.first_sent)).is_some()
+            && self.ts.is_before(timestamps.ecr, if first.times == 2 { first.sent_at } else { since })
         {
             return self.undo(now);
         }

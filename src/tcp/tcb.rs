@@ -125,6 +125,8 @@ pub struct Tcb {
     pub(super) last_sent: Instant,
     /// Where sending is paced, or ECN asks for less than a segment in a round trip: when the next one may go out.
     pub(super) pace_at: Instant,
+    /// That it has to wait was all that held us back when we were last asked.
+    pub(super) pace_waits: bool,
     pub(super) cookie: Option<Cookie>,
     /// Octets of sequence space that were sent again, ever.
     pub(super) retransmitted: u64,
@@ -199,6 +201,7 @@ impl Tcb {
             challenged_at: Instant::ZERO,
             last_sent: Instant::ZERO,
             pace_at: Instant::ZERO,
+            pace_waits: false,
             cookie: None,
             retransmitted: 0,
             retransmissions: 0,
@@ -308,6 +311,7 @@ impl Tcb {
 
     /// Nothing more can be sent now: what holds it back?
     pub(super) fn note_limit(&mut self, now: Instant) {
+        self.pace_waits = self.is_paced_at(now);
         let by = if self.snd.nxt == self.snd.end() && self.records.lost() == 0 {
             let in_flight = self.records.in_flight();
             if in_flight < u64::from(self.congestion.cwnd()) {
