@@ -112,8 +112,11 @@ impl Tcb {
     }
 
     /// Whether the congestion window, and not the user or the peer, has held us back with so much in flight: only
-    /// then it may grow.
+    /// then it may grow. What waits for its time in pacing would be in flight without it.
     fn was_limited_by_cwnd(&self, flight: u32) -> bool {
+        if self.pace_waits {
+            return true;
+        }
         let cwnd = self.congestion.cwnd();
         if self.congestion.in_slow_start() {
             flight.saturating_mul(2) >= cwnd

@@ -272,14 +272,16 @@ impl Tcb {
         if self.recovery.is_reducing() {
             self.recovery.prr.sent(octets);
         }
-        if self.config.pacing {
+        // PRR spreads what it lets out by itself.
+        if self.config.pacing && self.recovery.phase != Phase::Recovery {
             self.pace(now, octets);
         }
     }
 
     /// Whether the next segment has to wait for its time.
     pub(super) fn is_paced_at(&self, now: Instant) -> bool {
-        self.pace_at > now && self.pace_at > now + self.pace_quantum()
+        let free = self.recovery.phase == Phase::Recovery;
+        self.pace_at > now && !free && self.pace_at > now + self.pace_quantum()
     }
 
     /// What may be sent ahead of its time, so that the owner of a large window is not called for each segment: a
@@ -296,8 +298,8 @@ impl Tcb {
     /// In so many parts a window goes out where sending is paced.
     const PARTS: u32 = 16;
 
-    /// The next segment is due when so many octets have left at the rate that the window asks for: cwnd, or where it
-    /// comes down ssthresh, each round trip; twice as fast in slow start, a fifth faster later, so that pacing
+    /// The next segment is due when so many octets have left at the rate that the window asks for: cwnd each round
+    /// trip; twice as fast in slow start, a fifth faster later, so that pacing
     /// itself does not limit. The first flight goes out at once (RFC 6928 §2).
     fn pace(&mut self, now: Instant, octets: u64) {
         let Some(srtt) = self.rtt.srtt() else { return };
@@ -305,10 +307,7 @@ impl Tcb {
         if self.snd.max <= ORIGIN + 1 + u64::from(initial) {
             return;
         }
-        let mut window = self.congestion.cwnd();
-        if self.recovery.is_reducing() {
-            window = window.max(self.congestion.ssthresh());
-        }
+        let window = self.congestion.cwnd();
         // The gap in a window of two segments would lengthen the round trip that it comes from.
         let fast = self.congestion.in_slow_start() || window < 3 * self.effective_send_mss();
         let (faster, than) = if fast { (2, 1) } else { (6, 5) };
