@@ -87,6 +87,38 @@ mod measured {
         (end, segments, vec![0; len])
     }
 
+    /// Segments that arrive where others are missing: with so many gaps before them already, each behind a further
+    /// one; or, where a step is given, at every so manieth gap, in no order.
+    fn gaps(held: u32, step: Option<u32>) -> (Receiver, Segments<Bytes>) {
+        let mut end = Receiver::with_gaps(held);
+        let first = end.connection.tcb().rcv_nxt();
+        let segments = (0..SEGMENTS as u32).map(|number| {
+            // Half a segment, so that the gap remains one.
+            let (seq, len) = match step {
+                Some(step) => (first + (number * step % held) * 2 * SEGMENT as u32 + 100, SEGMENT / 2),
+                None => (end.next.seq + SEGMENT as u32, SEGMENT),
+            };
+            end.next.seq = seq;
+            let (at, header) = end.next_header(len);
+            (at, header, Bytes::from_static(&DATA[..len]))
+        });
+        let segments = segments.collect();
+        (end, segments)
+    }
+
+    /// The segments that fill the gaps, from the first on.
+    fn fillings(held: u32) -> (Receiver, Segments<Bytes>) {
+        let mut end = Receiver::with_gaps(held);
+        end.next.seq = end.connection.tcb().rcv_nxt();
+        let segments = (0..SEGMENTS).map(|_| {
+            let (at, header) = end.next_header(SEGMENT);
+            end.next.seq += SEGMENT as u32;
+            (at, header, Bytes::from_static(&DATA[..SEGMENT]))
+        });
+        let segments = segments.collect();
+        (end, segments)
+    }
+
     /// Octets to be sent that lie in pieces of a segment's size.
     fn sender_and_data(outstanding: usize) -> (Sender, Vec<Bytes>) {
         let data = Bytes::copy_from_slice(&DATA[..SEGMENT]);
@@ -121,6 +153,38 @@ mod measured {
             }
         }
         (end, segments, kept)
+    }
+
+    // A segment arrives behind a gap, and a duplicate acknowledgment is formed: one gap, or 12,000 as after a slow
+    // start that has overshot; at the end, or anywhere.
+    #[library_benchmark(config = at_most(6_000))]
+    #[bench::few_gaps(args = (1, None), setup = gaps)]
+    #[bench::many_gaps(args = (12_000, None), setup = gaps)]
+    #[bench::in_no_order(args = (12_000, Some(7_919)), setup = gaps)]
+    fn segment_behind_a_gap((mut end, mut segments): (Receiver, Segments<Bytes>)) -> Receiver {
+        let connection = &mut end.connection;
+        for (now, header, octets) in &mut segments {
+            let payload = Payload::Bytes { octets: take(octets), pinned: 2_048 };
+            connection.on_segment(*now, header, payload);
+            black_box(&connection.poll_segment(*now));
+        }
+        end
+    }
+
+    // The first of many gaps is filled, what can be read is, and that is acknowledged.
+    #[library_benchmark(config = at_most(6_000))]
+    #[bench::of_12_000(args = (12_000), setup = fillings)]
+    fn gap_filled((mut end, mut segments): (Receiver, Segments<Bytes>)) -> Receiver {
+        let connection = &mut end.connection;
+        for (now, header, octets) in &mut segments {
+            let payload = Payload::Bytes { octets: take(octets), pinned: 2_048 };
+            connection.on_segment(*now, header, payload);
+            while let Received::Data(octets) = connection.recv(*now, usize::MAX) {
+                black_box(octets);
+            }
+            black_box(&connection.poll_segment(*now));
+        }
+        end
     }
 
     // The same through slices: two copies of each octet, which are counted.
@@ -217,6 +281,8 @@ mod measured {
         benchmarks = [
             in_order_segment_received,
             in_order_segment_copied,
+            segment_behind_a_gap,
+            gap_filled,
             segment_sent,
             segment_copied_and_sent,
             segment_formed,

@@ -35,7 +35,9 @@ fn flow(number: usize, algorithm: CongestionAlgorithm, path: &Path) -> [Endpoint
         end.single.tcp.congestion = algorithm;
         let [_, wanted] = path.bulk();
         end.single.tcp.receive_window = wanted.single.tcp.receive_window;
+        end.single.tcp.receive_window_max = wanted.single.tcp.receive_window_max;
         end.single.send_buffer = wanted.single.send_buffer;
+        end.single.send_buffer_max = wanted.single.send_buffer_max;
         end.app.ending = Ending::WhenTold;
         end
     });

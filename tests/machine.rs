@@ -42,6 +42,7 @@ mod machine {
     mod rfc7323;
     mod savage;
     mod scoreboard;
+    mod self_tuning;
     mod sending;
     mod time_wait;
     mod tlp;

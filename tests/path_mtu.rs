@@ -42,11 +42,17 @@ impl Scene {
     }
 
     fn pair(&self) -> Pair {
-        let [mut a, b] = self.sockets.map(|socket| EndpointConfig::new(socket.parse().expect("a socket")));
+        let [mut a, mut b] =
+            self.sockets.map(|socket| EndpointConfig::new(socket.parse().expect("a socket")));
         a.remote = Some(b.local);
         let mut app = AppConfig::default();
         (app.sends, app.ending, app.writes) = (self.sends, Ending::CloseWhenSent, self.writes);
         a.app = app;
+        for end in [&mut a, &mut b] {
+            // The queue takes all that a window allows: nothing is lost but what is too large.
+            (end.single.tcp.receive_window, end.single.tcp.receive_window_max) = (256 << 10, 0);
+            (end.single.send_buffer, end.single.send_buffer_max) = (256 << 10, 0);
+        }
         (self.tcp)(&mut a.single.tcp);
         let mut back = self.link;
         back.mtu = LinkConfig::default().mtu;

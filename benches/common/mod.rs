@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tcpstate::connection::{Connection, ConnectionConfig, Payload, Received};
 use tcpstate::tcp::{SegmentMeta, SegmentPlan, Timestamps, Unpredictable};
 use tcpstate::{Instant, SeqNumber, State, TcpFlags};
@@ -33,11 +34,14 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn established() -> Self {
-        let config = ConnectionConfig::default();
+        Self::with(&ConnectionConfig::default())
+    }
+
+    fn with(config: &ConnectionConfig) -> Self {
         let now = Instant::from_nanos(1 << 40);
         let secrets = |iss| Unpredictable { iss: SeqNumber::new(iss), timestamp_offset: 0 };
-        let caller = Connection::connect(&config, secrets(0x1000_0000), now);
-        let mut called = Connection::listen(&config);
+        let caller = Connection::connect(config, secrets(0x1000_0000), now);
+        let mut called = Connection::listen(config);
         called.prepare(secrets(0x2000_0000));
         let ends = [caller, called];
         let mut pair = Self { ends, now, packet: Vec::with_capacity(2_048), out: vec![0; DATA.len()] };
@@ -105,6 +109,24 @@ impl Receiver {
         let [peer, connection] = pair.ends;
         let next = header(&peer, now, peer.send_room());
         Self { connection, next, now }
+    }
+
+    /// One with a large window of which every second segment has not come, and the rest has: so many gaps.
+    pub(crate) fn with_gaps(gaps: u32) -> Self {
+        let mut config = ConnectionConfig::default();
+        config.tcp.receive_window = 128 << 20;
+        let pair = Pair::with(&config);
+        let now = pair.now;
+        let [peer, connection] = pair.ends;
+        let next = header(&peer, now, 64 << 10);
+        let mut receiver = Self { connection, next, now };
+        for _ in 0..gaps {
+            receiver.next.seq += SEGMENT as u32;
+            receiver.arrives(Payload::Bytes { octets: Bytes::from_static(&DATA[..SEGMENT]), pinned: 2_048 });
+            receiver.answers();
+        }
+        assert_eq!(receiver.connection.tcb().out_of_order().count(), gaps as usize);
+        receiver
     }
 
     /// Makes the header of the next segment, of so many octets.

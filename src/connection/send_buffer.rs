@@ -36,8 +36,9 @@ pub(super) struct SendBuffer {
     /// Copied chunks that were acknowledged, for the next octets.
     spare: [Vec<u8>; 3],
     pace: Pace,
-    /// Octets of memory that may be held.
+    /// Octets of memory that may be held: from the first of the bounds to the second.
     limit: usize,
+    bounds: (usize, usize),
 }
 
 #[derive(Clone, Debug)]
@@ -75,8 +76,12 @@ impl Chunk {
 }
 
 impl SendBuffer {
-    /// An empty buffer that will hold at most `limit` octets of memory.
-    pub(super) fn new(limit: usize) -> Self {
+    /// An empty buffer that will hold at most `begin` octets of memory, and up to `most` where the congestion window
+    /// asks for it.
+    pub(super) fn new(begin: usize, most: usize) -> Self {
+        // The machine is told lengths in 32 bits.
+        let begin = begin.clamp(MIN_LIMIT, 1 << 30);
+        let most = most.clamp(begin, 1 << 30);
         Self {
             chunks: VecDeque::new(),
             acked_to: 0,
@@ -84,9 +89,33 @@ impl SendBuffer {
             held: 0,
             spare: Default::default(),
             pace: Pace::default(),
-            // The machine is told lengths in 32 bits.
-            limit: limit.clamp(MIN_LIMIT, 1 << 30),
+            limit: begin,
+            bounds: (begin, most),
         }
+    }
+
+    /// Octets of memory that may be held now.
+    pub(super) const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// There is to be room for two congestion windows: one in flight, and one that is ready when it is
+    /// acknowledged, or while what was lost of it is sent again. Beside them: an eighth for lists, and a chunk
+    /// whose last octet is not acknowledged yet. The limit grows by a quarter at least, so that chunks do not become
+    /// as small as the steps of the window. It does not go back with the window after a loss: that would hold up
+    /// the user, and what is in the buffer stays there anyway.
+    pub(super) fn make_room_for(&mut self, cwnd: u32) {
+        let (cwnd, most) = (cwnd as usize, self.bounds.1);
+        let beside = cwnd / 4 + cwnd.min(MAX_CHUNK);
+        let wanted = cwnd.saturating_mul(2).saturating_add(beside).min(most);
+        if wanted >= self.limit + self.limit / 4 || wanted == most {
+            self.limit = wanted;
+        }
+    }
+
+    /// Whether [`forget`](Self::forget) has anything to forget.
+    pub(super) const fn is_new(&self, acked_to: u64) -> bool {
+        acked_to > self.acked_to
     }
 
     /// Octets in the buffer.
@@ -234,7 +263,8 @@ impl SendBuffer {
         }
     }
 
-    /// Everything before `acked_to` is acknowledged. Says whether memory is held only for what is to come.
+    /// Everything before `acked_to` is acknowledged. Says whether memory is held, or allowed, only for what is to
+    /// come.
     pub(super) fn forget(&mut self, now: Instant, acked_to: u64) -> bool {
         if acked_to <= self.acked_to {
             return false;
@@ -257,9 +287,10 @@ impl SendBuffer {
             self.held -= gone;
         }
         if self.chunks.is_empty() && !self.pace.is_busy(now, self.acked_to) {
-            self.rest();
+            self.give_back();
         }
-        self.spare_held() > 0 || self.chunks.is_empty() && self.chunks.capacity() > 0
+        let ready = self.chunks.capacity() > 0 || self.limit > self.bounds.0;
+        self.spare_held() > 0 || self.chunks.is_empty() && ready
     }
 
     /// Keeps a chunk for the next octets, unless larger ones are kept already.
@@ -272,8 +303,16 @@ impl SendBuffer {
         }
     }
 
-    /// Gives back memory that is held for what is to come.
+    /// Nothing may come for a while: gives back memory that is held for it, and, where nothing is left, the right
+    /// to more than at the beginning.
     pub(super) fn rest(&mut self) {
+        self.give_back();
+        if self.chunks.is_empty() {
+            self.limit = self.bounds.0;
+        }
+    }
+
+    fn give_back(&mut self) {
         self.spare = Default::default();
         if self.chunks.is_empty() {
             self.chunks = VecDeque::new();
@@ -290,7 +329,7 @@ impl SendBuffer {
 
     /// Begins another stream.
     pub(super) fn restart(&mut self) {
-        *self = Self::new(self.limit);
+        *self = Self::new(self.bounds.0, self.bounds.1);
     }
 }
 

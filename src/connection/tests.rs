@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use std::vec;
 use std::vec::Vec;
 
+mod buffers;
+
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
 
@@ -264,7 +266,10 @@ fn an_abort_forgets_everything_and_tells_the_peer() {
 
 #[test]
 fn a_full_buffer_takes_nothing_and_has_room_again_after_an_acknowledgment() {
-    let mut pipe = Pipe::connected();
+    let mut config = ConnectionConfig::default();
+    (config.send_buffer, config.send_buffer_max) = (256 << 10, 0);
+    let mut pipe = Pipe::with(&config);
+    pipe.settle();
     let mut sent = 0;
     loop {
         match pipe.send(CLIENT, &stream(sent, 10_000)) {
@@ -555,9 +560,9 @@ proptest! {
         passive in any::<bool>(),
     ) {
         let mut config = ConnectionConfig::default();
-        config.tcp.receive_window = 8 << 10;
+        (config.tcp.receive_window, config.tcp.receive_window_max) = (8 << 10, 0);
         config.tcp.timestamps = false;
-        config.send_buffer = 8 << 10;
+        (config.send_buffer, config.send_buffer_max) = (8 << 10, 0);
         let mut pipe = Pipe::with(&config);
         if established {
             pipe.settle();

@@ -10,23 +10,30 @@ use crate::tcp::{CloseReason, CommandError, TcpConfig};
 /// use tcpstate::connection::ConnectionConfig;
 ///
 /// let mut config = ConnectionConfig::default();
-/// config.tcp.receive_window = 64 << 10;
-/// config.send_buffer = 64 << 10;
+/// // Buffers that follow what the path carries, up to 1 MiB each, and one that stays as it is.
+/// config.tcp.receive_window_max = 1 << 20;
+/// (config.send_buffer, config.send_buffer_max) = (256 << 10, 0);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ConnectionConfig {
-    /// The choices of the machine. [`TcpConfig::receive_window`] is the size of the receive buffer in octets
-    /// of the stream; the memory behind them may be twice that, and 128 KiB for a busy stream.
+    /// The choices of the machine. [`TcpConfig::receive_window`] and
+    /// [`receive_window_max`](TcpConfig::receive_window_max) are sizes of the receive buffer in octets of the
+    /// stream; the memory behind them may be twice that, and 128 KiB for a busy stream.
     pub tcp: TcpConfig,
-    /// Octets of memory that the send buffer may hold, bookkeeping included; at least 4 KiB are taken.
-    /// Default: 256 KiB.
+    /// Octets of memory that the send buffer may hold when the connection begins, bookkeeping included; at least
+    /// 4 KiB are taken. Default: 64 KiB.
     pub send_buffer: usize,
+    /// The most that it may hold. There is room for two congestion windows, one in flight and one that waits,
+    /// as long as that is no more than this; what this allows beyond [`send_buffer`](Self::send_buffer) is
+    /// taken back when the buffer was empty for a second. With a value that is not larger than `send_buffer` the
+    /// limit stays as it is. Default: 4 MiB.
+    pub send_buffer_max: usize,
 }
 
 impl Default for ConnectionConfig {
     fn default() -> Self {
-        Self { tcp: TcpConfig::default(), send_buffer: 256 << 10 }
+        Self { tcp: TcpConfig::default(), send_buffer: 64 << 10, send_buffer_max: 4 << 20 }
     }
 }
 

@@ -83,8 +83,11 @@ pub struct SingleConfig {
     /// The choices of the machine. Its `mss` is made from the MTU, and its `default_mss`, `ip_header` and
     /// `min_path_mtu` from the version of IP (RFC 9293 MUST-15, MUST-67): what stands there does not count.
     pub tcp: TcpConfig,
-    /// Octets of memory that the send buffer may hold. Default: 256 KiB.
+    /// Octets of memory that the send buffer may hold when the connection begins. Default: 64 KiB.
     pub send_buffer: usize,
+    /// The most that it may hold, where the congestion window asks for it
+    /// ([`ConnectionConfig::send_buffer_max`]). Default: 4 MiB.
+    pub send_buffer_max: usize,
     /// Octets of the largest IP packet: at least 128 for IPv4 and 1280 for IPv6. Default: 1500.
     pub mtu: u16,
     /// IPv4's time to live, IPv6's hop limit (RFC 9293 MUST-49). Default: 64.
@@ -101,8 +104,17 @@ pub struct SingleConfig {
 
 impl Default for SingleConfig {
     fn default() -> Self {
-        let ConnectionConfig { tcp, send_buffer, .. } = ConnectionConfig::default();
-        Self { tcp, send_buffer, mtu: 1500, hop_limit: 64, dscp: 0, accept_offloaded: false, fixed: None }
+        let ConnectionConfig { tcp, send_buffer, send_buffer_max, .. } = ConnectionConfig::default();
+        Self {
+            tcp,
+            send_buffer,
+            send_buffer_max,
+            mtu: 1500,
+            hop_limit: 64,
+            dscp: 0,
+            accept_offloaded: false,
+            fixed: None,
+        }
     }
 }
 
@@ -544,7 +556,8 @@ impl Single {
 
 impl SingleConfig {
     const fn for_connection(&self) -> ConnectionConfig {
-        ConnectionConfig { tcp: self.tcp, send_buffer: self.send_buffer }
+        let Self { tcp, send_buffer, send_buffer_max, .. } = *self;
+        ConnectionConfig { tcp, send_buffer, send_buffer_max }
     }
 }
 

@@ -18,7 +18,7 @@ impl Tcb {
         notices: &mut Notices,
     ) -> Result<(), CommandError> {
         match command {
-            Command::Consumed(octets) => return self.consumed(octets),
+            Command::Consumed(octets) => return self.consumed(now, octets),
             _ if self.state == State::Closed => return Err(CommandError::Closed),
             Command::Open => self.open(notices)?,
             Command::Queue(queue) => self.queue(queue, notices)?,
@@ -98,17 +98,20 @@ impl Tcb {
     }
 
     /// RECEIVE (§3.10.3): the user has taken octets, and the window may open.
-    pub(crate) fn consumed(&mut self, octets: u32) -> Result<(), CommandError> {
+    pub(crate) fn consumed(&mut self, now: Instant, octets: u32) -> Result<(), CommandError> {
         let readable = self.rcv.unread();
         if octets > readable {
             return Err(CommandError::NotReadable { consumed: octets, readable });
         }
         self.rcv.consumed += u64::from(octets);
+        if self.rcv.tuning.is_due(now) {
+            self.tune_window(now, octets);
+        }
         let receives = matches!(self.state, State::Established | State::FinWait1 | State::FinWait2);
         // Not for every octet: when the edge can move by two segments or half of the buffer, or, from a closed
         // window, as far as silly window avoidance lets it (§3.8.6.2.2).
         let segments = if self.rcv.wnd() == 0 { 1 } else { 2 };
-        let worth_it = (self.rcv.capacity / 2).min(u32::from(self.config.mss) * segments).max(1);
+        let worth_it = (self.rcv.capacity() / 2).min(u32::from(self.config.mss) * segments).max(1);
         if receives && self.rcv.growth() >= u64::from(worth_it) {
             self.ack_now = true;
         }

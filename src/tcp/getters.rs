@@ -86,6 +86,11 @@ impl Tcb {
         self.rcv.wnd()
     }
 
+    /// Octets of memory that the list of [`out_of_order`](Self::out_of_order) takes.
+    pub(crate) fn out_of_order_memory(&self) -> usize {
+        self.rcv.ranges.memory()
+    }
+
     /// How far the windows that we send are shifted: 0..=14 (RFC 7323 §2).
     #[must_use]
     pub const fn receive_scale(&self) -> u8 {
@@ -117,7 +122,7 @@ impl Tcb {
     }
 
     /// Ranges of the peer's stream that have arrived beyond [`readable_to`](Self::readable_to), ascending.
-    pub fn out_of_order(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+    pub fn out_of_order(&self) -> impl ExactSizeIterator<Item = Range<u64>> + '_ {
         self.rcv.ranges.iter().map(|range| offset(range.start)..offset(range.end))
     }
 

@@ -120,7 +120,8 @@ pub struct TcpInfo {
     pub snd_wnd: u32,
     /// RCV.WND: the window that we have told the peer of.
     pub rcv_wnd: u32,
-    /// Octets of the receive buffer: how far the window may open now.
+    /// Octets of the receive buffer: how far the window may open now. It begins with
+    /// [`TcpConfig::receive_window`](super::TcpConfig::receive_window), and follows what the user reads.
     pub receive_buffer: u32,
 
     /// Octets that were delivered to the peer, SYN and FIN included, as far as it has told.
@@ -190,7 +191,7 @@ impl Tcb {
             reo_wnd: self.reo_wnd(),
             snd_wnd: self.snd.wnd,
             rcv_wnd: self.rcv.wnd(),
-            receive_buffer: self.rcv.capacity,
+            receive_buffer: self.rcv.capacity(),
             delivered: self.delivered.octets(),
             retransmitted: self.retransmitted,
             retransmissions: self.retransmissions,

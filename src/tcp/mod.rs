@@ -23,6 +23,7 @@
 //! | 9293 §3.8.5, urgent data; RFC 6093 | `calls.rs`, `output.rs`, `arrival.rs` |
 //! | 9293 §3.8.6.1, closed windows | `expiry.rs` |
 //! | 9293 §3.8.6.2.2, the receiver's silly windows | `receive.rs` |
+//! | 9293 §3.8.6, how large the window is | `tuning.rs` |
 //! | 9293 §3.8.6.3, delayed acknowledgments | `text.rs` |
 //! | 9293 §3.9.1, §3.10.1 to §3.10.6, the user's calls | [`command`], `calls.rs` |
 //! | 9293 §3.9.2.2, ICMP; RFC 5461, RFC 5927 | `calls.rs` |
@@ -61,6 +62,7 @@ mod tcb;
 mod text;
 mod timers;
 mod timestamps;
+mod tuning;
 
 pub use command::{Command, CommandError, NetworkError, PathMtu, Queue};
 pub use config::{CongestionAlgorithm, Ecn, Keepalive, MtuProbing, TcpConfig, Unpredictable};

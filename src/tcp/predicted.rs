@@ -47,6 +47,7 @@ impl Tcb {
         self.update_window(seg, start, self.snd.una);
         self.rcv.full_size = self.rcv.full_size.max(seg.len.min(u32::from(self.config.mss)));
         self.rcv.nxt = start + u64::from(seg.len);
+        self.note_round_trip(now, seg.options.timestamps);
         self.acknowledge_soon(now);
         if self.unsettled || self.config.keepalive.is_some() || self.timers.runs(Timer::Pace) {
             self.arm(now);

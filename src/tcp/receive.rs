@@ -1,9 +1,10 @@
 //! The receive sequence variables of RFC 9293 §3.3.1, and the window that they offer (§3.8.6).
 
-use super::config::TcpConfig;
+use super::config::{MAX_WINDOW, TcpConfig};
 use super::ranges::Ranges;
 use super::segment::SackList;
 use super::send::{ORIGIN, offset, wire_bits};
+use super::tuning::ReceiveTuning;
 use crate::SeqNumber;
 
 /// RCV.*: what has arrived, and what may.
@@ -21,8 +22,8 @@ pub(super) struct ReceiveVars {
     pub(super) up: u64,
     /// Everything before it was taken by the user.
     pub(super) consumed: u64,
-    /// Octets of the receive buffer.
-    pub(super) capacity: u32,
+    /// The size of the receive buffer.
+    pub(super) tuning: ReceiveTuning,
     /// How far our window fields are shifted: 0..=14.
     pub(super) scale: u8,
     /// What has arrived beyond `nxt` (SHLD-31).
@@ -41,20 +42,19 @@ pub(super) struct ReceiveVars {
 /// full before a large one was seen.
 const LEAST_FULL_SIZE: u32 = 536;
 
-/// The largest window that a field of 16 bits and a shift of 14 can express.
-const MAX_WINDOW: u32 = 65_535 << 14;
+/// So many ranges are kept even in a small window.
+const LEAST_RANGES: u32 = 64;
 
 impl ReceiveVars {
     pub(super) fn new(config: &TcpConfig) -> Self {
-        let capacity = config.receive_window.clamp(1, MAX_WINDOW);
         Self {
             irs: SeqNumber::default(),
             nxt: ORIGIN,
             edge: ORIGIN,
             up: ORIGIN,
             consumed: ORIGIN + 1,
-            capacity,
-            scale: if config.window_scaling { scale_for(capacity) } else { 0 },
+            tuning: ReceiveTuning::new(config.receive_window.clamp(1, MAX_WINDOW)),
+            scale: if config.window_scaling { scale_for(config.largest_window()) } else { 0 },
             ranges: Ranges::new(),
             fin: None,
             dsack: None,
@@ -79,6 +79,18 @@ impl ReceiveVars {
     /// The position of `seq`, taking it for one within 2³¹ of RCV.NXT.
     pub(super) fn position(&self, seq: SeqNumber) -> u64 {
         self.nxt.wrapping_add_signed(i64::from(seq.distance_from(self.seq(self.nxt))))
+    }
+
+    /// Octets of the receive buffer: the largest window.
+    pub(super) const fn capacity(&self) -> u32 {
+        self.tuning.window
+    }
+
+    /// How many ranges out of order are worth keeping: as many as a window leaves of which every other segment
+    /// was lost. What a peer sends in small pieces takes no more memory for that, in proportion.
+    pub(super) fn ranges_worth_keeping(&self) -> usize {
+        let pair = 2 * self.full_size.max(LEAST_FULL_SIZE);
+        (self.wnd() / pair).max(LEAST_RANGES) as usize
     }
 
     /// RCV.WND in octets.
@@ -108,7 +120,7 @@ impl ReceiveVars {
 
     /// The window field of a SYN, which is never scaled (RFC 7323 §2.2).
     pub(super) fn unscaled_window(&self) -> u16 {
-        u16::try_from(self.capacity).unwrap_or(u16::MAX)
+        u16::try_from(self.capacity()).unwrap_or(u16::MAX)
     }
 
     /// How far the right edge could move now, were it advertised.
@@ -118,7 +130,7 @@ impl ReceiveVars {
 
     fn furthest_edge(&self) -> u64 {
         let largest = self.nxt + (u64::from(u16::MAX) << self.scale);
-        (self.consumed + u64::from(self.capacity)).min(largest)
+        (self.consumed + u64::from(self.capacity())).min(largest)
     }
 
     /// Chooses the window that the segment being formed offers, and returns its field.
@@ -127,16 +139,17 @@ impl ReceiveVars {
     /// §3.8.6.2.2, MUST-39). It is rounded up to a whole unit of the scale, since rounding down would move it
     /// left (RFC 7323 §2.4). With every segment that creeps on by a part of a unit, so there is a limit: an eighth
     /// of the buffer. Only a peer that fills it with crumbs of a few units sees the edge move left, by less than
-    /// one unit; what it was promised is still taken.
+    /// one unit; what it was promised is still taken. The same after the buffer has become smaller: then the edge
+    /// stays where it is until the user has taken as much.
     pub(super) fn advertise(&mut self, mss: u32) -> u16 {
         let growth = self.growth();
-        if growth > 0 && growth >= u64::from((self.capacity / 2).min(mss)) {
+        if growth > 0 && growth >= u64::from((self.capacity() / 2).min(mss)) {
             self.edge = self.furthest_edge();
         }
         let window = self.edge.saturating_sub(self.nxt);
         let rounded_up = (window + (1 << self.scale) - 1) >> self.scale;
-        let slack = u64::from(self.capacity / 8).max(1 << self.scale);
-        let limit = self.consumed + u64::from(self.capacity) + slack;
+        let slack = u64::from(self.capacity() / 8).max(1 << self.scale);
+        let limit = self.consumed + u64::from(self.capacity()) + slack;
         let fits = self.nxt + (rounded_up << self.scale) <= limit;
         let field = u16::try_from(if fits { rounded_up } else { window >> self.scale }).unwrap_or(u16::MAX);
         self.edge = self.edge.max(self.nxt + (u64::from(field) << self.scale));

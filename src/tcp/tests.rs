@@ -247,10 +247,12 @@ fn config() -> impl Strategy<Value = TcpConfig> {
     let sizes = (prop_oneof![Just(1460_u16), 64..9000_u16], prop_oneof![Just(65_535_u32), 1..100_000_u32]);
     let probing = prop_oneof![Just(MtuProbing::Off), Just(MtuProbing::BlackHole), Just(MtuProbing::Always)];
     let ecn = prop_oneof![Just(Ecn::Off), Just(Ecn::Accept), Just(Ecn::Request)];
-    (sizes, any::<[bool; 5]>(), any::<bool>(), probing, ecn).prop_map(
-        |((mss, window), on, live, probing, ecn)| {
+    (sizes, any::<[bool; 5]>(), any::<[bool; 2]>(), probing, ecn).prop_map(
+        |((mss, window), on, [live, tuned], probing, ecn)| {
             let mut config = TcpConfig::default();
             (config.mss, config.receive_window, config.mtu_probing, config.ecn) = (mss, window, probing, ecn);
+            // Half of the windows are tuned.
+            config.receive_window_max = if tuned { 300_000 } else { 0 };
             [config.window_scaling, config.timestamps, config.sack, config.nagle, _] = on;
             config.ack_delay = if on[4] { Duration::ZERO } else { Duration::from_millis(40) };
             if live {
@@ -359,7 +361,8 @@ fn after(
 /// the octet of its own probe, and has to be heard there.
 #[test]
 fn two_ends_that_probe_each_other_at_once_go_on() {
-    let config = TcpConfig { mss: 1000, receive_window: 4000, timestamps: false, ..TcpConfig::default() };
+    let mut config = TcpConfig { mss: 1000, timestamps: false, ..TcpConfig::default() };
+    (config.receive_window, config.receive_window_max) = (4000, 0);
     let start = Instant::from_nanos(1_000_000_000);
     let mut called = Tcb::listen(&config);
     called.prepare(Unpredictable::default());

@@ -30,7 +30,8 @@ impl Tcb {
             self.ack_now |= self.state != State::Closed;
             return Err(Stop::Refused(reason));
         }
-        let start = arrived.start.max(self.rcv.nxt);
+        let next = self.rcv.nxt;
+        let start = arrived.start.max(next);
         let end = arrived.end.min(self.rcv.edge).min(self.rcv.fin.unwrap_or(u64::MAX));
         if end <= start {
             self.report_duplicate(arrived.start, arrived.end.min(self.rcv.nxt));
@@ -46,6 +47,9 @@ impl Tcb {
             // The eighth check wants to see a FIN behind octets that are known already.
             Err(Stop::Refused(DropReason::Duplicate)) if seg.flags.contains(TcpFlags::FIN) => return Ok(()),
             placed => placed?,
+        }
+        if start == next {
+            self.note_round_trip(now, seg.options.timestamps.filter(|_| self.ts.on));
         }
         let (skip, len) = (start - arrived.start, end - start);
         out.store = Some(Placed {
@@ -81,7 +85,8 @@ impl Tcb {
         if start > self.rcv.nxt {
             self.ack_now = true;
             let known = self.rcv.ranges.overlap(&(start..end));
-            match self.rcv.ranges.insert(start..end, usize::from(self.config.max_ranges)) {
+            let most = self.rcv.ranges_worth_keeping().min(usize::from(self.config.max_ranges));
+            match self.rcv.ranges.insert(start..end, most) {
                 Inserted::Full => return Err(Stop::Refused(DropReason::TooManyRanges)),
                 Inserted::Known => {
                     self.report_duplicate(start, end);

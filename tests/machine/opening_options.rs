@@ -6,7 +6,9 @@ use super::script::{plain, plain_but, play};
 
 /// A configuration that offers everything: a buffer of 256 KiB needs a shift of 3 to fit into 16 bits.
 fn everything() -> TcpConfig {
-    TcpConfig::default()
+    let mut config = TcpConfig::default();
+    (config.receive_window, config.receive_window_max) = (256 << 10, 0);
+    config
 }
 
 /// §3.7.1: an MSS option with every SYN; RFC 7323 §2.2: the window of a SYN is never scaled.

@@ -57,7 +57,7 @@ pub(super) fn play(script: impl Fn(Stage)) {
 pub(super) fn plain() -> TcpConfig {
     let mut config = TcpConfig::default();
     config.mss = 1_000;
-    config.receive_window = 10_000;
+    (config.receive_window, config.receive_window_max) = (10_000, 0);
     config.window_scaling = false;
     config.timestamps = false;
     config.sack = false;
@@ -156,7 +156,7 @@ pub(super) fn our_syn(config: &TcpConfig) -> Seg {
     let window = u16::try_from(config.receive_window).unwrap_or(u16::MAX);
     let mut syn = seg!(SYN, seq: 0, win: window, mss: config.mss);
     if config.window_scaling {
-        let fits = |shift: &u8| config.receive_window >> shift <= 65_535;
+        let fits = |shift: &u8| config.receive_window.max(config.receive_window_max) >> shift <= 65_535;
         syn = syn.wscale((0..14).find(fits).unwrap_or(14));
     }
     syn = if config.sack { syn.sack_ok() } else { syn };

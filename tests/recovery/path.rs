@@ -178,7 +178,9 @@ impl Setup {
         ends[0].app.sends = Sends::Octets(octets);
         for (end, iss) in ends.iter_mut().zip(ISS) {
             end.app.ending = Ending::WhenTold;
-            end.single.send_buffer = 1 << 20;
+            // Buffers that do not change: what holds sending back is to be seen.
+            (end.single.send_buffer, end.single.send_buffer_max) = (1 << 20, 0);
+            (end.single.tcp.receive_window, end.single.tcp.receive_window_max) = (256 << 10, 0);
             end.single.fixed = Some(Unpredictable { iss: SeqNumber::new(iss), timestamp_offset: iss });
         }
         let mut link = LinkConfig::default();

@@ -210,7 +210,7 @@ impl Rig {
         config.sack = world.offer != Offer::WePlain;
         config.rfc1337 = scene != Scene::TimeWaitWithResets;
         if scene.room().is_some() {
-            config.receive_window = 1000;
+            (config.receive_window, config.receive_window_max) = (1000, 0);
         }
         choose(&mut config);
         let now = Instant::from_epoch(Duration::from_secs(1000));
@@ -414,7 +414,8 @@ impl Rig {
 
     /// The shift of the windows that we advertise: the smallest with which the buffer fits 16 bits.
     pub(crate) fn our_shift(&self) -> u8 {
-        let fits = (0..=14).find(|shift| self.config.receive_window >> shift <= 0xffff);
+        let fits = (0..=14)
+            .find(|shift| self.config.receive_window.max(self.config.receive_window_max) >> shift <= 0xffff);
         if self.scaled() { fits.expect("14 is enough for a gigabyte") } else { 0 }
     }
 

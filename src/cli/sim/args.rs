@@ -269,9 +269,13 @@ impl SimArgs {
             end.secret = secret(self.seed, number);
             let window = usize::try_from(self.window).unwrap_or(usize::MAX);
             end.single.mtu = self.mtu;
-            // Bookkeeping counts too: room for it beside the octets.
-            end.single.send_buffer = window.saturating_add(window / 8);
-            end.single.tcp.receive_window = u32::try_from(self.window).unwrap_or(u32::MAX);
+            // Both buffers begin small, as everywhere, and may become as large as this. Bookkeeping counts too: room
+            // for it beside the octets.
+            end.single.send_buffer_max = window.saturating_add(window / 8);
+            end.single.send_buffer = end.single.send_buffer.min(end.single.send_buffer_max);
+            let tcp = &mut end.single.tcp;
+            tcp.receive_window_max = u32::try_from(self.window).unwrap_or(u32::MAX);
+            tcp.receive_window = tcp.receive_window.min(tcp.receive_window_max);
             end.single.tcp.min_rto = self.min_rto;
             end.single.tcp.time_wait = self.time_wait;
             end.single.tcp.pacing = self.pacing;

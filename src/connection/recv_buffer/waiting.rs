@@ -22,6 +22,8 @@ const NODE: usize = 11 * (size_of::<u64>() + size_of::<Piece>()) + 16;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waiting {
     pieces: BTreeMap<u64, Piece>,
+    /// The offset behind the last piece. Most pieces come behind all others: those need not be looked for.
+    end: u64,
     /// Octets of memory behind the pieces.
     held: usize,
 }
@@ -109,7 +111,7 @@ impl Waiting {
         self.held -= piece.held();
         if self.pieces.is_empty() {
             // An empty map may keep a node.
-            self.pieces = BTreeMap::new();
+            (self.pieces, self.end) = (BTreeMap::new(), 0);
         }
         Some(piece)
     }
@@ -130,7 +132,7 @@ impl Waiting {
                     len
                 }
                 None => {
-                    let next = self.pieces.range(at..).next();
+                    let next = if at < self.end { self.pieces.range(at..).next() } else { None };
                     let gap = next.map_or(usize::MAX, |(&start, _)| (start - at) as usize);
                     let new = payload.part(done, gap);
                     let len = new.len();
@@ -144,13 +146,18 @@ impl Waiting {
 
     /// The octets from `at` on that are there.
     fn there_at(&self, at: u64) -> Option<&[u8]> {
+        if at >= self.end {
+            return None;
+        }
         let (&start, piece) = self.pieces.range(..=at).next_back()?;
         piece.octets().get((at - start) as usize..).filter(|there| !there.is_empty())
     }
 
     /// Adds octets to a gap.
     fn add(&mut self, at: u64, new: Payload<'_>, max_chunk: usize) {
-        let before = self.pieces.range_mut(..at).next_back();
+        let apart = at > self.end;
+        self.end = self.end.max(at + new.len() as u64);
+        let before = if apart { None } else { self.pieces.range_mut(..at).next_back() };
         let before = before.filter(|(start, piece)| end(**start, piece) == at);
         let start = match (before, new) {
             (_, Payload::Bytes { octets, pinned }) if worth_keeping(octets.len(), pinned) => {
@@ -171,7 +178,9 @@ impl Waiting {
                 at
             }
         };
-        self.join_around(start);
+        if !apart {
+            self.join_around(start);
+        }
     }
 
     fn put(&mut self, at: u64, piece: Piece) {

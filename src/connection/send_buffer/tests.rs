@@ -16,7 +16,7 @@ fn read(buffer: &SendBuffer, offset: u64, len: usize) -> Vec<u8> {
 
 #[test]
 fn an_empty_buffer_holds_no_memory() {
-    let mut buffer = SendBuffer::new(1 << 20);
+    let mut buffer = SendBuffer::new(1 << 20, 0);
     assert_eq!(buffer.memory(), 0);
     buffer.push_slice(&stream(0, 100_000));
     buffer.push_bytes(Bytes::from(stream(100_000, 5000)));
@@ -26,7 +26,7 @@ fn an_empty_buffer_holds_no_memory() {
 
 #[test]
 fn a_fast_stream_keeps_three_chunks_until_it_rests() {
-    let mut buffer = SendBuffer::new(256 << 10);
+    let mut buffer = SendBuffer::new(256 << 10, 0);
     let mut kept = false;
     for at in 1..=10 {
         buffer.push_slice(&stream(0, 200_000));
@@ -39,14 +39,14 @@ fn a_fast_stream_keeps_three_chunks_until_it_rests() {
 
 #[test]
 fn a_one_line_request_takes_a_few_hundred_octets() {
-    let mut buffer = SendBuffer::new(1 << 20);
+    let mut buffer = SendBuffer::new(1 << 20, 0);
     buffer.push_slice(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n");
     assert!(buffer.memory() < 600, "{} octets", buffer.memory());
 }
 
 #[test]
 fn small_pieces_share_a_chunk() {
-    let mut buffer = SendBuffer::new(1 << 20);
+    let mut buffer = SendBuffer::new(1 << 20, 0);
     for at in 0..10_000 {
         buffer.push_slice(&stream(at, 1));
     }
@@ -57,7 +57,7 @@ fn small_pieces_share_a_chunk() {
 
 #[test]
 fn small_bytes_are_copied_and_large_ones_kept_by_reference() {
-    let mut buffer = SendBuffer::new(1 << 20);
+    let mut buffer = SendBuffer::new(1 << 20, 0);
     let (small, large) = (Bytes::from(stream(0, 100)), Bytes::from(stream(100, 5000)));
     buffer.push_bytes(small.clone());
     buffer.push_bytes(large.clone());
@@ -69,7 +69,7 @@ fn small_bytes_are_copied_and_large_ones_kept_by_reference() {
 
 #[test]
 fn what_was_referenced_is_let_go_of_when_it_is_acknowledged() {
-    let mut buffer = SendBuffer::new(1 << 20);
+    let mut buffer = SendBuffer::new(1 << 20, 0);
     let (first, second) = (Bytes::from(stream(0, 1000)), Bytes::from(stream(1000, 1000)));
     buffer.push_bytes(first.clone());
     buffer.push_bytes(second.clone());
@@ -81,7 +81,7 @@ fn what_was_referenced_is_let_go_of_when_it_is_acknowledged() {
 
 #[test]
 fn a_large_reference_makes_room_as_it_is_acknowledged() {
-    let mut buffer = SendBuffer::new(64 << 10);
+    let mut buffer = SendBuffer::new(64 << 10, 0);
     let data = Bytes::from(stream(0, 1 << 20));
     let taken = buffer.room_for_reference(data.len());
     buffer.push_bytes(data.slice(..taken));
@@ -92,7 +92,7 @@ fn a_large_reference_makes_room_as_it_is_acknowledged() {
 
 #[test]
 fn a_chunk_is_filled_anew_while_there_is_data() {
-    let mut buffer = SendBuffer::new(1 << 20);
+    let mut buffer = SendBuffer::new(1 << 20, 0);
     let mut at = 0;
     for _ in 0..4 {
         buffer.push_slice(&stream(at, 64 << 10));
@@ -108,7 +108,7 @@ fn a_chunk_is_filled_anew_while_there_is_data() {
 #[test]
 fn a_full_buffer_has_taken_nearly_its_limit_and_room_comes_back_in_quarters() {
     let limit = 256 << 10;
-    let mut buffer = SendBuffer::new(limit);
+    let mut buffer = SendBuffer::new(limit, 0);
     let room = buffer.room();
     buffer.push_slice(&stream(0, room));
     assert!(buffer.room() < MIN_CHUNK);
@@ -119,7 +119,7 @@ fn a_full_buffer_has_taken_nearly_its_limit_and_room_comes_back_in_quarters() {
 
 #[test]
 fn another_stream_begins_at_its_first_octet() {
-    let mut buffer = SendBuffer::new(8 << 10);
+    let mut buffer = SendBuffer::new(8 << 10, 0);
     buffer.push_slice(&stream(0, 3000));
     buffer.forget(NOW, 100);
     buffer.restart();
@@ -128,8 +128,73 @@ fn another_stream_begins_at_its_first_octet() {
     assert_eq!(read(&buffer, 0, 5), b"again");
 }
 
+#[test]
+fn the_limit_follows_the_congestion_window_in_steps_of_a_quarter() {
+    let mut buffer = SendBuffer::new(64 << 10, 1 << 20);
+    for (cwnd, limit) in [
+        (14_480, 64 << 10),
+        (25_206, 64 << 10),
+        (25_207, 81_922),
+        (31_508, 81_922),
+        (31_509, 102_404),
+        (10_000, 102_404),
+        (400_000, 900_000 + (64 << 10)),
+        (436_906, 900_000 + (64 << 10)),
+        (436_907, 1 << 20),
+        (u32::MAX, 1 << 20),
+    ] {
+        buffer.make_room_for(cwnd);
+        assert_eq!(buffer.limit(), limit, "for a window of {cwnd}");
+        assert!(buffer.limit() >= (2 * u64::from(cwnd)).min(1 << 20) as usize);
+    }
+}
+
+#[test]
+fn what_lists_and_chunks_take_leaves_room_for_two_congestion_windows() {
+    for cwnd in [100_000_u32, 1_000_000, 10_000_000] {
+        let mut buffer = SendBuffer::new(64 << 10, 1 << 30);
+        buffer.make_room_for(cwnd);
+        let room = buffer.room();
+        assert!(room >= 2 * cwnd as usize, "{room}");
+        buffer.push_slice(&vec![0; room]);
+        assert!(buffer.memory() <= buffer.limit());
+        // Half of it is acknowledged segment by segment: no chunk that is held up costs the other window.
+        let mut acked = 0;
+        while acked < u64::from(cwnd) {
+            acked += 1_448;
+            buffer.forget(NOW, acked);
+            assert!(buffer.len() + buffer.room() >= 2 * cwnd as usize, "{acked} of {cwnd}");
+        }
+    }
+}
+
+#[test]
+fn a_buffer_that_rests_empty_may_hold_as_much_as_at_the_beginning() {
+    let mut buffer = SendBuffer::new(64 << 10, 1 << 20);
+    buffer.make_room_for(400_000);
+    buffer.push_slice(&stream(0, 900_000));
+    buffer.rest();
+    assert_eq!(buffer.limit(), 965_536, "not as long as it is in use");
+    assert!(buffer.forget(NOW, 900_000), "something is to be given back later");
+    buffer.rest();
+    assert_eq!((buffer.limit(), buffer.memory()), (64 << 10, 0));
+    buffer.push_slice(&stream(0, 100));
+    assert!(!buffer.forget(NOW + Duration::from_secs(9), 900_100), "nothing is");
+}
+
+#[test]
+fn a_cap_that_is_no_larger_keeps_the_limit_as_it_is() {
+    let mut buffer = SendBuffer::new(64 << 10, 63 << 10);
+    buffer.make_room_for(u32::MAX);
+    assert_eq!(buffer.limit(), 64 << 10);
+    buffer.rest();
+    assert_eq!(buffer.limit(), 64 << 10);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
+    Cwnd(u32),
+    Rest,
     Slice(usize),
     Bytes(usize),
     Ack(usize),
@@ -143,6 +208,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => len().prop_map(Step::Bytes),
         3 => len().prop_map(Step::Ack),
         2 => (len(), len()).prop_map(|(offset, len)| Step::Read(offset, len)),
+        1 => (0_u32..300_000).prop_map(Step::Cwnd),
+        1 => Just(Step::Rest),
     ];
     prop::collection::vec(step, 0..80)
 }
@@ -154,7 +221,8 @@ proptest! {
         steps in steps(),
         limit in prop_oneof![Just(0_usize), 4_000_usize..20_000, 20_000_usize..400_000],
     ) {
-        let mut buffer = SendBuffer::new(limit);
+        let most = 2 * limit;
+        let mut buffer = SendBuffer::new(limit, most);
         let (mut model, mut acked) = (Vec::new(), 0_usize);
         for step in steps {
             match step {
@@ -177,10 +245,13 @@ proptest! {
                     let to = model.len().min(from + len);
                     prop_assert_eq!(read(&buffer, from as u64, to - from), &model[from..to]);
                 }
+                Step::Cwnd(cwnd) => buffer.make_room_for(cwnd),
+                Step::Rest => buffer.rest(),
             }
             prop_assert_eq!(buffer.range(), acked as u64..model.len() as u64);
             prop_assert_eq!(read(&buffer, acked as u64, model.len() - acked), &model[acked..]);
-            prop_assert!(buffer.memory() <= limit.max(MIN_LIMIT), "{} octets held", buffer.memory());
+            prop_assert!((limit.max(MIN_LIMIT)..=most.max(MIN_LIMIT)).contains(&buffer.limit()));
+            prop_assert!(buffer.memory() <= buffer.limit(), "{} octets held", buffer.memory());
             let held: usize = buffer.chunks.iter().map(Chunk::held).sum();
             prop_assert_eq!(buffer.held, held);
         }
@@ -191,7 +262,7 @@ proptest! {
         steps in steps(),
         limit in 4_096_usize..100_000,
     ) {
-        let mut buffer = SendBuffer::new(limit);
+        let mut buffer = SendBuffer::new(limit, 2 * limit);
         let empty = buffer.room();
         for step in steps {
             match step {
@@ -203,6 +274,8 @@ proptest! {
                 Step::Ack(len) => {
                     buffer.forget(NOW, buffer.acked_to + len.min(buffer.len()) as u64);
                 }
+                Step::Cwnd(cwnd) => buffer.make_room_for(cwnd),
+                Step::Rest => buffer.rest(),
                 Step::Read(..) => {}
             }
         }

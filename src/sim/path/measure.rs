@@ -92,6 +92,8 @@ impl Path {
             let octets = self.end_buffer().min(1 << 30);
             end.single.send_buffer = usize::try_from(octets).unwrap_or(usize::MAX);
             end.single.tcp.receive_window = u32::try_from(octets).unwrap_or(u32::MAX);
+            // As large from the start, and no larger later.
+            (end.single.send_buffer_max, end.single.tcp.receive_window_max) = (0, 0);
             end.app.ending = Ending::WhenTold;
             end
         });
