@@ -198,11 +198,7 @@ impl Tcb {
         if now.since(oldest.first_sent.max(self.patient_since)) >= r2 {
             return self.give_up(CloseReason::RetransmissionsExhausted, notices);
         }
-        let unpolled = if opening {
-            self.snd.nxt == self.snd.una
-        } else {
-            self.recovery.phase == Phase::Loss && self.records.in_flight() == 0 && self.records.lost() > 0
-        };
+        let unpolled = if opening { self.snd.nxt == self.snd.una } else { !self.polled };
         if unpolled {
             // What was due before has not been polled for yet: the network cannot have lost it.
             return;

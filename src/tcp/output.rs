@@ -133,7 +133,11 @@ impl Tcb {
         let room = u64::from(self.payload_room());
         let edge = self.snd.edge();
         // The FIN takes a position beside the octets.
-        let run = self.records.next_lost(room + 1)?;
+        let mut run = self.records.next_lost(room + 1)?;
+        if run.start >= edge {
+            // The peer has taken back the window in which that was. What it waits for comes first.
+            run = self.records.first_lost(room + 1)?;
+        }
         let end = run.end.min(self.snd.queued).min(edge).min(run.start + room);
         let mut len = end.saturating_sub(run.start);
         let mut fin = self.snd.fin_sent()

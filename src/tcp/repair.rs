@@ -481,6 +481,7 @@ impl Tcb {
     /// (RFC 8985 §6.3), and sent again from a window of one segment (RFC 5681 §3.1). If that was a mistake, the
     /// next acknowledgments will show it (RFC 5682).
     pub(super) fn begin_loss(&mut self, now: Instant) {
+        self.polled = false;
         let again = self.recovery.phase == Phase::Loss;
         let first = self.timed_out != self.snd.una;
         self.timed_out = self.snd.una;

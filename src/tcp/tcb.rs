@@ -107,6 +107,8 @@ pub struct Tcb {
     pub(super) unsettled: bool,
     /// R2 does not count what was before: a closed window.
     pub(super) patient_since: Instant,
+    /// A segment was asked for since the retransmission timer expired.
+    pub(super) polled: bool,
     /// SND.UNA at the last expiry of the retransmission timer.
     pub(super) timed_out: u64,
     /// The user was told of R1 for what is outstanding.
@@ -191,6 +193,7 @@ impl Tcb {
             hold_is_over: false,
             unsettled: false,
             patient_since: Instant::ZERO,
+            polled: true,
             timed_out: 0,
             r1_told: false,
             syn_repeated: false,
@@ -291,6 +294,7 @@ impl Tcb {
     }
 
     fn form_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
+        self.polled = true;
         let mut plan = self.next_segment(now);
         if let Some(plan) = &mut plan {
             let bare = !plan.meta.flags.contains(TcpFlags::ACK) || plan.meta.flags.contains(TcpFlags::RST);

@@ -134,7 +134,7 @@ pub(in crate::tcp) struct Records {
 
 impl Records {
     /// More would cost more than they are worth: beyond that neighbours become one.
-    pub(in crate::tcp) const MAX_RECORDS: usize = 1 << 16;
+    pub(in crate::tcp) const MAX_RECORDS: usize = 1 << 18;
 
     /// Nothing is under way.
     pub(in crate::tcp) const fn new() -> Self {
@@ -398,6 +398,15 @@ impl Records {
             }
             self.marks.pop_queued();
         };
+        self.lost_run(index, room)
+    }
+
+    /// The first record, and what follows it, if it is lost: what it takes to get on, whatever was noticed before it.
+    pub(in crate::tcp) fn first_lost(&self, room: u64) -> Option<Range<u64>> {
+        self.lost_run(0, room).filter(|run| !run.is_empty())
+    }
+
+    fn lost_run(&self, index: usize, room: u64) -> Option<Range<u64>> {
         let start = self.records.get(index)?.start;
         let mut end = start;
         for record in self.records.range(index..) {
