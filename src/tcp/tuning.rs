@@ -4,8 +4,10 @@
 //! The sender can have no more in flight than the window; so whoever reads as fast as octets come, and gets a
 //! window's worth in a round trip, might get more from a larger one. Once in a round trip it is looked up
 //! how much the user has taken in it, and the window made twice as large as that, which lets the sender go up to
-//! twice as fast. While it gains speed there is more: octets that arrive now answer an acknowledgment of a round
-//! trip ago, and were counted up to another one later; in slow start the sender has doubled twice since.
+//! twice as fast. While it gains speed there is more: what was counted last answers a window of a round trip ago,
+//! and was counted up to a round trip ago too; in slow start the sender has doubled twice since, and four times
+//! as much would just do. It gets five times as much: twice what was taken, and six times what that is more than
+//! before.
 //!
 //! It works with three things that are there anyway: what arrives tells how long a round trip is, the
 //! user's calls tell when one is over, and what is not needed for a while is forgotten at the next call. There
@@ -111,7 +113,7 @@ impl ReceiveTuning {
     /// that does not fill the window it takes longer, and so only what is shorter counts.
     fn reached(&mut self, now: Instant, edge: u64, known: Option<Duration>, consumed: u64) {
         let measured = (self.mark > 0).then(|| now.since(self.marked));
-        (self.mark, self.marked) = (edge + 1, now);
+        (self.mark, self.marked) = (edge.saturating_add(1), now);
         let known = known.filter(|_| self.rtt == 0);
         if let Some(shortest) = measured.into_iter().chain(known).map(micros).min()
             && (self.rtt == 0 || shortest < self.rtt)
@@ -157,7 +159,8 @@ impl ReceiveTuning {
             true => scaled(taken, rtt, elapsed),
             false => taken,
         };
-        // More is on its way than was read, if the reader is not what holds it up.
+        // More is on its way than was read, if the reader is not what holds it up: what is twice as much as before
+        // makes five times as much.
         let gain = if unread <= share { share.saturating_sub(self.before) } else { 0 };
         let wanted = share.saturating_mul(2).saturating_add(gain.saturating_mul(6));
         self.window = self.window.max(wanted.min(bounds.most));

@@ -75,8 +75,7 @@ fn connected() -> (Single, Single) {
 fn two_of_them_talk_over_both_versions_of_ip() {
     for (local, remote) in [(CLIENT, SERVER), (CLIENT6, SERVER6)] {
         for by_reference in [false, true] {
-            let mut config = SingleConfig::default();
-            config.send_buffer = 256 << 10;
+            let config = SingleConfig { send_buffer: 256 << 10, ..SingleConfig::default() };
             let mut now = start();
             let mut client = client_with(&config, local, remote, now);
             let mut server = Single::listen(&config, [2; 32], at(remote)).unwrap();
