@@ -306,7 +306,7 @@ impl Tcb {
     /// trip; twice as fast in slow start, a fifth faster later, so that pacing
     /// itself does not limit. The first flight goes out at once (RFC 6928 §2).
     fn pace(&mut self, now: Instant, octets: u64) {
-        let Some(srtt) = self.rtt.srtt() else { return };
+        let Some(srtt) = self.rtt.for_pacing() else { return };
         let initial = initial_window(self.config.initial_window, self.effective_send_mss());
         if self.snd.max <= ORIGIN + 1 + u64::from(initial) {
             return;

@@ -200,6 +200,7 @@ impl Tcb {
         if self.recovery.probe.explains(end) {
             return;
         }
+        self.recovery.unconfirmed = 0;
         self.recovery.rack.on_dsack(self.snd.max);
         if self.recovery.undo.as_mut().is_some_and(|undo| undo.arrived_twice(start..end)) {
             self.undo(now);
@@ -236,12 +237,16 @@ impl Tcb {
         // sent again in this phase; and of more than two copies only one from before the phase was in time.
         if advanced
             && undo.until.is_none()
+            && self.recovery.trusts_timestamps()
             && let (Some(timestamps), Some(since)) = (seg.options.timestamps, undo.first_resent)
             && let Some(first) = ack.first.filter(|first| first.is_repeated())
             && first.sent_at >= since
             && self.ts.elapsed(now, timestamps.ecr, now.since(first.first_sent)).is_some()
             && self.ts.is_before(timestamps.ecr, if first.times == 2 { first.sent_at } else { since })
         {
+            if self.sack_on {
+                self.recovery.unconfirmed = self.recovery.unconfirmed.saturating_add(1);
+            }
             return self.undo(now);
         }
         if self.recovery.phase != Phase::Loss {
@@ -258,6 +263,7 @@ impl Tcb {
     /// It was no loss: the window is what it was (RFC 4015 §3.2), and nothing waits to be sent again.
     fn undo(&mut self, now: Instant) {
         let Some(undo) = self.recovery.undo.take() else { return };
+        self.recovery.count_undo(self.snd.una, self.snd.max);
         let (cwnd, before) = (self.congestion.cwnd(), undo.congestion.cwnd());
         if undo.marked {
             self.congestion.set_cwnd(self.congestion.ssthresh().min(before).max(cwnd));
@@ -411,7 +417,9 @@ impl Tcb {
 
     /// Keeps how it is, for the case that it was no loss.
     pub(super) fn remember_before(&mut self) {
-        if self.recovery.undo.as_ref().is_none_or(|undo| undo.until.is_some()) {
+        if !self.recovery.may_undo(self.snd.una) {
+            self.recovery.undo = None;
+        } else if self.recovery.undo.as_ref().is_none_or(|undo| undo.until.is_some()) {
             self.recovery.undo = Some(Box::new(Undo {
                 congestion: self.congestion.clone(),
                 resent: Some(Vec::new()),
@@ -482,6 +490,8 @@ impl Tcb {
     /// next acknowledgments will show it (RFC 5682).
     pub(super) fn begin_loss(&mut self, now: Instant) {
         self.polled = false;
+        // It goes out when the timer expires (RFC 6298 §5.4).
+        self.pace_at = now;
         let again = self.recovery.phase == Phase::Loss;
         let first = self.timed_out != self.snd.una;
         self.timed_out = self.snd.una;
@@ -497,6 +507,11 @@ impl Tcb {
         let patience = self.recovery.rack.rtt() + self.reo_wnd();
         let una = self.snd.una;
         self.records.lose_where(|record| record.start == una || record.sent_at + patience <= now);
+        let room = self.payload_room();
+        if self.records.oldest().is_some_and(|first| first.len > room + 1) {
+            // Segments have become smaller: they are cut at once.
+            self.records.cut_lost(room);
+        }
         self.congestion.on_rto(flight, self.effective_send_mss(), first, now);
         // One segment, whatever was sent so lately that it is still in flight: the first must go (RFC 6298 §5.4).
         self.allow_one_segment();

@@ -95,6 +95,12 @@ impl RttEstimator {
         (least != u64::MAX).then(|| Duration::from_nanos(least))
     }
 
+    /// What a window is spread over in pacing: not a round trip that was long once, such as that of a delay after which
+    /// everything is as it was.
+    pub(super) fn for_pacing(&self) -> Option<Duration> {
+        self.sampled.then(|| Duration::from_nanos(self.srtt.min(self.latest)))
+    }
+
     /// The last sample.
     pub(super) fn latest(&self) -> Option<Duration> {
         self.sampled.then(|| Duration::from_nanos(self.latest))

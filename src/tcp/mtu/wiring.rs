@@ -43,8 +43,13 @@ impl Tcb {
             return Err(CommandError::NotInFlight(report.seq));
         }
         // No SYN is as large as the smallest packet: what is said of it cannot be true. Nor of what has arrived.
-        let arrived = self.records.fate_at(position) == Some(Fate::Sacked);
-        if self.snd.syn_unacknowledged() || arrived {
+        // And what was larger than segments are now was sent before they were made smaller: the report is of that time.
+        let stale = self.records.at(position).is_some_and(|record| {
+            let octets = record.end().min(self.snd.queued).saturating_sub(record.start);
+            record.fate == Fate::Sacked
+                || octets + u64::from(self.options_len()) > u64::from(self.path.size())
+        });
+        if self.snd.syn_unacknowledged() || stale {
             return Ok(());
         }
         if self.path.on_report(&self.config, report.mtu, position, now) == Reported::Lowered {
@@ -60,6 +65,7 @@ impl Tcb {
         let room = u64::from(self.payload_room());
         let queued = self.snd.queued;
         self.records.lose_where(|record| record.end().min(queued).saturating_sub(record.start) > room);
+        self.records.cut_lost(self.payload_room());
         self.timers.stop(Timer::LossProbe);
         self.timers.set(Timer::Retransmit, now + self.rto());
     }

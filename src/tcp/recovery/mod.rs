@@ -57,6 +57,10 @@ pub(in crate::tcp) struct Recovery {
     pub(in crate::tcp) f_rto: FRto,
     /// How it was before the phase began; kept for a round trip longer.
     pub(in crate::tcp) undo: Option<Box<Undo>>,
+    /// How often something was undone in this window of data, and the position where the next one begins.
+    pub(in crate::tcp) undone: (u8, u64),
+    /// Undone because of a timestamp, and no D-SACK has come since: the copy that was not needed should call one forth.
+    pub(in crate::tcp) unconfirmed: u8,
 }
 
 impl Recovery {
@@ -71,7 +75,35 @@ impl Recovery {
             duplicates: Duplicates::new(),
             f_rto: FRto::Off,
             undo: None,
+            undone: (0, start),
+            unconfirmed: 0,
         }
+    }
+
+    /// So often in a window of data what looked like a loss may prove to be none. An undo costs as much as there are
+    /// records, and a peer might make us do and undo for ever.
+    const MOST_UNDONE: u8 = 4;
+
+    /// So often in a row a timestamp is believed though no D-SACK bears it out. A receiver that always echoes the
+    /// timestamp of the first copy would else never have to suffer a loss.
+    const MOST_UNCONFIRMED: u8 = 8;
+
+    /// Whether a timestamp may undo something.
+    pub(in crate::tcp) const fn trusts_timestamps(&self) -> bool {
+        self.unconfirmed < Self::MOST_UNCONFIRMED
+    }
+
+    /// Something is undone; `una` and `max` are SND.UNA and SND.MAX.
+    pub(in crate::tcp) const fn count_undo(&mut self, una: u64, max: u64) {
+        if una >= self.undone.1 {
+            self.undone = (0, max);
+        }
+        self.undone.0 += 1;
+    }
+
+    /// Whether one more may be.
+    pub(in crate::tcp) const fn may_undo(&self, una: u64) -> bool {
+        una >= self.undone.1 || self.undone.0 < Self::MOST_UNDONE
     }
 
     /// Whether the window is brought down by PRR.

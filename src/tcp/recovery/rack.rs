@@ -12,8 +12,9 @@ use crate::Instant;
 /// RACK.* of RFC 8985 §5.3.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::tcp) struct Rack {
-    /// RACK.xmit_ts and RACK.end_seq: the transmission that was sent last of all that have arrived.
-    newest: Option<(Instant, u64)>,
+    /// The number of the transmission that was sent last of all that have arrived: it stands for RACK.xmit_ts and
+    /// RACK.end_seq.
+    newest: Option<u64>,
     /// RACK.rtt in nanoseconds: how long that took.
     rtt: u64,
     /// RACK.fack: the highest position that has arrived.
@@ -49,9 +50,8 @@ impl Rack {
     /// §6.2 steps 1 to 3: what an acknowledgment says of time and of order.
     pub(in crate::tcp) fn hear(&mut self, now: Instant, una: u64, news: &Delivery) {
         if let Some(newest) = &news.newest {
-            let sent = (newest.sent_at, newest.end());
-            if self.newest.is_none_or(|before| before < sent) {
-                self.newest = Some(sent);
+            if self.newest.is_none_or(|before| before <= newest.number) {
+                self.newest = Some(newest.number);
                 self.rtt = u64::try_from(now.since(newest.sent_at).as_nanos()).unwrap_or(u64::MAX);
             }
         }
@@ -94,7 +94,7 @@ impl Rack {
     }
 
     /// The transmission behind which everything is suspect.
-    pub(in crate::tcp) const fn newest(&self) -> Option<(Instant, u64)> {
+    pub(in crate::tcp) const fn newest(&self) -> Option<u64> {
         self.newest
     }
 

@@ -58,6 +58,8 @@ pub(in crate::tcp) struct Record {
     pub(in crate::tcp) fate: Fate,
     /// When they were sent last.
     pub(in crate::tcp) sent_at: Instant,
+    /// Which transmission of the connection that was. Of what is sent at one moment it tells the order.
+    pub(in crate::tcp) number: u64,
     /// When they were sent for the first time.
     pub(in crate::tcp) first_sent: Instant,
     /// What had been delivered when they were sent last.
@@ -109,8 +111,9 @@ impl Delivery {
         } else if !genuine(record) {
             return;
         }
-        let newer = |other: &Record| (other.sent_at, other.end()) < (record.sent_at, record.end());
-        if self.newest.as_ref().is_none_or(newer) {
+        if self.newest.as_ref().is_none_or(|other| {
+            other.number < record.number || other.number == record.number && other.start < record.start
+        }) {
             self.newest = Some(*record);
         }
     }
@@ -127,6 +130,8 @@ pub(in crate::tcp) struct Records {
     sacked: u64,
     /// How many records were reported by SACK.
     sacked_records: u32,
+    /// Transmissions so far.
+    transmissions: u64,
     /// All records before this position that were sent once have been settled: by loss, by SACK, or by being sent
     /// again. The rest were sent in the order in which they stand.
     settled: u64,
@@ -145,6 +150,7 @@ impl Records {
             lost: 0,
             sacked: 0,
             sacked_records: 0,
+            transmissions: 0,
             settled: 0,
         }
     }
@@ -154,6 +160,8 @@ impl Records {
     /// The range begins at or before the end of the last record. What lies before the first record has been
     /// acknowledged and is left out; when nothing is under way, all of the range is new.
     pub(in crate::tcp) fn sent(&mut self, range: Range<u64>, now: Instant, stamp: Stamp) {
+        self.transmissions += 1;
+        let number = self.transmissions;
         let tail = self.records.back().map_or(range.start, Record::end);
         debug_assert!(range.start <= tail, "{range:?} leaves a gap after {tail}");
         // Splits at both ends and one at the tail: so many records may be new.
@@ -168,7 +176,8 @@ impl Records {
             && len > 0
         {
             let fate = Fate::InFlight;
-            let record = Record { start: tail, len, times: 1, fate, sent_at: now, first_sent: now, stamp };
+            let record =
+                Record { start: tail, len, times: 1, fate, sent_at: now, number, first_sent: now, stamp };
             self.records.push_back(record);
             self.in_flight += u64::from(len);
         }
@@ -209,7 +218,7 @@ impl Records {
     /// Gives back memory that is held for what is to come.
     pub(in crate::tcp) fn rest(&mut self) {
         if self.records.is_empty() {
-            *self = Self::new();
+            *self = Self { transmissions: self.transmissions, ..Self::new() };
         }
     }
 
@@ -284,12 +293,12 @@ impl Records {
         run
     }
 
-    /// Takes for lost what was sent before `newest`, which has arrived, and has had more time than `patience`
+    /// Takes for lost what was sent before transmission `newest`, which has arrived, and has had more time than `patience`
     /// since (RFC 8985 §6.2 step 5). Answers whether there was any, and when the next will be.
     pub(in crate::tcp) fn expire(
         &mut self,
         now: Instant,
-        newest: (Instant, u64),
+        newest: u64,
         patience: core::time::Duration,
     ) -> (bool, Option<Instant>) {
         let mut any = false;
@@ -298,7 +307,7 @@ impl Records {
         let mut index = self.index(self.settled);
         while let Some(&record) = self.records.get(index) {
             if record.fate == Fate::InFlight && !record.is_repeated() {
-                if (record.sent_at, record.end()) >= newest {
+                if record.number >= newest {
                     break;
                 }
                 let due = record.sent_at + patience;
@@ -317,8 +326,7 @@ impl Records {
             let record = self.records.get(index).copied();
             let still = |record: &Record| record.start == start && record.sent_at == sent_at;
             if let Some(record) = record.filter(|record| still(record) && record.fate == Fate::InFlight) {
-                // Of one moment, what was sent again may have left after what was new.
-                if record.sent_at >= newest.0 {
+                if record.number >= newest {
                     break;
                 }
                 let due = record.sent_at + patience;
@@ -354,6 +362,39 @@ impl Records {
                 _ => {}
             }
         }
+    }
+
+    /// Cuts what is lost into pieces of `room` positions, or what is left of a run: the path carries no more. All at
+    /// once, for one by one each cut would have to move the others.
+    pub(in crate::tcp) fn cut_lost(&mut self, room: u32) {
+        let room = room.max(1);
+        let mut cut: VecDeque<Record> = VecDeque::with_capacity(self.records.len());
+        for record in &self.records {
+            let mut rest = *record;
+            if let Some(last) =
+                cut.back_mut().filter(|last| last.fate == Fate::Lost && rest.fate == Fate::Lost)
+            {
+                let filled = room.saturating_sub(last.len).min(rest.len);
+                last.len += filled;
+                last.times = last.times.max(rest.times);
+                last.sent_at = last.sent_at.max(rest.sent_at);
+                last.number = last.number.max(rest.number);
+                rest.start += u64::from(filled);
+                rest.len -= filled;
+            }
+            while rest.fate == Fate::Lost && rest.len > room {
+                cut.push_back(Record { len: room, ..rest });
+                rest.start += u64::from(room);
+                rest.len -= room;
+            }
+            if rest.len > 0 {
+                cut.push_back(rest);
+            }
+        }
+        if cut.len() <= Self::MAX_RECORDS {
+            self.records = cut;
+        }
+        self.lose_where(|_| false);
     }
 
     /// Nothing was lost after all: what waits to be sent again is in flight (RFC 4015 §3.2).
@@ -410,7 +451,8 @@ impl Records {
         let start = self.records.get(index)?.start;
         let mut end = start;
         for record in self.records.range(index..) {
-            if record.fate != Fate::Lost || end - start >= room {
+            // Whole records, for splitting one has its price; but at least what there is room for.
+            if record.fate != Fate::Lost || end > start && record.end() - start > room {
                 break;
             }
             end = record.end().min(start + room);
@@ -463,8 +505,12 @@ impl Records {
 
     /// What is known of the segment that holds `position`, if it is under way.
     pub(in crate::tcp) fn fate_at(&self, position: u64) -> Option<Fate> {
-        let record = self.records.get(self.index(position))?;
-        (record.start <= position).then_some(record.fate)
+        self.at(position).map(|record| record.fate)
+    }
+
+    /// The record that holds `position`.
+    pub(in crate::tcp) fn at(&self, position: u64) -> Option<&Record> {
+        self.records.get(self.index(position)).filter(|record| record.start <= position)
     }
 
     /// How many records there are.
@@ -541,6 +587,7 @@ impl Records {
             }
             record.times = record.times.saturating_add(1);
             record.sent_at = now;
+            record.number = self.transmissions;
             record.stamp = stamp;
             if record.fate == Fate::Lost {
                 record.fate = Fate::InFlight;
@@ -586,7 +633,7 @@ impl Records {
                 (Fate::Lost, _) | (_, Fate::Lost) => Fate::Lost,
                 _ => Fate::InFlight,
             };
-            let later = if second.sent_at > first.sent_at { second } else { first };
+            let later = if second.number > first.number { second } else { first };
             merged.push_back(Record {
                 start: first.start,
                 len: first.len.saturating_add(second.len),
