@@ -316,8 +316,7 @@ impl Tcb {
         let fast = self.congestion.in_slow_start() || window < 3 * self.effective_send_mss();
         let (faster, than) = if fast { (2, 1) } else { (6, 5) };
         let nanos = u64::try_from(srtt.as_nanos()).unwrap_or(u64::MAX);
-        let gap = u128::from(nanos) * u128::from(octets * than) / (u128::from(window.max(1)) * faster);
-        let gap = u64::try_from(gap).unwrap_or(u64::MAX).min(nanos);
+        let gap = (nanos.saturating_mul(octets * than) / (u64::from(window.max(1)) * faster)).min(nanos);
         // An owner who comes late catches up, but not with more than a tick's worth; time in which something else
         // held us back is lost.
         let late = now.since(self.pace_at);

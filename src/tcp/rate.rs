@@ -10,6 +10,9 @@ use core::time::Duration;
 use super::recovery::{Delivery, Stamp};
 use crate::Instant;
 
+/// In nanoseconds.
+const SECOND: u64 = 1_000_000_000;
+
 /// C.* of the draft: what has been delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Delivered {
@@ -69,8 +72,12 @@ impl Delivered {
         if span.is_zero() || min_rtt.is_some_and(|least| span < least) {
             return;
         }
-        let octets = u128::from(self.octets - stamp.delivered);
-        let rate = u64::try_from(octets * 1_000_000_000 / span.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        let octets = self.octets - stamp.delivered;
+        let rate = match octets.checked_mul(SECOND) {
+            Some(product) => product / nanos,
+            None => (octets / nanos).saturating_mul(SECOND),
+        };
         // A rate that the user has limited says something only if it is more than what was seen before.
         if !stamp.app_limited || rate >= self.rate {
             (self.rate, self.rate_is_low) = (rate, stamp.app_limited);

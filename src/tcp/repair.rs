@@ -87,6 +87,10 @@ impl Tcb {
         let mut ack = *ack;
         let una = self.snd.una;
         self.delivered.on_delivery(now, news, self.rtt.min_rtt());
+        if let Some(newest) = news.newest.filter(|newest| !newest.is_repeated()) {
+            let rtt = now.since(newest.sent_at);
+            self.least_rtt = Some(self.least_rtt.map_or(rtt, |least| least.min(rtt)));
+        }
         ack.echo = self.hear_echo(seg);
         if self.sack_on {
             self.hear_of_path(now);
@@ -449,7 +453,6 @@ impl Tcb {
             return;
         }
         let acked = u32::try_from(self.snd.una - ack.una_before).unwrap_or(u32::MAX);
-        let rtt = news.newest.map(|newest| now.since(newest.sent_at));
         self.congestion.on_ack(&AckSample {
             now,
             acked,
@@ -457,7 +460,7 @@ impl Tcb {
             flight: ack.flight,
             limited: ack.limited,
             srtt: self.rtt.srtt(),
-            rtt: rtt.filter(|_| !news.repeated),
+            rtt: core::mem::take(&mut self.least_rtt),
             una: self.snd.una,
             max: self.snd.max,
         });

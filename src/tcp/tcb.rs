@@ -1,5 +1,7 @@
 //! The variables of one connection (RFC 9293 §3.3.1), and the calls that drive it.
 
+use core::time::Duration;
+
 use super::arrival::Stop;
 use super::command::{Command, CommandError};
 use super::config::{TcpConfig, Unpredictable};
@@ -90,6 +92,8 @@ pub struct Tcb {
     pub(super) records: Records,
     pub(super) recovery: Recovery,
     pub(super) delivered: Delivered,
+    /// The least round trip since SND.UNA last moved: what fills a gap has taken longer than what has overtaken it.
+    pub(super) least_rtt: Option<Duration>,
     pub(super) limits: Limits,
     pub(super) congestion: Congestion,
     pub(super) timers: Timers,
@@ -183,6 +187,7 @@ impl Tcb {
             records: Records::new(),
             recovery: Recovery::new(ORIGIN),
             delivered: Delivered::new(),
+            least_rtt: None,
             limits: Limits::default(),
             congestion: Congestion::new(config.congestion, u32::from(config.mss)),
             timers: Timers::new(),
