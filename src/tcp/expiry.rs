@@ -84,6 +84,7 @@ impl Tcb {
             self.patient_since = now;
             if self.probes > 0 {
                 self.records.end_of_probes();
+                self.recovery.duplicates.forget();
             }
         }
         self.timers.stop(Timer::Persist);

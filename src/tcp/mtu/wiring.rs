@@ -66,13 +66,16 @@ impl Tcb {
         let queued = self.snd.queued;
         self.records.lose_where(|record| record.end().min(queued).saturating_sub(record.start) > room);
         self.records.cut_lost(self.payload_room());
+        self.recovery.duplicates.forget();
         self.timers.stop(Timer::LossProbe);
         self.timers.set(Timer::Retransmit, now + self.rto());
     }
 
-    /// The tail seems to be lost: that bears out what a report has said about it.
+    /// The tail seems to be lost: that bears out what a report has said about it, and about nothing else.
     pub(in crate::tcp) fn tail_bears_out_report(&mut self, now: Instant) -> bool {
-        let true_after_all = self.path.claimed().is_some() && self.path.claim_is_borne_out(&self.config, now);
+        let tail = self.records.last().map_or(u64::MAX, |last| last.start);
+        let about_tail = self.path.claimed().is_some_and(|position| position >= tail);
+        let true_after_all = about_tail && self.path.claim_is_borne_out(&self.config, now);
         if true_after_all {
             self.resend_smaller(now);
         }

@@ -119,6 +119,18 @@ impl Marks {
         resent.push_back((start, now));
     }
 
+    /// The record that was sent again before all others begins at `start` now.
+    pub(super) fn resent_first(&mut self, start: u64, sent_at: Instant) {
+        self.lists().resent.push_front((start, sent_at));
+    }
+
+    /// Nothing was sent again.
+    pub(super) fn forget_resent(&mut self) {
+        if let Some(lists) = &mut self.0 {
+            lists.resent.clear();
+        }
+    }
+
     /// What was sent again longest ago.
     pub(super) fn first_resent(&self) -> Option<(u64, Instant)> {
         self.0.as_ref()?.resent.front().copied()

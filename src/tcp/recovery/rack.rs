@@ -17,6 +17,8 @@ pub(in crate::tcp) struct Rack {
     newest: Option<u64>,
     /// RACK.rtt in nanoseconds: how long that took.
     rtt: u64,
+    /// Both, of what was sent only once: that it has arrived by that transmission is certain.
+    certain: (Option<u64>, u64),
     /// RACK.fack: the highest position that has arrived.
     fack: u64,
     /// RACK.dsack_round: until this is acknowledged, further D-SACKs are of the same round trip.
@@ -39,6 +41,7 @@ impl Rack {
         Self {
             newest: None,
             rtt: 0,
+            certain: (None, 0),
             fack: 0,
             dsack_round: None,
             quarters: 1,
@@ -53,6 +56,9 @@ impl Rack {
             if self.newest.is_none_or(|before| before <= newest.number) {
                 self.newest = Some(newest.number);
                 self.rtt = u64::try_from(now.since(newest.sent_at).as_nanos()).unwrap_or(u64::MAX);
+                if !newest.is_repeated() {
+                    self.certain = (self.newest, self.rtt);
+                }
             }
         }
         if news.lowest_original.is_some_and(|end| end < self.fack) {
@@ -88,9 +94,9 @@ impl Rack {
         }
     }
 
-    /// What was taken for lost was not: the times of its other transmissions say nothing.
+    /// What was taken for lost was not: the times of its other transmissions say nothing, and what is certain counts.
     pub(in crate::tcp) const fn begin_again(&mut self) {
-        self.newest = None;
+        (self.newest, self.rtt) = self.certain;
     }
 
     /// The transmission behind which everything is suspect.

@@ -5,7 +5,7 @@
 //!
 //! | operation | cost |
 //! |---|---|
-//! | send a segment, acknowledge one | O(1) |
+//! | send a segment, acknowledge one | O(1); a part of a lost one O(n), for records are split then |
 //! | a SACK block | O(log n), and O(1) for each record that it reports for the first time |
 //! | notice losses by time | O(1) for each transmission, once; what is not overdue is not looked at |
 //! | find what to send again | O(log n) |
@@ -16,6 +16,7 @@
 //! expensive (CVE-2019-11477, -11478).
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::marks::Marks;
@@ -202,6 +203,7 @@ impl Records {
             }
             *self.tally(first.fate) -= u64::from(len);
             if len < first.len {
+                self.marks.acked_to(position);
                 self.trim_front(len);
                 break;
             }
@@ -227,9 +229,22 @@ impl Records {
         if let Some(first) = self.records.front_mut() {
             first.start += u64::from(len);
             first.len -= len;
-            if first.fate == Fate::Lost {
-                self.marks.queue_first(first.start);
+            match first.fate {
+                Fate::Lost => self.marks.queue_first(first.start),
+                Fate::InFlight if first.is_repeated() => self.marks.resent_first(first.start, first.sent_at),
+                _ => {}
             }
+        }
+    }
+
+    /// What was sent again and is in flight once more, in the order of its transmission.
+    fn find_resent(&mut self) {
+        let repeated = |record: &&Record| record.fate == Fate::InFlight && record.is_repeated();
+        let mut resent: Vec<_> = self.records.iter().filter(repeated).copied().collect();
+        resent.sort_unstable_by_key(|record| record.number);
+        self.marks.forget_resent();
+        for record in resent {
+            self.marks.resent(record.start, record.sent_at);
         }
     }
 
@@ -407,6 +422,7 @@ impl Records {
         self.in_flight += core::mem::take(&mut self.lost);
         self.settled = 0;
         self.marks.forget_losses();
+        self.find_resent();
     }
 
     /// The receiver has forgotten what it had reported (RFC 2018 §8): all of it is in flight again.
@@ -420,6 +436,7 @@ impl Records {
         self.sacked_records = 0;
         self.settled = 0;
         self.marks.forget_known();
+        self.find_resent();
     }
 
     /// Whether the receiver has forgotten what it had reported: it has the first record and does not acknowledge
@@ -614,6 +631,7 @@ impl Records {
             match record.fate {
                 Fate::Lost => self.marks.queue_first(position),
                 Fate::Sacked => self.sacked_records += 1,
+                Fate::InFlight if before.is_repeated() => self.marks.resent(position, before.sent_at),
                 Fate::InFlight => {}
             }
             self.records.insert(index, before);
