@@ -25,8 +25,10 @@ const QUEUE_FLOOR: u64 = 1;
 const BACK_QUEUE: u64 = 1 << 20;
 /// Octets of the smallest buffers of the ends.
 const LEAST_BUFFER: u64 = 256 << 10;
-/// Losses that a span sees.
-const LOSSES_SEEN: u64 = 60;
+/// Losses that a span sees: a share that losses limit varies by a root of their number.
+const LOSSES_SEEN: u64 = 300;
+/// The same where the link is the limit.
+const LOSSES_SEEN_FULL: u64 = 30;
 
 // The grid: milliseconds, Mbit/s, parts of 10⁹, percent of the bandwidth-delay product.
 const RTTS: [u64; 4] = [1, 20, 100, 300];
@@ -189,14 +191,19 @@ impl Path {
     /// When and for how long to look at a bulk transfer: after 3 s and 20 round trips, when slow start is over (1000
     /// Mbit/s over 300 ms take 12 round trips from 10 packets, and HyStart++ up to 5 more, RFC 9406 §4.3); for 10 s at
     /// least, and for two periods of CUBIC (K of RFC 9438 §4.2, at most 30 s each), so that no half of one counts for
-    /// all; and on until 60 packets were lost by chance, but no longer than 300 s.
+    /// all; and on until 300 packets were lost by chance (30 where the [reference](Self::reference) fills the link),
+    /// but no longer than 300 s.
     #[must_use]
     pub fn span(&self) -> Span {
         let after = Duration::from_secs(3).saturating_add(self.rtt.saturating_mul(20));
         // K³ = W_max (1 - β) / C in seconds: three quarters of the packets in pipe and queue.
         let most = u128::from(self.bdp().saturating_add(self.queue()) / PACKET);
         let period = Duration::from_millis(cube_root(most * 750_000_000).min(30_000));
-        let losses = if self.loss == Probability::NEVER { 0 } else { LOSSES_SEEN };
+        let losses = match self.reference() {
+            _ if self.loss == Probability::NEVER => 0,
+            ..1.0 => LOSSES_SEEN,
+            _ => LOSSES_SEEN_FULL,
+        };
         let length = Duration::from_secs(10).max(period * 2);
         Span { after, length, losses, longest: Duration::from_secs(300) }
     }

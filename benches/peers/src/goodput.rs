@@ -99,7 +99,7 @@ pub(crate) fn run(args: &GoodputArgs) -> Result<(), String> {
             text += &format!("\n{}", table::misses(&results, peer));
         }
     }
-    print(&format!("{text}\n{}\n{}", table::goals(&results), table::winners(&results)))
+    print(&format!("{text}\n{}\n{}", table::scores(&results), table::winners(&results)))
 }
 
 fn print(text: &str) -> Result<(), String> {
@@ -142,7 +142,9 @@ impl GoodputArgs {
 fn measure(args: &GoodputArgs) -> Result<Results, String> {
     let tasks = args.tasks();
     if tasks.is_empty() {
-        return Err("no cell is left".to_owned());
+        let error =
+            clap::Error::raw(clap::error::ErrorKind::ValueValidation, "no cell has all these values\n");
+        error.exit();
     }
     for peer in args.peers() {
         eprintln!("{}", peer.settings(&args.tcpstate));

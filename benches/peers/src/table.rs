@@ -1,6 +1,6 @@
 //! Results as a person reads them.
 
-use crate::goals::{Goal, Results};
+use crate::goals::{self, Goal, Results};
 use crate::peer::Peer;
 use std::fmt::Write as _;
 
@@ -53,13 +53,17 @@ fn percent(share: f64) -> String {
 }
 
 /// How many goals each peer meets.
-pub(crate) fn goals(results: &Results) -> String {
+pub(crate) fn scores(results: &Results) -> String {
     let mut text = String::new();
     for goal in Goal::ALL {
         let _ = writeln!(text, "{}:", goal.words());
         for peer in results.peers() {
             let (cells, misses) = results.judge(peer, goal);
-            let _ = writeln!(text, "  {:<9} {:>3} of {cells}", peer.name(), cells - misses.len());
+            let named = match goals::greedy(goal, &misses) {
+                0 => String::new(),
+                count => format!("; in {count} of the others the best is far above the reference"),
+            };
+            let _ = writeln!(text, "  {:<9} {:>3} of {cells}{named}", peer.name(), cells - misses.len());
         }
     }
     text

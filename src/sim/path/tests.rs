@@ -103,7 +103,8 @@ fn a_span_is_long_enough_for_slow_start_and_for_two_periods() {
     };
     assert_eq!(millis(path(1, 10, |_| {})), (3_020, 10_000, 0));
     // Twice 833 packets in pipe and queue of 100 Mbit/s over 100 ms: K is 10.77 s.
-    assert_eq!(millis(path(100, 100, ppb(100_000))), (5_000, 21_540, 60));
+    assert_eq!(millis(path(100, 100, ppb(100_000))), (5_000, 21_540, 300));
+    assert_eq!(millis(path(1, 100, ppb(100_000))), (3_020, 10_000, 30));
     assert_eq!(millis(path(300, 1000, |_| {})), (9_000, 60_000, 0));
 }
 
