@@ -70,7 +70,8 @@ pub struct TcpConfig {
     /// The RTO before the first sample (RFC 6298 §2.1). Default: 1 s.
     pub initial_rto: Duration,
     /// The smallest RTO (RFC 6298 §2.4 recommends 1 s, which is the default; Linux takes 200 ms). Below a second it
-    /// is also the least by which the RTO exceeds SRTT.
+    /// is also the least by which the RTO exceeds SRTT. [`max_rto`](Self::max_rto) bounds it, and before the first sample
+    /// [`initial_rto`](Self::initial_rto) stands in for it.
     pub min_rto: Duration,
     /// The largest RTO (at least 60 s, RFC 6298 §2.5; the default).
     pub max_rto: Duration,
@@ -164,6 +165,7 @@ pub enum CongestionAlgorithm {
     #[default]
     Cubic,
     /// NewReno (RFC 5681): one segment for each round trip.
+    #[cfg_attr(feature = "serde", serde(rename = "newreno"))]
     NewReno,
 }
 

@@ -44,8 +44,8 @@ impl RecoveryPhase {
     }
 }
 
-/// A connection at one moment, from [`Tcb::info`]. Windows and amounts are octets, spans are real time; counters
-/// begin with the connection. There will be more fields.
+/// A connection at one moment, from [`Tcb::info`]. Windows and amounts are octets, counters begin with the
+/// connection. There will be more fields.
 ///
 /// ```
 /// use tcpstate::tcp::{Tcb, TcpConfig, Unpredictable};
@@ -107,7 +107,7 @@ pub struct TcpInfo {
     pub lost: u64,
     /// Octets that have arrived out of order, as SACK says.
     pub sacked: u64,
-    /// Octets that the user has queued and that were not sent yet.
+    /// What was not sent yet: octets that the user has queued, and the SYN.
     pub unsent: u64,
     /// Duplicate acknowledgments since the last one of something new (RFC 5681 §2).
     pub duplicate_acks: u32,
@@ -124,7 +124,7 @@ pub struct TcpInfo {
     /// [`TcpConfig::receive_window`](super::TcpConfig::receive_window), and follows what the user reads.
     pub receive_buffer: u32,
 
-    /// Octets that were delivered to the peer, SYN and FIN included, as far as it has told.
+    /// Octets that were delivered to the peer as far as it has told; the FIN is one, the SYN none.
     pub delivered: u64,
     /// Octets that were sent again. `retransmissions` counts the segments.
     pub retransmitted: u64,

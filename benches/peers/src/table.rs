@@ -7,7 +7,11 @@ use std::fmt::Write as _;
 /// A line for each cell, with the share of each peer and, in brackets, what it sent again; `*` marks the best one.
 pub(crate) fn cells(results: &Results) -> String {
     let peers = results.peers();
-    let mut text = format!(
+    let mut text =
+        "Share of the link, and in brackets what was sent again; * is the best; reference: RFC 9438 §5\n"
+            .to_owned();
+    let _ = write!(
+        text,
         "{:>4} {:>6} {:>6} {:>7} {:>6} {:>9}",
         "ms", "Mbit/s", "loss", "reorder", "buffer", "reference"
     );

@@ -84,7 +84,7 @@ pub(crate) struct SimArgs {
     /// The largest packet that both ends send
     #[arg(help_heading = ENDS, long, value_name = "OCTETS", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(128..))]
     mtu: u16,
-    /// The largest packet that the path carries; larger ones vanish
+    /// The largest packet that the path carries; larger ones vanish. The ends get along with 552 and more (IPv6: 1280)
     #[arg(help_heading = NETWORK, long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(68..))]
     path_mtu: Option<u32>,
     /// Buffer for each stream at each end: the largest window
@@ -99,9 +99,9 @@ pub(crate) struct SimArgs {
     /// How both ends find out how much the path takes
     #[arg(help_heading = ENDS, long, value_enum, default_value_t = Algorithm::Cubic)]
     congestion: Algorithm,
-    /// Spread what may be sent over the round trip instead of sending it at once
+    /// Send what may be sent at once instead of spreading it over the round trip
     #[arg(help_heading = ENDS, long)]
-    pacing: bool,
+    no_pacing: bool,
     /// Explicit congestion notification, the same at both ends
     #[arg(help_heading = ENDS, long, value_enum, default_value_t = EcnChoice::Accept)]
     ecn: EcnChoice,
@@ -211,7 +211,7 @@ impl SimArgs {
         }
         let mut seen: Vec<(&Path, &str)> = Vec::new();
         for (path, role) in files.into_iter().flatten() {
-            if let Some((_, other)) = seen.iter().find(|(seen, _)| *seen == path) {
+            if let Some((_, other)) = seen.iter().find(|(seen, _)| place(seen) == place(path)) {
                 return Err(Failure::Usage(format!("{} cannot be both {other} and {role}", path.display())));
             }
             seen.push((path, role));
@@ -278,7 +278,7 @@ impl SimArgs {
             tcp.receive_window = tcp.receive_window.min(tcp.receive_window_max);
             end.single.tcp.min_rto = self.min_rto;
             end.single.tcp.time_wait = self.time_wait;
-            end.single.tcp.pacing = self.pacing;
+            end.single.tcp.pacing = !self.no_pacing;
             end.single.tcp.congestion = match self.congestion {
                 Algorithm::Cubic => CongestionAlgorithm::Cubic,
                 Algorithm::NewReno => CongestionAlgorithm::NewReno,
@@ -289,6 +289,15 @@ impl SimArgs {
         }
         ends
     }
+}
+
+/// Where a file is or will be, however it is written.
+fn place(path: &Path) -> PathBuf {
+    let there = path.canonicalize().or_else(|_| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok::<_, std::io::Error>(folder.canonicalize()?.join(path.file_name().unwrap_or_default()))
+    });
+    there.unwrap_or_else(|_| path.to_path_buf())
 }
 
 /// Another one for each seed and each end.

@@ -74,7 +74,7 @@ impl SimArgs {
             Closer::Both => "both",
         };
         add("--close", Some(close.into()));
-        options.extend(self.pacing.then_some(("--pacing", None)));
+        options.extend(self.no_pacing.then_some(("--no-pacing", None)));
         options.extend(self.ipv6.then_some(("--ipv6", None)));
         options
     }

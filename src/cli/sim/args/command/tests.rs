@@ -32,7 +32,7 @@ fn what_is_written_down_is_the_same_command() {
 fn every_option_that_decides_what_happens_is_written_down() {
     let command = "tcpstate sim --bytes 1B --back 2B --seed 3 --delay 4ns --jitter 5us --rate 6bit --queue 7B --mark-above 7B --loss 8% \
                    --burst-loss 9% --burst-length 10 --reorder 11% --reorder-by 12s --duplicate 13% --corrupt 14% --mtu 1005 \
-                   --path-mtu 1006 --window 17KiB --min-rto 18ms --time-wait 19s --congestion newreno --ecn request --close b --pacing --ipv6";
+                   --path-mtu 1006 --window 17KiB --min-rto 18ms --time-wait 19s --congestion newreno --ecn request --close b --no-pacing --ipv6";
     let words = |command: &str| {
         command.split_whitespace().map(|word| word.trim_end_matches('B').to_string()).collect()
     };
