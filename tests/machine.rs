@@ -33,6 +33,7 @@ mod machine {
     mod opening;
     mod opening_options;
     mod opening_timers;
+    mod pacing;
     mod path_mtu;
     mod prr;
     mod rack;
@@ -47,6 +48,7 @@ mod machine {
     mod time_wait;
     mod tlp;
     mod undo;
+    mod undo_bounds;
     mod urgent;
     mod window_probes;
     mod windows;

@@ -320,7 +320,8 @@ impl Tcb {
 
     /// Nothing more can be sent now: what holds it back?
     pub(super) fn note_limit(&mut self, now: Instant) {
-        self.pace_waits = self.is_paced_at(now);
+        let waits = self.snd.nxt < self.snd.end() || self.records.lost() > 0;
+        self.pace_waits = waits && self.is_paced_at(now);
         let by = if self.snd.nxt == self.snd.end() && self.records.lost() == 0 {
             let in_flight = self.records.in_flight();
             if in_flight < u64::from(self.congestion.cwnd()) {

@@ -273,3 +273,20 @@ fn two_duplicates_in_one_round_trip_widen_the_window_once() {
         assert!((50..=76).contains(&waited), "{waited} ms: the next round may count once more, and no more");
     });
 }
+
+/// RFC 8985 §6.2 (RACK_sent_after): of what was sent at one moment, the order of transmission tells which came first. Two
+/// segments go again at 200 ms, and the second one arrives.
+#[test]
+fn a_lost_retransmission_is_convicted_by_one_that_left_at_the_same_moment() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage, &sacking(), 0);
+        s.advance(span!(100 ms), &[]);
+        assert_eq!(report(&mut s, 1, (2_001, 10_001)), [1, 1_001]);
+        s.advance(span!(100 ms), &[]);
+        assert_eq!(report(&mut s, 1, (1_001, 10_001)), [1]);
+        s.advance(span!(100 ms), &[]);
+        assert!(acknowledge(&mut s, 10_001).is_empty());
+        let info = s.tcb.info(s.at());
+        assert_eq!((info.timeouts, info.retransmissions), (0, 3));
+    });
+}

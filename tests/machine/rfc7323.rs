@@ -5,7 +5,7 @@
 
 use tcpstate::tcp::TcpConfig;
 
-use super::script::{plain_but, play};
+use super::script::{Script, Stage, plain_but, play};
 
 /// Timestamps take 12 octets of each segment: 988 of 1,000 remain.
 fn with_timestamps() -> TcpConfig {
@@ -302,5 +302,57 @@ fn a_syn_without_timestamps_is_challenged() {
         assert_eq!(answers.len(), 1);
         assert!(!answers[0].flags.contains(tcpstate::TcpFlags::SYN));
         state!(s, Established);
+    });
+}
+
+/// A connection that has 100 octets, and 100 more beyond a gap of 200, of which the first half then comes again: TS.Recent is
+/// 300.
+fn half_of_a_gap(stage: Stage) -> Script {
+    let mut s = stage.established(&with_timestamps());
+    send!(s, seq: 1, ack: 1, len: 100, ts: (200, 0));
+    send!(s, seq: 301, ack: 1, len: 100, ts: (205, 0));
+    expect!(s, seq: 1, ack: 101, win: 9_900, ts: (0, 200));
+    send!(s, seq: 101, ack: 1, len: 100, ts: (300, 0));
+    expect!(s, seq: 1, ack: 201, win: 9_800, ts: (0, 300));
+    s
+}
+
+/// §5.3 R1, and what it is for (§5.1): a segment that was overtaken by a retransmission is no old duplicate. A hundred ticks
+/// of the peer's clock behind TS.Recent it still fills its gap.
+#[test]
+fn what_was_overtaken_by_a_retransmission_fills_its_gap() {
+    play(|stage| {
+        let mut s = half_of_a_gap(stage);
+        send!(s, seq: 201, ack: 1, len: 100, ts: (200, 0));
+        assert_eq!(s.tcb.readable_to(), 400);
+        // TS.Recent is what it was.
+        expect!(s, seq: 1, ack: 401, win: 9_600, ts: (0, 300));
+    });
+}
+
+/// … 101 are too many.
+#[test]
+fn what_is_older_than_the_retransmission_by_far_fills_no_gap() {
+    play(|stage| {
+        let mut s = half_of_a_gap(stage);
+        refuse!(s, OldTimestamp, seq: 201, ack: 1, len: 100, ts: (199, 0));
+        assert_eq!(s.tcb.readable_to(), 200);
+        expect!(s, seq: 1, ack: 201, win: 9_800, ts: (0, 300));
+    });
+}
+
+/// … and only a gap: not what lies beyond all that has arrived, not what has been acknowledged, and no bare
+/// acknowledgment.
+#[test]
+fn an_old_timestamp_is_good_for_nothing_but_gaps() {
+    play(|stage| {
+        let mut s = half_of_a_gap(stage);
+        for (seq, len) in [(401, 100), (201, 201), (151, 100), (101, 100)] {
+            refuse!(s, OldTimestamp, seq: seq, ack: 1, len: len, ts: (299, 0));
+            expect!(s, seq: 1, ack: 201, win: 9_800, ts: (0, 300));
+        }
+        refuse!(s, OldTimestamp, seq: 201, ack: 1, ts: (299, 0));
+        let _challenge = s.burst();
+        assert_eq!((s.tcb.readable_to(), s.out_of_order()), (200, vec![(300, 400)]));
     });
 }

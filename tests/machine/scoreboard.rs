@@ -261,3 +261,26 @@ fn repairs_go_in_the_order_of_the_losses() {
         assert_eq!(places(&s.burst()), [4_001], "lost at 202 ms, the first one for the second time at 303");
     });
 }
+
+/// RFC 9293 §3.8.6 (MUST-34): what was sent may lie beyond a window that the peer has taken back; and RFC 6298 §5.4 to §5.6:
+/// the first segment is sent again all the same, now and each time the timer expires. Nothing of eight segments has
+/// arrived but the first and the third, whose window then ends behind the second, which is lost, and all others with it.
+#[test]
+fn losses_beyond_a_window_that_was_taken_back_do_not_hold_up_the_first() {
+    play(|stage| {
+        let mut s = in_flight(stage, &sacking(), 8, 0);
+        assert_eq!(within(&mut s, span!(1_200 ms)), [(300, 7_001), (1_300, 1)]);
+        s.advance(span!(100 ms), &[]);
+        assert_eq!(acknowledge(&mut s, 1_001), [1_001, 2_001]); // at 1.4 s
+        s.advance(span!(100 ms), &[]);
+        s.send(&seg!(seq: 1, ack: 1_001, win: 1_000, sack: [(2_001, 3_001)]));
+        assert_eq!(places(&s.burst()), [1_001]); // at 1.5 s
+        // The timer runs from there, doubled as it is by the first timeout (Karn), and doubles each time.
+        assert_eq!(within(&mut s, span!(20 s)), [(3_500, 1_001), (7_500, 1_001), (15_500, 1_001)]);
+        let info = s.tcb.info(s.at());
+        assert_eq!((info.timeouts, s.tcb.backoff()), (4, 4));
+        // It arrives, and the window opens: what was beyond it follows.
+        s.send(&seg!(seq: 1, ack: 3_001, win: 30_000));
+        assert_eq!(places(&s.burst())[0], 3_001);
+    });
+}

@@ -449,6 +449,11 @@ impl Script {
         sent
     }
 
+    /// Time passes, and the owner of the machine does not look.
+    pub(super) fn sleep(&mut self, span: Duration) {
+        self.now += span;
+    }
+
     /// Like [`advance`](Self::advance), with every time counted since the script began.
     pub(super) fn advance_to(&mut self, moment: Duration, expected: &[(Duration, Seg)]) {
         let from = self.now;

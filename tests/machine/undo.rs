@@ -383,3 +383,20 @@ fn needless_recoveries_do_not_wear_the_window_down() {
         }
     });
 }
+
+/// RFC 5682 §2.1 step 2b asks for new segments; where none can go (here the rest is less than a segment, and Nagle holds it
+/// back) what is lost goes again.
+#[test]
+fn f_rto_repairs_where_nothing_new_can_go() {
+    play(|stage| {
+        let mut config = sacking();
+        config.sack = false;
+        let mut s = ten_in_flight(stage, &config, 500);
+        assert_eq!(within(&mut s, span!(1 s)), [(1_100, 1)]);
+        s.advance(span!(100 ms), &[]);
+        assert_eq!(acknowledge(&mut s, 1_001), [1_001, 2_001]);
+        s.advance(span!(100 ms), &[]);
+        assert_eq!(acknowledge(&mut s, 3_001), [3_001, 4_001, 5_001]);
+        assert_eq!(s.tcb.info(s.at()).timeouts, 1);
+    });
+}

@@ -1,5 +1,6 @@
 //! Closed windows: RFC 9293 §3.8.6.1, and the shrunk window of §3.8.6.
 
+use super::flight::{acknowledge, sacking, ten_in_flight};
 use super::script::{Script, Stage, plain, play};
 
 /// An open connection with 5,000 octets to send and a window that is closed since the beginning.
@@ -278,5 +279,48 @@ fn a_long_closed_window_restarts_from_the_initial_window() {
         }
         send!(s, seq: 1, ack: 40_001, win: 60_000);
         assert_eq!(s.burst().len(), 10);
+    });
+}
+
+/// RFC 5681 §3.1 is about losses, and what a receiver without room throws away is none: when the window opens again,
+/// everything that it closed over goes again at once, from the window as it was.
+// RFC 9293 MUST-36, SHLD-17
+#[test]
+fn a_window_that_opens_again_is_no_congestion() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage, &sacking(), 0);
+        s.advance(span!(100 ms), &[]);
+        send!(s, seq: 1, ack: 1, win: 0);
+        for wait in [span!(1 s), span!(2 s), span!(4 s)] {
+            s.advance(wait, &[(wait, seg!(seq: 1, ack: 1, len: 1))]);
+            send!(s, seq: 1, ack: 1, win: 0);
+        }
+        send!(s, seq: 1, ack: 1, win: 30_000);
+        let sent: Vec<_> = s.burst().iter().map(|seg| (seg.seq, seg.len)).collect();
+        assert_eq!(sent, (0..10).map(|k| (k * 1_000 + 1, 1_000)).collect::<Vec<_>>());
+        assert_eq!((s.tcb.cwnd(), s.tcb.ssthresh(), s.tcb.in_recovery()), (10_000, u32::MAX, false));
+        assert_eq!(s.tcb.info(s.at()).timeouts, 0);
+        s.advance(span!(100 ms), &[]);
+        assert!(acknowledge(&mut s, 10_001).is_empty());
+        assert_eq!(s.tcb.ssthresh(), u32::MAX);
+    });
+}
+
+/// §3.8.6.1: a window is probed when it has been closed for an RTO. One that is open again before that has cost nobody
+/// anything: what is in flight stays there, however often the peer changes its mind.
+#[test]
+fn a_window_that_toggles_makes_nothing_go_again() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage, &sacking(), 0);
+        s.advance(span!(100 ms), &[]);
+        for _ in 0..40 {
+            send!(s, seq: 1, ack: 1, win: 0);
+            expect_none!(s);
+            send!(s, seq: 1, ack: 1, win: 30_000);
+            expect_none!(s);
+            s.advance(span!(2 ms), &[]);
+        }
+        assert_eq!((s.tcb.cwnd(), s.tcb.ssthresh(), s.tcb.retransmitted()), (10_000, u32::MAX, 0));
+        assert!(acknowledge(&mut s, 10_001).is_empty());
     });
 }

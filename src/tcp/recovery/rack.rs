@@ -52,13 +52,13 @@ impl Rack {
 
     /// §6.2 steps 1 to 3: what an acknowledgment says of time and of order.
     pub(in crate::tcp) fn hear(&mut self, now: Instant, una: u64, news: &Delivery) {
-        if let Some(newest) = &news.newest {
-            if self.newest.is_none_or(|before| before <= newest.number) {
-                self.newest = Some(newest.number);
-                self.rtt = u64::try_from(now.since(newest.sent_at).as_nanos()).unwrap_or(u64::MAX);
-                if !newest.is_repeated() {
-                    self.certain = (self.newest, self.rtt);
-                }
+        if let Some(newest) = &news.newest
+            && self.newest.is_none_or(|before| before <= newest.number)
+        {
+            self.newest = Some(newest.number);
+            self.rtt = u64::try_from(now.since(newest.sent_at).as_nanos()).unwrap_or(u64::MAX);
+            if !newest.is_repeated() {
+                self.certain = (self.newest, self.rtt);
             }
         }
         if news.lowest_original.is_some_and(|end| end < self.fack) {
