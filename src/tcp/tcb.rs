@@ -79,6 +79,8 @@ pub struct Tcb {
     pub(super) reason: Option<CloseReason>,
     pub(super) snd: SendVars,
     pub(super) path: PathMtuState,
+    /// When a report last made segments smaller; zero before that.
+    pub(super) path_lowered_at: Instant,
     pub(super) rcv: ReceiveVars,
     pub(super) ts: TimestampVars,
     pub(super) ecn: EcnVars,
@@ -177,6 +179,7 @@ impl Tcb {
             reason: None,
             snd: SendVars::new(secrets.iss),
             path: PathMtuState::new(config),
+            path_lowered_at: Instant::ZERO,
             rcv: ReceiveVars::new(config),
             ts: TimestampVars::new(secrets.timestamp_offset),
             ecn: EcnVars::new(),

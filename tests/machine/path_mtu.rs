@@ -403,3 +403,25 @@ fn spurious_timeouts_give_the_size_back() {
         assert_eq!(s.tcb.path_mtu(), 1_500);
     });
 }
+
+/// RFC 8201 §4: what a report quotes was sent before the last one was believed, and was larger than segments are now. So
+/// reports that go down by an octet each do not send a window again each.
+#[test]
+fn reports_about_what_was_sent_before_the_last_lowering_change_nothing() {
+    for polled in [false, true] {
+        play(|stage| {
+            let mut s = sent(stage, 14_600);
+            let mut again = 0;
+            for mtu in (1_480..1_500).rev() {
+                let quoted = report(&s, mtu, 7_301);
+                call!(s, PathMtu(quoted));
+                if polled {
+                    again += s.burst().len();
+                    s.advance(span!(1 ms), &[]);
+                }
+            }
+            again += s.burst().len();
+            assert_eq!((s.tcb.path_mtu(), again), (1_499, 11));
+        });
+    }
+}

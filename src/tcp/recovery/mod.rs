@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `records.rs`, `marks.rs` | the scoreboard: the fate of each segment (RFC 6675, 2018 §8) |
+//! | `record.rs`, `records.rs`, `marks.rs` | the scoreboard: the fate of each segment (RFC 6675, 2018 §8) |
 //! | `rack.rs` | losses told from time (RFC 8985 §6) |
 //! | `probe.rs` | a probe for the tail (TLP, RFC 8985 §7) |
 //! | `newreno.rs` | losses told from duplicates, for peers without SACK (RFC 6582) |
@@ -17,6 +17,7 @@ mod newreno;
 mod probe;
 mod prr;
 mod rack;
+mod record;
 mod records;
 mod undo;
 
@@ -24,7 +25,8 @@ pub(in crate::tcp) use newreno::Duplicates;
 pub(in crate::tcp) use probe::{Probed, TailProbe};
 pub(in crate::tcp) use prr::{Heard, Prr};
 pub(in crate::tcp) use rack::Rack;
-pub(in crate::tcp) use records::{Delivery, Fate, Record, Records, Stamp};
+pub(in crate::tcp) use record::{Delivery, Fate, Record, Stamp};
+pub(in crate::tcp) use records::Records;
 pub(in crate::tcp) use undo::{FRto, Undo};
 
 use alloc::boxed::Box;

@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 
-use super::records::Delivery;
+use super::record::Delivery;
 use crate::Instant;
 
 /// RACK.* of RFC 8985 §5.3.
