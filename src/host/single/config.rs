@@ -13,7 +13,7 @@ const MIN_MTU_V6: u16 = 1280;
 /// No report makes packets over IPv4 smaller. RFC 1191 §3 would go down to 68 octets, which only an attacker wants.
 const MIN_PATH_MTU_V4: u16 = 552;
 
-/// The choices of a [`Single`]. Begin with the default and change fields: there will be more.
+/// The choices of a [`Single`](super::Single). Begin with the default and change fields: there will be more.
 ///
 /// ```
 /// use tcpstate::host::SingleConfig;
@@ -63,7 +63,7 @@ impl Default for SingleConfig {
     }
 }
 
-/// Why a [`Single`] could not be made.
+/// Why a [`Single`](super::Single) could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SingleError {
@@ -95,7 +95,7 @@ pub enum SingleError {
     Dscp(u8),
 }
 
-/// Why a listening [`Single`] could not be opened actively.
+/// Why a listening [`Single`](super::Single) could not be opened actively.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
