@@ -125,3 +125,26 @@ fn a_retransmission_of_an_earlier_recovery_undoes_nothing_in_the_next() {
         assert!(s.tcb.in_recovery());
     });
 }
+
+/// RFC 4015 §3.2 restores the window; what is lost besides stays to be found (RFC 8985 §6.2 step 5): the first segment was
+/// overtaken, the next six are lost, and the reordering timer finds them, a quarter of a round trip late and not a second.
+#[test]
+fn an_undo_does_not_forget_what_is_lost_besides() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage, &stamped(), 0);
+        s.advance(span!(100 ms), &[]);
+        let mut again = Vec::new();
+        for to in [8_001, 9_001, 10_001] {
+            s.send(&seg!(seq: 1, ack: 1, ts: (200, 100), sack: [(7_001, to)]));
+            again.extend(places(&s.burst()));
+        }
+        assert_eq!(again, [1], "PRR lets one out");
+        s.advance(span!(4 ms), &[]);
+        s.send(&seg!(seq: 1, ack: 1_001, ts: (204, 100), sack: [(7_001, 10_001)]));
+        let mut again = places(&s.burst());
+        assert_eq!(s.tcb.info(s.at()).undone, 1);
+        again.extend(s.pass(span!(40 ms)).iter().map(|(_, seg)| seg.seq));
+        assert_eq!(again.first(), Some(&1_001));
+        assert_eq!(s.tcb.info(s.at()).timeouts, 0);
+    });
+}

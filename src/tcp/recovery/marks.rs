@@ -158,4 +158,16 @@ impl Marks {
     pub(super) fn reaches(&self, start: u64) -> bool {
         self.0.as_ref().is_some_and(|lists| lists.queue.contains(&start))
     }
+
+    /// Whether the record at `start`, sent again at `sent_at`, is among those that may be lost again.
+    #[cfg(test)]
+    pub(super) fn watches(&self, start: u64, sent_at: Instant) -> bool {
+        self.0.as_ref().is_some_and(|lists| lists.resent.contains(&(start, sent_at)))
+    }
+
+    /// How many records wait to be sent again, stale ones included.
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> usize {
+        self.0.as_ref().map_or(0, |lists| lists.queue.len())
+    }
 }

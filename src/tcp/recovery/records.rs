@@ -461,6 +461,8 @@ impl Records {
         for record in &self.records {
             assert_eq!(self.marks.is_known(record.start), record.fate == Fate::Sacked, "{self:?}");
             assert!(record.fate != Fate::Lost || self.marks.reaches(record.start), "{self:?}");
+            let watched = self.marks.watches(record.start, record.sent_at);
+            assert!(record.fate != Fate::InFlight || !record.is_repeated() || watched, "{self:?}");
         }
     }
 

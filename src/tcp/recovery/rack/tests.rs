@@ -105,3 +105,16 @@ fn after_sixteen_recoveries_the_window_is_small_again() {
     rack.on_recovered();
     assert_eq!(window(&rack), ms(10));
 }
+
+// RFC 4015 §3.2: what was sent only once has arrived for certain, whatever else proves to be a mistake.
+#[test]
+fn after_an_undo_what_is_certain_counts() {
+    let mut rack = Rack::new();
+    rack.hear(at(50), 0, &arrives(300, 10));
+    let mut again = arrives(200, 40);
+    again.newest = again.newest.map(|record| Record { times: 2, ..record });
+    rack.hear(at(60), 0, &again);
+    assert_eq!((rack.newest(), rack.rtt()), (Some(40_200), ms(20)));
+    rack.begin_again();
+    assert_eq!((rack.newest(), rack.rtt()), (Some(10_300), ms(40)));
+}

@@ -265,6 +265,32 @@ fn what_is_left_of_a_loss_that_was_acknowledged_in_part_is_repaired() {
 }
 
 #[test]
+fn acknowledgments_within_a_loss_do_not_make_the_queue_longer() {
+    let mut records = segments(3);
+    records.lose_where(|_| true);
+    for position in 1..100 {
+        ack(&mut records, position);
+    }
+    assert_eq!(records.marks.queued(), 3);
+}
+
+#[test]
+fn what_was_sent_again_and_is_not_lost_after_all_can_be_lost_again() {
+    let mut records = segments(3);
+    records.lose_where(|_| true);
+    send(&mut records, 0..100, 9);
+    records.lose_where(|_| true);
+    records.nothing_is_lost();
+    records.check();
+    send(&mut records, 300..400, 20);
+    sack(&mut records, 300..400);
+    assert!(records.expire(at(99), 5, Duration::ZERO).0);
+    assert_eq!(records.next_lost(300), Some(100..300), "those that were sent once come first");
+    send(&mut records, 100..300, 100);
+    assert_eq!(records.next_lost(300), Some(0..100));
+}
+
+#[test]
 fn a_loss_that_arrives_after_all_is_not_repaired() {
     let mut records = segments(4);
     sack(&mut records, 300..400);
