@@ -303,8 +303,8 @@ impl Tcb {
     const PARTS: u32 = 16;
 
     /// The next segment is due when so many octets have left at the rate that the window asks for: cwnd each round
-    /// trip; twice as fast in slow start, a fifth faster later, so that pacing
-    /// itself does not limit. The first flight goes out at once (RFC 6928 §2).
+    /// trip; twice as fast in slow start, a fifth faster later, so that pacing itself does not limit. The first flight
+    /// goes out at once (RFC 6928 §2).
     fn pace(&mut self, now: Instant, octets: u64) {
         let Some(srtt) = self.rtt.for_pacing() else { return };
         let initial = initial_window(self.config.initial_window, self.effective_send_mss());
