@@ -8,7 +8,7 @@ use core::fmt;
 use core::hash::Hasher as _;
 use core::net::{IpAddr, SocketAddr};
 
-use siphasher::sip::SipHasher24;
+use siphasher::sip::{SipHasher13, SipHasher24};
 
 use crate::tcp::Unpredictable;
 use crate::{Instant, SeqNumber};
@@ -77,6 +77,12 @@ impl Secret {
     #[must_use]
     pub fn flow_label(&self, local: SocketAddr, remote: SocketAddr) -> u32 {
         self.flow(Use::FlowLabel, local, remote) as u32 & 0xf_ffff
+    }
+
+    /// For places in hash tables (SipHash-1-3: one is made for each packet, and never shown). Who does not know the
+    /// secret cannot choose keys that meet in one place.
+    pub(crate) fn table_hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_key(&self.salt)
     }
 
     fn flow(&self, purpose: Use, local: SocketAddr, remote: SocketAddr) -> u64 {

@@ -2,6 +2,10 @@
 //!
 //! [`Single`] is the smallest host there is: one connection, IP packets in and out.
 
+mod demux;
 pub mod single;
+mod slab;
+mod tuple;
 
 pub use single::{Handled, IgnoreReason, OpenError, Single, SingleConfig, SingleError};
+pub use tuple::FiveTuple;
