@@ -6,6 +6,7 @@ mod demux;
 pub mod single;
 mod slab;
 mod tuple;
+mod wheel;
 
 pub use single::{Handled, IgnoreReason, OpenError, Single, SingleConfig, SingleError};
 pub use tuple::FiveTuple;
