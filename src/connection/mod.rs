@@ -58,6 +58,7 @@ use crate::tcp::{
 };
 use crate::{Instant, State};
 
+mod interim;
 mod pace;
 mod payload;
 mod recv_buffer;

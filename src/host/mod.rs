@@ -1,12 +1,172 @@
-//! What stands between IP packets and connections: addresses, ports, checksums.
+//! What stands between IP packets and connections: addresses, ports, checksums, and many connections at once.
 //!
-//! [`Single`] is the smallest host there is: one connection, IP packets in and out.
+//! [`Host`] takes raw IP packets and serves many sockets from them. [`Single`] is the smallest host there is: one
+//! connection, without any table.
 
+mod config;
+mod connect;
+mod deadlines;
 mod demux;
+mod egress;
+mod error;
+mod event;
+mod flow;
+mod id;
+mod ignore;
+mod ingress;
+mod interim;
+mod memory;
+mod packet;
+mod roll;
+mod settle;
 pub mod single;
 mod slab;
+mod stats;
 mod tuple;
+mod user;
 mod wheel;
 
+use alloc::collections::VecDeque;
+use core::net::IpAddr;
+
+pub use config::{HostConfig, Limits, LocalAddress, Offload};
+use demux::Demux;
+pub use error::{ConnectError, HostError};
+pub use event::{Event, Readiness};
+use event::{Events, Subject};
+use flow::{Flow, Marks};
+pub use id::{ConnId, ListenerId};
+pub use interim::{ListenAddress, ListenConfig};
+pub use packet::{Checksums, Ingress, Packet, PartialChecksum, Transmit};
+use roll::Roll;
 pub use single::{Handled, IgnoreReason, OpenError, Single, SingleConfig, SingleError};
+use slab::Slab;
+pub use stats::HostStats;
 pub use tuple::FiveTuple;
+pub use user::ConnectionMut;
+use wheel::Wheel;
+
+use crate::connection::ConnectionConfig;
+use crate::secret::Secret;
+
+/// Many connections over IP packets.
+///
+/// Packets and time go in; packets, events and deadlines come out. Calls may come in any order; the usual one, after
+/// anything has happened: [`poll_event`](Self::poll_event) until it answers `None`, acting on each, then
+/// [`poll_transmit`](Self::poll_transmit) until it answers `None`, then wait for a packet or for
+/// [`poll_timeout`](Self::poll_timeout). Not polling is backpressure: packets are formed when they are asked for.
+///
+/// What one packet costs does not depend on how many connections there are. Everything that a stranger can make grow
+/// has a limit ([`Limits`]).
+#[derive(Clone, Debug)]
+pub struct Host {
+    config: HostConfig,
+    secret: Secret,
+    /// What connections get over IPv4, and over IPv6.
+    profiles: [ConnectionConfig; 2],
+    flows: Slab<Flow>,
+    names: Demux,
+    /// Deadlines of connections, each at or before the true one.
+    wheel: Wheel,
+    events: Events,
+    /// Who has something to send, each at most once.
+    sending: VecDeque<u32>,
+    /// Packets that the first of them has sent in its turn.
+    turn: u8,
+    /// Connections that are over and not released, in the order in which they ended.
+    over: Roll,
+    /// Connections that were released and are not over, in the order in which they were released.
+    orphans: Roll,
+    /// Connections that may hold octets out of order, each at most once.
+    disordered: VecDeque<u32>,
+    stats: HostStats,
+    interim: interim::Interim,
+    /// Octets of memory in the buffers of all connections.
+    held: usize,
+}
+
+impl Host {
+    /// A host with these choices. The 32 octets key everything that strangers must not guess: take them from a good
+    /// source of randomness. Hosts that share a secret accept each other's SYN cookies and keep each other's
+    /// sequence numbers apart.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`] when the configuration does not do.
+    pub fn new(config: HostConfig, secret: [u8; 32]) -> Result<Self, HostError> {
+        config.check()?;
+        Ok(Self {
+            secret: Secret::new(secret),
+            profiles: [config.profile(&config.connection, false), config.profile(&config.connection, true)],
+            flows: Slab::new(),
+            names: Demux::new(),
+            wheel: Wheel::new(),
+            events: Events::default(),
+            sending: VecDeque::new(),
+            turn: 0,
+            over: Roll::default(),
+            orphans: Roll::default(),
+            disordered: VecDeque::new(),
+            stats: HostStats::default(),
+            interim: interim::Interim::default(),
+            held: 0,
+            config,
+        })
+    }
+
+    /// What a connection from `local` gets.
+    fn profile(&self, local: IpAddr) -> &ConnectionConfig {
+        let [v4, v6] = &self.profiles;
+        if local.is_ipv4() { v4 } else { v6 }
+    }
+
+    /// The next thing to tell; `None` if there is nothing (more).
+    pub fn poll_event(&mut self) -> Option<Event> {
+        while let Some(subject) = self.events.pop() {
+            let event = match subject {
+                Subject::Connection(id) => self.connection_event(id),
+                Subject::Listener(listener) => Some(Event::Incoming { listener }),
+            };
+            if event.is_some() {
+                self.stats.events += 1;
+                return event;
+            }
+        }
+        None
+    }
+
+    fn connection_event(&mut self, id: ConnId) -> Option<Event> {
+        let index = self.index(id)?;
+        let flow = self.flows.get_mut(index)?;
+        flow.marks.clear(Marks::EVENT);
+        let ready = flow.take_pending();
+        (!ready.is_empty()).then_some(Event::Connection { id, tag: flow.tag, ready })
+    }
+
+    /// The choices of the host.
+    #[must_use]
+    pub const fn config(&self) -> &HostConfig {
+        &self.config
+    }
+
+    /// What the host has seen and done.
+    #[must_use]
+    pub const fn stats(&self) -> &HostStats {
+        &self.stats
+    }
+
+    /// Connections that there are, those included that are over and not released.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Whether there is no connection.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.flows.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests;

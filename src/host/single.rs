@@ -54,14 +54,13 @@ use crate::tcp::{
 };
 use crate::{Instant, State, TcpFlags};
 
-mod config;
-mod frame;
-mod ignore;
+pub(super) mod config;
+pub(super) mod frame;
 
+pub use super::ignore::IgnoreReason;
 use config::checked;
 pub use config::{OpenError, SingleConfig, SingleError};
 use frame::{Expected, Frame, Framing};
-pub use ignore::IgnoreReason;
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use crate::wire::IpProtocol;
+use crate::wire::{IpPacket, IpProtocol};
 
 /// Protocol, two addresses and two ports: what tells one flow from every other (RFC 9293 §3.3, RFC 768).
 ///
@@ -42,6 +42,19 @@ impl FiveTuple {
             protocol,
             local_port: local.port(),
             remote_port: remote.port(),
+            scope,
+        }
+    }
+
+    /// The flow of a packet that came over the link `scope`, as its receiver sees it.
+    pub(super) fn between(packet: &IpPacket<'_>, local_port: u16, remote_port: u16, scope: u32) -> Self {
+        let scope = if is_link_local(packet.src) || is_link_local(packet.dst) { scope } else { 0 };
+        Self {
+            local_ip: packet.dst,
+            remote_ip: packet.src,
+            protocol: packet.protocol,
+            local_port,
+            remote_port,
             scope,
         }
     }
@@ -113,6 +126,10 @@ const fn scope_of(addr: SocketAddr) -> u32 {
         SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => v6.scope_id(),
         _ => 0,
     }
+}
+
+const fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 const fn socket(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {

@@ -295,7 +295,7 @@ impl Tcb {
     }
 
     /// Whether [`poll_segment`](Self::poll_segment) would find nothing, and nothing has changed for the timers.
-    fn has_nothing_to_send(&self) -> bool {
+    pub(crate) fn has_nothing_to_send(&self) -> bool {
         let due = self.ack_now | self.probe_due | self.keepalive_due | self.unsettled;
         let lost = self.records.lost() > 0 || self.recovery.probe.is_due();
         !due && !lost && self.reply.is_none() && self.snd.nxt == self.snd.end()

@@ -6,9 +6,9 @@ use crate::connection::ConnectionConfig;
 use crate::tcp::{CommandError, TcpConfig, Unpredictable};
 
 /// The smallest MTU over IPv4: the smallest segment that the machine sends takes 104 octets in IPv4.
-const MIN_MTU_V4: u16 = 128;
+pub(in crate::host) const MIN_MTU_V4: u16 = 128;
 /// The smallest MTU over IPv6 (RFC 8200 §5).
-const MIN_MTU_V6: u16 = 1280;
+pub(in crate::host) const MIN_MTU_V6: u16 = 1280;
 
 /// No report makes packets over IPv4 smaller. RFC 1191 §3 would go down to 68 octets, which only an attacker wants.
 const MIN_PATH_MTU_V4: u16 = 552;
@@ -120,19 +120,18 @@ pub(super) fn checked(config: &SingleConfig, local: SocketAddr) -> Result<Single
         return Err(SingleError::Address(local));
     }
     super::check_dscp(config.dscp)?;
-    let (min, ip_header, default_mss, min_path_mtu) = if local.is_ipv4() {
-        (MIN_MTU_V4, 20, 536, MIN_PATH_MTU_V4)
-    } else {
-        (MIN_MTU_V6, 40, 1220, MIN_MTU_V6)
-    };
-    let mtu = config.mtu;
+    let (mtu, min) = (config.mtu, if local.is_ipv4() { MIN_MTU_V4 } else { MIN_MTU_V6 });
     if mtu < min {
         return Err(SingleError::Mtu { mtu, min });
     }
     let mut config = *config;
-    config.tcp.mss = mtu - u16::from(ip_header) - 20;
-    config.tcp.ip_header = ip_header;
-    config.tcp.default_mss = default_mss;
-    config.tcp.min_path_mtu = min_path_mtu;
+    fit_to_ip(&mut config.tcp, mtu, local.is_ipv6());
     Ok(config)
+}
+
+/// What depends on the MTU and the version of IP (RFC 9293 MUST-15, MUST-67).
+pub(in crate::host) fn fit_to_ip(tcp: &mut TcpConfig, mtu: u16, v6: bool) {
+    (tcp.ip_header, tcp.default_mss, tcp.min_path_mtu) =
+        if v6 { (40, 1220, MIN_MTU_V6) } else { (20, 536, MIN_PATH_MTU_V4) };
+    tcp.mss = mtu.saturating_sub(u16::from(tcp.ip_header) + 20);
 }

@@ -71,7 +71,7 @@ impl<'a> Frame<'a> {
 }
 
 /// The IP layer; its options are passed over (RFC 9293 MUST-50). [`IpPacket::parse`] would not verify the header checksum of IPv4.
-fn ip(bytes: &[u8]) -> Result<IpPacket<'_>, IgnoreReason> {
+pub(in crate::host) fn ip(bytes: &[u8]) -> Result<IpPacket<'_>, IgnoreReason> {
     if bytes.first().is_some_and(|first| first >> 4 == 4) {
         let header = Ipv4Header::parse(bytes, bytes.len()).map_err(|_| IgnoreReason::NotIp)?;
         if !header.checksum_ok() {
@@ -84,7 +84,7 @@ fn ip(bytes: &[u8]) -> Result<IpPacket<'_>, IgnoreReason> {
 
 /// Whether a connection can end there: a unicast address and a port. Which addresses are a subnet's broadcast
 /// only the subnet knows.
-pub(super) fn is_an_end(addr: SocketAddr) -> bool {
+pub(in crate::host) fn is_an_end(addr: SocketAddr) -> bool {
     let unicast = match addr.ip() {
         // All of 0.0.0.0/8 is "this network", and no source (RFC 1122 §3.2.1.3).
         IpAddr::V4(ip) => {
@@ -97,7 +97,7 @@ pub(super) fn is_an_end(addr: SocketAddr) -> bool {
     unicast && addr.port() != 0
 }
 
-fn meta(segment: &TcpSegment<'_>, ecn: EcnCodepoint) -> SegmentMeta {
+pub(in crate::host) fn meta(segment: &TcpSegment<'_>, ecn: EcnCodepoint) -> SegmentMeta {
     SegmentMeta {
         seq: segment.seq,
         ack: segment.ack,
@@ -139,22 +139,22 @@ fn read_options(options: &TcpOptions<'_>, syn: bool) -> SegmentOptions {
 
 /// What goes into the headers of a flow's packets.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Framing {
+pub(in crate::host) struct Framing {
     /// Both of one version of IP.
-    pub(super) local: SocketAddr,
-    pub(super) remote: SocketAddr,
-    pub(super) hop_limit: u8,
+    pub(in crate::host) local: SocketAddr,
+    pub(in crate::host) remote: SocketAddr,
+    pub(in crate::host) hop_limit: u8,
     /// 0..=63.
-    pub(super) dscp: u8,
+    pub(in crate::host) dscp: u8,
     /// IPv4's identification.
-    pub(super) id: u16,
+    pub(in crate::host) id: u16,
     /// IPv6's flow label: 20 bits.
-    pub(super) flow_label: u32,
+    pub(in crate::host) flow_label: u32,
 }
 
 impl Framing {
     /// Writes a packet to the start of `out`, and says how many octets it took.
-    pub(super) fn emit<'p>(
+    pub(in crate::host) fn emit<'p>(
         &self,
         out: &mut [u8],
         meta: &SegmentMeta,

@@ -28,11 +28,15 @@ pub enum IgnoreReason {
     OtherSource,
     /// The TCP checksum is wrong (RFC 9293 MUST-3).
     TcpChecksum,
+    /// There is no connection, and nobody listens (RFC 9293 §3.10.7.1).
+    NoConnection,
+    /// A piece of a datagram that is of no use: it overlaps, is too late or too many.
+    BadFragment,
 }
 
 impl IgnoreReason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::NotIp,
         Self::IpChecksum,
         Self::IpLength,
@@ -44,6 +48,8 @@ impl IgnoreReason {
         Self::InvalidSource,
         Self::OtherSource,
         Self::TcpChecksum,
+        Self::NoConnection,
+        Self::BadFragment,
     ];
 
     /// The reason as a word for counters: `tcp_checksum`.
@@ -61,6 +67,8 @@ impl IgnoreReason {
             Self::InvalidSource => "invalid_source",
             Self::OtherSource => "other_source",
             Self::TcpChecksum => "tcp_checksum",
+            Self::NoConnection => "no_connection",
+            Self::BadFragment => "bad_fragment",
         }
     }
 }

@@ -1,0 +1,182 @@
+//! What is chosen for a host.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use super::HostError;
+use super::single::config::{MIN_MTU_V4, MIN_MTU_V6, fit_to_ip};
+use super::single::frame::is_an_end;
+use crate::connection::ConnectionConfig;
+
+/// The choices of a [`Host`](super::Host). Begin with the default and change fields: there will be more.
+///
+/// ```
+/// use tcpstate::host::{HostConfig, LocalAddress};
+///
+/// let mut config = HostConfig::default();
+/// config.addresses.push(LocalAddress::new("192.0.2.1".parse()?, 24));
+/// config.mtu = 1420;
+/// config.limits.connections = 50_000;
+/// # Ok::<(), core::net::AddrParseError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HostConfig {
+    /// Our own addresses. The first of a version is the one that connections are made from where nothing else is
+    /// asked for. Default: none.
+    pub addresses: Vec<LocalAddress>,
+    /// Take packets for any unicast address as if it were our own: what a transparent proxy does. Default: false.
+    pub any_destination: bool,
+    /// What connections get that are made here, and listeners that ask for nothing else. Their `mss` and what depends
+    /// on the version of IP are made from the MTU: what stands there does not count.
+    pub connection: ConnectionConfig,
+    /// Octets of the largest IP packet: at least 128 for IPv4 and 1280 for IPv6. Default: 1500.
+    pub mtu: u16,
+    /// IPv4's time to live, IPv6's hop limit (RFC 9293 MUST-49). Default: 64.
+    pub hop_limit: u8,
+    /// The differentiated services code point: 0..=63. Default: 0.
+    pub dscp: u8,
+    /// Answer segments for which there is no connection with a reset (RFC 9293 §3.10.7.1). Without, a scanner
+    /// learns less, and a peer whose connection we have forgotten waits for its timeouts. Default: true.
+    pub reset_closed_ports: bool,
+    /// Resets for closed ports in any one second, in bursts of as many. Default: 1,000.
+    pub resets_per_second: u32,
+    /// What the card, or the tunnel, does for us. Default: nothing.
+    pub offload: Offload,
+    /// How much of everything there may be.
+    pub limits: Limits,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            any_destination: false,
+            connection: ConnectionConfig::default(),
+            mtu: 1500,
+            hop_limit: 64,
+            dscp: 0,
+            reset_closed_ports: true,
+            resets_per_second: 1_000,
+            offload: Offload::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// An address of our own, and the network that it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LocalAddress {
+    /// The address.
+    pub ip: IpAddr,
+    /// Bits of the network's prefix: 0..=32, or 0..=128; they tell the network's broadcast address in IPv4.
+    pub prefix_len: u8,
+}
+
+impl LocalAddress {
+    /// An address with the length of its network's prefix.
+    #[must_use]
+    pub const fn new(ip: IpAddr, prefix_len: u8) -> Self {
+        Self { ip, prefix_len }
+    }
+
+    /// Whether `ip` is the broadcast address of this network (RFC 919), or its old form with zeros (RFC 1122
+    /// §3.3.6). Networks of two addresses have none (RFC 3021).
+    pub(super) fn is_broadcast(&self, ip: IpAddr) -> bool {
+        let (IpAddr::V4(own), IpAddr::V4(ip)) = (self.ip, ip) else {
+            return false;
+        };
+        if self.prefix_len >= 31 {
+            return false;
+        }
+        let hosts = u32::MAX >> self.prefix_len;
+        let (own, ip) = (own.to_bits(), ip.to_bits());
+        own & !hosts == ip & !hosts && (ip & hosts == hosts || ip & hosts == 0)
+    }
+}
+
+/// Work that is left to whoever carries packets out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Offload {
+    /// Octets of the largest packet that is cut up after us (TSO, GSO): `poll_transmit` then hands out several
+    /// segments of one size as one packet, if its buffer has room. Zero: none. At most 65,535 count. Default: 0.
+    pub segmentation: u16,
+    /// TCP checksums are filled in after us: packets carry the pseudo-header's sum instead. Default: false.
+    pub checksum: bool,
+}
+
+/// The most that a host keeps of everything that a stranger, or a careless user, can make grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections, those included that are over and not yet released. Beyond it `connect` fails and callers wait
+    /// in the SYN queue. Default: 1,048,576.
+    pub connections: usize,
+    /// Connections that are over and whose id was not released. Beyond it the one that ended first is released.
+    /// Default: 65,536.
+    pub unreleased: usize,
+    /// Connections that were released before they were over (RFC 6429 calls them orphans). Beyond it the oldest is
+    /// reset. Default: 65,536.
+    pub orphans: usize,
+    /// Half-open connections of all listeners together. Default: 65,536.
+    pub half_open: usize,
+    /// Connections in TIME-WAIT that only a row is kept of; beyond it the oldest row goes. Default: 262,144.
+    pub time_wait: usize,
+    /// Octets of memory in all, bookkeeping included. Beyond it first what came out of order is given up, then
+    /// segments with octets are refused as if they had been lost, then the oldest orphan is reset. What users
+    /// queue to send is theirs: each buffer has its own limit. Default: 1 GiB.
+    pub memory: usize,
+    /// Stateless answers that wait to be polled: resets and the like. Beyond it they are not given. Default: 1,024.
+    pub replies: usize,
+    /// How long a connection may stay whose user has released it. Default: an hour.
+    pub orphan_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1 << 20,
+            unreleased: 65_536,
+            orphans: 65_536,
+            half_open: 65_536,
+            time_wait: 262_144,
+            memory: 1 << 30,
+            replies: 1_024,
+            orphan_time: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl HostConfig {
+    /// Whether a host can be made with it.
+    pub(super) fn check(&self) -> Result<(), HostError> {
+        if self.dscp > 63 {
+            return Err(HostError::Dscp(self.dscp));
+        }
+        for &LocalAddress { ip, prefix_len } in &self.addresses {
+            if !is_an_end(SocketAddr::new(ip, 1)) {
+                return Err(HostError::Address(ip));
+            }
+            let (bits, min) = if ip.is_ipv4() { (32, MIN_MTU_V4) } else { (128, MIN_MTU_V6) };
+            if prefix_len > bits {
+                return Err(HostError::Prefix { ip, prefix_len });
+            }
+            if self.mtu < min {
+                return Err(HostError::Mtu { mtu: self.mtu, min });
+            }
+        }
+        if self.mtu < MIN_MTU_V4 {
+            return Err(HostError::Mtu { mtu: self.mtu, min: MIN_MTU_V4 });
+        }
+        Ok(())
+    }
+
+    /// What connections over one version of IP get that are asked for with `wanted`.
+    pub(super) fn profile(&self, wanted: &ConnectionConfig, v6: bool) -> ConnectionConfig {
+        let mut profile = *wanted;
+        fit_to_ip(&mut profile.tcp, self.mtu, v6);
+        profile
+    }
+}

@@ -1,0 +1,115 @@
+//! Opening actively: which address, which port, and the row of the new connection.
+
+use core::net::{IpAddr, SocketAddr};
+
+use super::flow::{Flow, Marks};
+use super::single::frame::is_an_end;
+use super::{ConnId, ConnectError, FiveTuple, Host, demux};
+use crate::Instant;
+use crate::connection::Connection;
+use crate::wire::IpProtocol;
+
+impl Host {
+    /// Opens a connection to `remote`, from an address and a port that are chosen here: the first of our own addresses
+    /// of that version, and a port by RFC 6056. The SYN comes from the next
+    /// [`poll_transmit`](Self::poll_transmit); [`Readiness::CONNECTED`](super::Readiness::CONNECTED) tells when the
+    /// handshake is done, [`CLOSED`](super::Readiness::CLOSED) that it failed.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] when the address does not do, there is no port left, or there are too many connections.
+    pub fn connect(&mut self, now: Instant, remote: SocketAddr) -> Result<ConnId, ConnectError> {
+        let ip = self.own_address_for(remote.ip())?;
+        self.connect_from(now, SocketAddr::new(ip, 0), remote)
+    }
+
+    /// Opens a connection from `local` to `remote` (RFC 9293 MUST-43). Port 0 asks for a port by RFC 6056.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect`](Self::connect), and when `local` is not ours or the flow is in use.
+    pub fn connect_from(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Result<ConnId, ConnectError> {
+        let tuple = self.new_tuple(local, remote)?;
+        let limit = self.config.limits.connections;
+        if self.flows.len() >= limit {
+            return Err(ConnectError::TooMany { limit });
+        }
+        let (local, remote) = (tuple.local(), tuple.remote());
+        let secrets = self.secret.unpredictable(local, remote, now);
+        let connection = Connection::connect(self.profile(local.ip()), secrets, now);
+        let index = self.admit(Flow::new(connection, tuple));
+        self.stats.active_opens += 1;
+        self.settle(now, index, &crate::tcp::Notices::default());
+        Ok(self.id(index))
+    }
+
+    /// The name of the flow to be, with a port if none was asked for.
+    fn new_tuple(&self, local: SocketAddr, remote: SocketAddr) -> Result<FiveTuple, ConnectError> {
+        if local.is_ipv4() != remote.is_ipv4() {
+            return Err(ConnectError::Versions { local, remote });
+        }
+        if !is_an_end(remote) || self.is_broadcast(remote.ip()) {
+            return Err(ConnectError::Address(remote));
+        }
+        if !self.is_ours(local.ip()) {
+            return Err(ConnectError::NotLocal(local.ip()));
+        }
+        if local.port() == 0 {
+            return self.choose_port(local, remote).ok_or(ConnectError::NoPorts(remote));
+        }
+        if local == remote {
+            return Err(ConnectError::Itself(remote));
+        }
+        let tuple = FiveTuple::new(IpProtocol::TCP, local, remote);
+        if self.is_taken(&tuple) { Err(ConnectError::InUse(tuple)) } else { Ok(tuple) }
+    }
+
+    fn choose_port(&self, local: SocketAddr, remote: SocketAddr) -> Option<FiveTuple> {
+        let with = |port| FiveTuple::new(IpProtocol::TCP, SocketAddr::new(local.ip(), port), remote);
+        (49_152..=u16::MAX).map(with).find(|tuple| tuple.local() != tuple.remote() && !self.is_taken(tuple))
+    }
+
+    /// Whether there is a connection of that name, in any state.
+    fn is_taken(&self, tuple: &FiveTuple) -> bool {
+        let hash = demux::hash(&self.secret, tuple);
+        self.find(hash, tuple).is_some()
+    }
+
+    /// The address that we use towards `remote` where none was asked for: of its version, and link-local, loopback or
+    /// neither as it is, if there is such a one (RFC 6724 §5, rule 2).
+    fn own_address_for(&self, remote: IpAddr) -> Result<IpAddr, ConnectError> {
+        let mut own =
+            self.config.addresses.iter().map(|own| own.ip).filter(|own| own.is_ipv4() == remote.is_ipv4());
+        let first = own.clone().next().ok_or(ConnectError::NoLocalAddress(remote))?;
+        Ok(own.find(|&own| own == remote || reach(own) == reach(remote)).unwrap_or(first))
+    }
+
+    /// Gives a row its name, its place and what its headers get.
+    pub(super) fn admit(&mut self, mut flow: Flow) -> u32 {
+        let (local, remote) = (flow.tuple.local(), flow.tuple.remote());
+        (flow.hop_limit, flow.dscp) = (self.config.hop_limit, self.config.dscp);
+        flow.ip_id = self.secret.identification(local, remote);
+        flow.flow_label = self.secret.flow_label(local, remote);
+        let hash = demux::hash(&self.secret, &flow.tuple);
+        debug_assert!(flow.marks.has(Marks::NAMED));
+        let index = self.flows.insert(flow);
+        self.names.insert(hash, index);
+        index
+    }
+}
+
+/// How far an address means something: the link's, the host's, everybody's.
+const fn reach(ip: IpAddr) -> u8 {
+    match ip {
+        IpAddr::V4(ip) if ip.is_loopback() => 0,
+        IpAddr::V4(ip) if ip.is_link_local() => 1,
+        IpAddr::V6(ip) if ip.is_loopback() => 0,
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => 1,
+        _ => 2,
+    }
+}

@@ -1,0 +1,188 @@
+//! Packets in: what each is for.
+
+use core::net::IpAddr;
+
+use super::packet::{Checksums, Ingress, Packet};
+use super::single::frame::{self, is_an_end};
+use super::{FiveTuple, Host, IgnoreReason, demux};
+use crate::Instant;
+use crate::connection::Payload;
+use crate::tcp::SegmentMeta;
+use crate::wire::{ChecksumStatus, IpPacket, IpProtocol, LengthSource, TcpSegment};
+
+/// Where a packet comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The network.
+    Wire,
+    /// This host itself.
+    Loop,
+}
+
+impl Host {
+    /// Takes in an IP packet: `&[u8]`, or `&Bytes` which may be kept by reference, or a [`Packet`] that says more
+    /// about it. Hostile packets are counted under a reason ([`HostStats`](super::HostStats)) and else change nothing.
+    ///
+    /// Hand in everything that has arrived before polling: one acknowledgment then answers it all (RFC 9293 MUST-58,
+    /// MUST-59).
+    pub fn handle_packet<'p>(&mut self, now: Instant, packet: impl Into<Packet<'p>>) -> Ingress {
+        let packet = packet.into();
+        self.stats.packets_in += 1;
+        self.stats.octets_in += packet.as_slice().len() as u64;
+        self.take_in(now, &packet, Origin::Wire)
+    }
+
+    /// Takes in packets in the order in which they arrived, and says how many of them were not ignored. Packets that
+    /// arrived together are best handed in together: they are answered together.
+    pub fn handle_packets<'p, P: Into<Packet<'p>>>(
+        &mut self,
+        now: Instant,
+        packets: impl IntoIterator<Item = P>,
+    ) -> usize {
+        let outcomes = packets.into_iter().map(|packet| self.handle_packet(now, packet));
+        outcomes.filter(|outcome| !matches!(outcome, Ingress::Ignored(_))).count()
+    }
+
+    pub(super) fn take_in(&mut self, now: Instant, packet: &Packet<'_>, origin: Origin) -> Ingress {
+        match self.sort(now, packet, origin) {
+            Ok(ingress) => ingress,
+            Err(reason) => {
+                self.stats.ignore(reason);
+                Ingress::Ignored(reason)
+            }
+        }
+    }
+
+    /// Finds out what a packet is for.
+    fn sort(&mut self, now: Instant, packet: &Packet<'_>, origin: Origin) -> Result<Ingress, IgnoreReason> {
+        let ip = frame::ip(packet.as_slice())?;
+        match ip.length {
+            LengthSource::Ip => {}
+            LengthSource::Link if packet.checksums != Checksums::Unknown => {}
+            LengthSource::Link | LengthSource::CutByLink => return Err(IgnoreReason::IpLength),
+        }
+        if !self.is_ours(ip.dst) {
+            return Err(IgnoreReason::OtherDestination);
+        }
+        self.check_source(ip.src, origin)?;
+        if ip.fragment.is_some() {
+            return Err(IgnoreReason::Fragment);
+        }
+        match ip.protocol {
+            IpProtocol::TCP => self.take_segment(now, packet, &ip),
+            _ => Ok(Ingress::Raw),
+        }
+    }
+
+    /// A source has to be somebody's address (RFC 1122 §3.2.1.3), and on the wire not ours: who sends packets in our
+    /// name is a liar (RFC 9293 MUST-63).
+    fn check_source(&self, src: IpAddr, origin: Origin) -> Result<(), IgnoreReason> {
+        let ours = self.is_listed(src);
+        let loops = match src {
+            IpAddr::V4(src) => src.is_loopback(),
+            IpAddr::V6(src) => src.is_loopback(),
+        };
+        let wrong = match origin {
+            Origin::Wire => ours || loops,
+            Origin::Loop => !ours && !self.config.any_destination,
+        };
+        if wrong || self.is_broadcast(src) { Err(IgnoreReason::InvalidSource) } else { Ok(()) }
+    }
+
+    /// A TCP segment: the checksum, the one check that reads all of it, comes last.
+    fn take_segment(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'_>,
+        ip: &IpPacket<'_>,
+    ) -> Result<Ingress, IgnoreReason> {
+        let segment = TcpSegment::parse(ip.payload, ip.payload_len).map_err(|_| IgnoreReason::TcpHeader)?;
+        let tuple = FiveTuple::between(ip, segment.dst_port, segment.src_port, packet.scope);
+        if !is_an_end(tuple.remote()) || segment.dst_port == 0 || tuple.local() == tuple.remote() {
+            return Err(IgnoreReason::InvalidSource);
+        }
+        if packet.checksums != Checksums::Verified {
+            match segment.checksum_status(ip.src, ip.dst) {
+                ChecksumStatus::Good => {}
+                ChecksumStatus::Offloaded if packet.checksums == Checksums::Partial => {}
+                _ => return Err(IgnoreReason::TcpChecksum),
+            }
+        }
+        let meta = frame::meta(&segment, ip.ecn());
+        let payload = packet.payload(segment.payload);
+        let hash = demux::hash(&self.secret, &tuple);
+        match self.find(hash, &tuple) {
+            Some(index) => Ok(self.give_segment(now, index, &meta, payload)),
+            None => self.take_stray(now, hash, &tuple, &meta, payload),
+        }
+    }
+
+    /// A segment of a connection that is there.
+    pub(super) fn give_segment(
+        &mut self,
+        now: Instant,
+        index: u32,
+        meta: &SegmentMeta,
+        payload: Payload<'_>,
+    ) -> Ingress {
+        self.stats.segments_in += 1;
+        let refused_for_memory = meta.len > 0 && self.is_short_of_memory(now);
+        let Some(flow) = self.flows.get_mut(index) else {
+            return Ingress::Taken;
+        };
+        let arrival = if refused_for_memory {
+            self.stats.refused_for_memory += 1;
+            flow.connection.on_segment(now, &without_octets(meta), Payload::Slice(&[]))
+        } else {
+            flow.connection.on_segment(now, meta, payload)
+        };
+        if let Some(reason) = arrival.verdict.refused {
+            self.stats.refuse(reason);
+        }
+        self.note_disorder(index);
+        self.settle(now, index, &arrival.verdict.notices);
+        Ingress::Connection(self.id(index))
+    }
+
+    /// A segment for which there is no connection.
+    #[cold]
+    fn take_stray(
+        &mut self,
+        now: Instant,
+        _hash: u64,
+        tuple: &FiveTuple,
+        meta: &SegmentMeta,
+        payload: Payload<'_>,
+    ) -> Result<Ingress, IgnoreReason> {
+        self.interim_stray(now, tuple, meta, payload)
+    }
+
+    /// The row of that name.
+    pub(super) fn find(&self, hash: u64, tuple: &FiveTuple) -> Option<u32> {
+        self.names.find(hash, |index| self.flows.get(index).is_some_and(|flow| flow.tuple == *tuple))
+    }
+
+    /// Whether packets for that address are taken.
+    pub(super) fn is_ours(&self, ip: IpAddr) -> bool {
+        self.is_listed(ip) || self.config.any_destination && !self.is_broadcast(ip) && is_unicast(ip)
+    }
+
+    /// Whether it is one of our own addresses.
+    pub(super) fn is_listed(&self, ip: IpAddr) -> bool {
+        self.config.addresses.iter().any(|own| own.ip == ip)
+    }
+
+    pub(super) fn is_broadcast(&self, ip: IpAddr) -> bool {
+        self.config.addresses.iter().any(|own| own.is_broadcast(ip))
+    }
+}
+
+/// The segment as if its octets, and what comes behind them, had been lost: its acknowledgment counts.
+fn without_octets(meta: &SegmentMeta) -> SegmentMeta {
+    let behind = crate::TcpFlags::FIN | crate::TcpFlags::PSH | crate::TcpFlags::URG;
+    SegmentMeta { len: 0, flags: meta.flags.without(behind), ..*meta }
+}
+
+fn is_unicast(ip: IpAddr) -> bool {
+    is_an_end(core::net::SocketAddr::new(ip, 1))
+}

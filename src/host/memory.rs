@@ -1,0 +1,62 @@
+//! How much memory a host holds, and what it gives up when that is too much.
+
+use super::Host;
+use super::flow::Marks;
+use crate::Instant;
+
+impl Host {
+    /// Octets of memory that the host holds, bookkeeping included.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.held
+            + self.flows.memory()
+            + self.names.memory()
+            + self.wheel.memory()
+            + self.events.memory()
+            + self.over.memory()
+            + self.orphans.memory()
+            + (self.sending.capacity() + self.disordered.capacity()) * size_of::<u32>()
+    }
+
+    /// Whether octets that arrive now have to be refused. Before that everything is given up that the host may give up:
+    /// what came out of order (RFC 2018 §8 lets a receiver forget it), then orphans, the oldest first (RFC 6429 §3).
+    pub(super) fn is_short_of_memory(&mut self, now: Instant) -> bool {
+        if self.memory() <= self.config.limits.memory {
+            return false;
+        }
+        while let Some(index) = self.disordered.pop_front() {
+            self.renege(now, index);
+            if self.memory() <= self.config.limits.memory {
+                return false;
+            }
+        }
+        while self.reset_oldest_orphan(now) {
+            if self.memory() <= self.config.limits.memory {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Forgets what a connection holds out of order.
+    fn renege(&mut self, now: Instant, index: u32) {
+        let Some(flow) = self.flows.get_mut(index) else {
+            return;
+        };
+        flow.marks.clear(Marks::DISORDERED);
+        if flow.connection.forget_out_of_order(now) > 0 {
+            self.stats.reneged += 1;
+        }
+        self.settle(now, index, &crate::tcp::Notices::default());
+    }
+
+    /// Remembers a connection that holds octets out of order.
+    pub(super) fn note_disorder(&mut self, index: u32) {
+        if let Some(flow) = self.flows.get_mut(index)
+            && flow.connection.tcb().out_of_order().len() > 0
+            && flow.marks.newly(Marks::DISORDERED)
+        {
+            self.disordered.push_back(index);
+        }
+    }
+}

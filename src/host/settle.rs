@@ -1,0 +1,157 @@
+//! What has to be done after anything has happened to a connection, and how connections end.
+
+use super::event::Subject;
+use super::flow::{Flow, Marks};
+use super::slab::Slab;
+use super::{ConnId, Host, demux};
+use crate::Instant;
+use crate::tcp::Notices;
+
+impl Host {
+    /// After a call on a connection: tells its user, gives it a turn to send, sets its timer, counts its memory.
+    #[inline]
+    pub(super) fn settle(&mut self, now: Instant, index: u32, notices: &Notices) {
+        let Some(flow) = self.flows.get_mut(index) else {
+            return;
+        };
+        let tell = flow.note(notices);
+        let sends = flow.connection.has_something_to_send();
+        if sends && flow.marks.newly(Marks::SENDING) {
+            self.sending.push_back(index);
+        }
+        let deadline = flow.connection.poll_timeout().unwrap_or(Instant::MAX);
+        // A deadline that moved away stays where it is in the wheel, and is looked at when it has come to the front.
+        if deadline < flow.armed {
+            flow.armed = deadline;
+            self.wheel.set(index, deadline);
+        }
+        let held = u32::try_from(flow.connection.memory()).unwrap_or(u32::MAX);
+        self.held = (self.held + held as usize).saturating_sub(flow.held as usize);
+        flow.held = held;
+        let over = flow.is_over() && !sends && flow.marks.has(Marks::NAMED);
+        if tell {
+            self.tell(index);
+        }
+        if over {
+            self.retire(now, index);
+        }
+    }
+
+    /// Gives the connection a place in the queue of events, unless it has one, or nobody would take it.
+    pub(super) fn tell(&mut self, index: u32) {
+        let id = self.id(index);
+        if let Some(flow) = self.flows.get_mut(index)
+            && flow.has_pending()
+            && !flow.marks.has(Marks::ORPHAN | Marks::UNACCEPTED)
+            && flow.marks.newly(Marks::EVENT)
+        {
+            self.events.push(Subject::Connection(id));
+        }
+    }
+
+    /// The connection is over and has said everything: its name is free. What was not read, and how it ended, stays
+    /// until it is released.
+    #[cold]
+    fn retire(&mut self, now: Instant, index: u32) {
+        self.stats.closed += 1;
+        self.unname(index);
+        let orphan = self.flows.get(index).is_none_or(|flow| flow.marks.has(Marks::ORPHAN));
+        if orphan {
+            self.forget(index);
+        } else {
+            let id = self.id(index);
+            if let Some(flow) = self.flows.get_mut(index) {
+                flow.marks.set(Marks::ROLLED);
+            }
+            self.over.push(id, now);
+            self.limit_over();
+        }
+    }
+
+    /// Packets and time find the row no more.
+    fn unname(&mut self, index: u32) {
+        if let Some(flow) = self.flows.get_mut(index) {
+            flow.armed = Instant::MAX;
+            if flow.marks.take(Marks::NAMED) {
+                self.names.remove(demux::hash(&self.secret, &flow.tuple), index);
+            }
+        }
+        self.wheel.cancel(index);
+    }
+
+    /// Removes a row for good.
+    pub(super) fn forget(&mut self, index: u32) {
+        self.unname(index);
+        let Some(flow) = self.flows.remove(index) else {
+            return;
+        };
+        self.held = self.held.saturating_sub(flow.held as usize);
+        let flows = &self.flows;
+        if flow.marks.has(Marks::ORPHAN) {
+            self.orphans.leave(|id| is_there(flows, id));
+        } else if flow.marks.has(Marks::ROLLED) {
+            self.over.leave(|id| is_there(flows, id));
+        }
+    }
+
+    /// Gives the id back: it names nothing any more, and what was not read is forgotten. A connection that is not over
+    /// is closed and goes on without a user until its FIN is acknowledged, or [`Limits`](super::Limits) end it.
+    /// Releasing a stale id does nothing.
+    pub fn release(&mut self, now: Instant, id: ConnId) {
+        if let Some(index) = self.index(id) {
+            self.let_go(now, index);
+        }
+    }
+
+    pub(super) fn let_go(&mut self, now: Instant, index: u32) {
+        let id = self.id(index);
+        let Some(flow) = self.flows.get_mut(index) else {
+            return;
+        };
+        if !flow.marks.has(Marks::NAMED) {
+            return self.forget(index);
+        }
+        flow.marks.set(Marks::ORPHAN);
+        let notices = flow.connection.close(now).unwrap_or_default();
+        self.orphans.push(id, now);
+        self.settle(now, index, &notices);
+        if self.orphans.len() > self.config.limits.orphans {
+            self.reset_oldest_orphan(now);
+        }
+    }
+
+    /// Of the connections that are over and not released, the first one is released (its user has had the longest
+    /// time).
+    fn limit_over(&mut self) {
+        if self.over.len() <= self.config.limits.unreleased {
+            return;
+        }
+        let flows = &self.flows;
+        if let Some((id, _)) = self.over.first(|id| is_there(flows, id)) {
+            self.stats.released_by_force += 1;
+            self.forget(id.index);
+        }
+    }
+
+    /// The orphan that was released first, and when that was.
+    pub(super) fn oldest_orphan(&mut self) -> Option<(u32, Instant)> {
+        let flows = &self.flows;
+        self.orphans.first(|id| is_there(flows, id)).map(|(id, since)| (id.index, since))
+    }
+
+    /// Resets the orphan that was released first (RFC 6429 §3), and says whether there was one.
+    pub(super) fn reset_oldest_orphan(&mut self, now: Instant) -> bool {
+        let Some((index, _)) = self.oldest_orphan() else {
+            return false;
+        };
+        self.stats.orphans_reset += 1;
+        let notices = self.flows.get_mut(index).and_then(|flow| flow.connection.abort(now).ok());
+        self.settle(now, index, &notices.unwrap_or_default());
+        true
+    }
+}
+
+/// Whether the row is still the one that the id was made for.
+fn is_there(flows: &Slab<Flow>, id: ConnId) -> bool {
+    flows.get(id.index).is_some() && flows.generation(id.index) == id.generation
+}
