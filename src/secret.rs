@@ -11,6 +11,7 @@ use core::net::{IpAddr, SocketAddr};
 use siphasher::sip::{SipHasher13, SipHasher24};
 
 use crate::tcp::Unpredictable;
+use crate::wire::IpProtocol;
 use crate::{Instant, SeqNumber};
 
 /// A secret of 256 bits and the functions that it keys (SipHash-2-4).
@@ -39,6 +40,9 @@ enum Use {
     TimestampOffset,
     Identification,
     FlowLabel,
+    Port,
+    PortStep,
+    Draws,
 }
 
 impl Secret {
@@ -77,6 +81,29 @@ impl Secret {
     #[must_use]
     pub fn flow_label(&self, local: SocketAddr, remote: SocketAddr) -> u32 {
         self.flow(Use::FlowLabel, local, remote) as u32 & 0xf_ffff
+    }
+
+    /// Where the search for a free local port begins, for all flows between these two addresses to this port
+    /// (RFC 6056 §3.3.4, F and G in one).
+    pub(crate) fn port_offset(&self, protocol: IpProtocol, local: IpAddr, remote: SocketAddr) -> u64 {
+        let mut hasher = self.hasher(Use::Port);
+        write_addr(&mut hasher, local);
+        write_addr(&mut hasher, remote.ip());
+        hasher.write(&remote.port().to_be_bytes());
+        hasher.write(&[protocol.0]);
+        hasher.finish()
+    }
+
+    /// The step after so many ports were chosen (RFC 6056 §3.3.5).
+    pub(crate) fn port_step(&self, chosen: u64) -> u64 {
+        let mut hasher = self.hasher(Use::PortStep);
+        hasher.write(&chosen.to_be_bytes());
+        hasher.finish()
+    }
+
+    /// Where a row of draws begins that only has to be unpredictable.
+    pub(crate) fn seed(&self) -> u64 {
+        self.hasher(Use::Draws).finish()
     }
 
     /// For places in hash tables (SipHash-1-3: one is made for each packet, and never shown). Who does not know the

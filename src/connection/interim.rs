@@ -11,4 +11,10 @@ impl Connection {
     pub(crate) fn from_tcb(config: &super::ConnectionConfig, tcb: crate::tcp::Tcb) -> Self {
         Self::new(config, tcb)
     }
+    pub(crate) fn has_octets(&self, plan: &crate::tcp::SegmentPlan) -> bool {
+        let to = plan.offset + u64::from(plan.meta.len);
+        self.tcb.acked_to() <= plan.offset
+            && to <= self.tcb.queued_to()
+            && self.tcb.state() != crate::State::Closed
+    }
 }

@@ -2,11 +2,13 @@
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
-use super::HostError;
+use super::ports::Ports;
 use super::single::config::{MIN_MTU_V4, MIN_MTU_V6, fit_to_ip};
 use super::single::frame::is_an_end;
+use super::{HostError, RateLimit, Shard};
 use crate::connection::ConnectionConfig;
 
 /// The choices of a [`Host`](super::Host). Begin with the default and change fields: there will be more.
@@ -40,8 +42,13 @@ pub struct HostConfig {
     /// Answer segments for which there is no connection with a reset (RFC 9293 §3.10.7.1). Without, a scanner
     /// learns less, and a peer whose connection we have forgotten waits for its timeouts. Default: true.
     pub reset_closed_ports: bool,
-    /// Resets for closed ports in any one second, in bursts of as many. Default: 1,000.
-    pub resets_per_second: u32,
+    /// How many such resets there may be. Default: 1,000 a second, as many at once.
+    pub resets: RateLimit,
+    /// The ports of connections whose port is chosen here (RFC 6056). Default: 49,152 to 65,535.
+    pub ports: RangeInclusive<u16>,
+    /// Where several hosts share an address, each with its share of the flows ([`rss`](super::rss)): which of them
+    /// this is. Ports are then chosen such that packets of the flow come back to it. Default: none.
+    pub shard: Option<Shard>,
     /// What the card, or the tunnel, does for us. Default: nothing.
     pub offload: Offload,
     /// How much of everything there may be.
@@ -58,7 +65,9 @@ impl Default for HostConfig {
             hop_limit: 64,
             dscp: 0,
             reset_closed_ports: true,
-            resets_per_second: 1_000,
+            resets: RateLimit { per_second: 1_000, burst: 1_000 },
+            ports: Ports::DYNAMIC,
+            shard: None,
             offload: Offload::default(),
             limits: Limits::default(),
         }

@@ -49,7 +49,7 @@ impl Host {
     }
 
     /// The name of the flow to be, with a port if none was asked for.
-    fn new_tuple(&self, local: SocketAddr, remote: SocketAddr) -> Result<FiveTuple, ConnectError> {
+    fn new_tuple(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<FiveTuple, ConnectError> {
         if local.is_ipv4() != remote.is_ipv4() {
             return Err(ConnectError::Versions { local, remote });
         }
@@ -60,7 +60,7 @@ impl Host {
             return Err(ConnectError::NotLocal(local.ip()));
         }
         if local.port() == 0 {
-            return self.choose_port(local, remote).ok_or(ConnectError::NoPorts(remote));
+            return self.choose_port(local, remote);
         }
         if local == remote {
             return Err(ConnectError::Itself(remote));
@@ -69,9 +69,18 @@ impl Host {
         if self.is_taken(&tuple) { Err(ConnectError::InUse(tuple)) } else { Ok(tuple) }
     }
 
-    fn choose_port(&self, local: SocketAddr, remote: SocketAddr) -> Option<FiveTuple> {
-        let with = |port| FiveTuple::new(IpProtocol::TCP, SocketAddr::new(local.ip(), port), remote);
-        (49_152..=u16::MAX).map(with).find(|tuple| tuple.local() != tuple.remote() && !self.is_taken(tuple))
+    fn choose_port(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<FiveTuple, ConnectError> {
+        let with = |port| FiveTuple::new(IpProtocol::TCP, with_port(local, port), remote);
+        let (secret, names, flows) = (&self.secret, &self.names, &self.flows);
+        let is_free = |port| {
+            let tuple = with(port);
+            let is_it = |index| flows.get(index).is_some_and(|flow| flow.tuple == tuple);
+            tuple.local() != tuple.remote() && names.find(demux::hash(secret, &tuple), is_it).is_none()
+        };
+        match self.ports.choose(secret, IpProtocol::TCP, local.ip(), remote, is_free) {
+            Ok(port) => Ok(with(port)),
+            Err(_) => Err(ConnectError::NoPorts(remote)),
+        }
     }
 
     /// Whether there is a connection of that name, in any state.
@@ -101,6 +110,11 @@ impl Host {
         self.names.insert(hash, index);
         index
     }
+}
+
+const fn with_port(mut addr: SocketAddr, port: u16) -> SocketAddr {
+    addr.set_port(port);
+    addr
 }
 
 /// How far an address means something: the link's, the host's, everybody's.

@@ -21,6 +21,9 @@ impl Host {
     /// The next moment at which [`handle_timeout`](Self::handle_timeout) has something to do: exact, so that an
     /// earlier call is never needed; `None` if only a packet or a user can change anything.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
+        if self.loops_on {
+            return Some(Instant::ZERO);
+        }
         let connection = self.first_connection().map(|(at, _)| at);
         let orphan = self.oldest_orphan().map(|(_, since)| since + self.config.limits.orphan_time);
         [connection, orphan].into_iter().flatten().min()

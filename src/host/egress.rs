@@ -1,63 +1,212 @@
 //! Packets out: whose turn it is, and how a packet is written.
 
-use super::packet::Transmit;
-use super::{Flow, Host, Marks};
-use crate::Instant;
-use crate::tcp::SegmentPlan;
+use core::net::IpAddr;
+
+use super::ingress::Origin;
+use super::packet::{Checksums, Packet, PartialChecksum, Transmit};
+use super::single::frame::Framing;
+use super::{ConnId, FiveTuple, Flow, Host, Marks};
+use crate::tcp::{Notices, SegmentMeta, SegmentPlan};
+use crate::{Instant, TcpFlags};
 
 /// Packets that a connection sends before it is the turn of the next.
 const TURN: u8 = 16;
+/// Packets from this host to itself in one call.
+const LOOPS: usize = 1_024;
+
+/// A packet that was written, and where it goes.
+pub(super) struct Written {
+    pub(super) transmit: Transmit,
+    pub(super) to: IpAddr,
+}
+
+/// A segment that was formed and has to wait: it does not go into the large packet before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    id: ConnId,
+    plan: SegmentPlan,
+}
 
 impl Host {
     /// Writes the next packet to the start of `out`; `None` if there is nothing to send. `out` must have room for a
     /// packet as large as the MTU, however short this one may be: if not, nothing is ever written. With
     /// [`Offload::segmentation`](super::Offload) give it as much room as that.
+    ///
+    /// What goes to one of our own addresses comes back in at once and is not handed out.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
         if out.len() < usize::from(self.config.mtu) {
             return None;
         }
-        let transmit = self.transmit_segment(now, out)?;
-        self.stats.packets_out += 1;
-        self.stats.octets_out += transmit.len as u64;
-        Some(transmit)
+        self.loops_on = false;
+        for _ in 0..LOOPS {
+            let Written { transmit, to } = self.next_packet(now, out)?;
+            if !self.is_listed(to) {
+                self.stats.packets_out += 1;
+                self.stats.octets_out += transmit.len as u64;
+                return Some(transmit);
+            }
+            self.stats.looped += 1;
+            let packet = Packet::from(out.get(..transmit.len).unwrap_or_default());
+            self.take_in(now, &packet.with_checksums(Checksums::Verified), Origin::Loop);
+        }
+        self.loops_on = true;
+        None
     }
 
-    /// The next segment of a connection.
-    fn transmit_segment(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+    /// Answers and connections take turns, so that neither can keep the other from sending.
+    fn next_packet(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
+        self.answers_first = !self.answers_first;
+        if self.answers_first {
+            self.next_answer(now, out).or_else(|| self.next_of_connections(now, out))
+        } else {
+            self.next_of_connections(now, out).or_else(|| self.next_answer(now, out))
+        }
+    }
+
+    /// The next answer that belongs to no connection.
+    fn next_answer(&mut self, _now: Instant, out: &mut [u8]) -> Option<Written> {
+        let (tuple, meta) = self.replies.pop()?;
+        self.write_answer(&tuple, &meta, out)
+    }
+
+    fn write_answer(&self, tuple: &FiveTuple, meta: &SegmentMeta, out: &mut [u8]) -> Option<Written> {
+        let (local, remote) = (tuple.local(), tuple.remote());
+        let framing = Framing {
+            local,
+            remote,
+            hop_limit: self.config.hop_limit,
+            dscp: self.config.dscp,
+            // It is never cut into pieces: the number tells nothing (RFC 6864 §4.1).
+            id: 0,
+            flow_label: self.secret.flow_label(local, remote),
+        };
+        let len = framing.emit(out, meta, []).ok()?;
+        let transmit = Transmit { len, segment_size: None, checksum: None };
+        Some(Written { transmit, to: tuple.remote_ip() })
+    }
+
+    /// The next packet of a connection.
+    fn next_of_connections(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
         while let Some(&index) = self.sending.front() {
             if self.turn >= TURN {
                 self.turn = 0;
                 self.sending.rotate_left(1);
                 continue;
             }
-            let plan = self.flows.get_mut(index).and_then(|flow| flow.connection.poll_segment(now));
-            let Some(plan) = plan else {
-                self.turn = 0;
-                self.sending.pop_front();
-                if let Some(flow) = self.flows.get_mut(index) {
-                    flow.marks.clear(Marks::SENDING);
-                }
-                self.settle(now, index, &crate::tcp::Notices::default());
+            let Some(plan) = self.next_segment(now, index) else {
+                self.has_sent_all(now, index);
                 continue;
             };
             self.turn += 1;
-            let written = self.flows.get_mut(index).and_then(|flow| write(flow, &plan, out));
-            if !plan.notices.is_empty() {
-                self.settle(now, index, &plan.notices);
-            }
-            self.stats.segments_out += 1;
-            if let Some(len) = written {
-                return Some(Transmit { len, segment_size: None, checksum: None });
+            let large = self.gather(now, index, plan, out.len());
+            let written = self.flows.get_mut(index).and_then(|flow| write(flow, &large, &self.config, out));
+            self.arm(index);
+            if written.is_some() {
+                return written;
             }
         }
         None
     }
+
+    /// The next segment of a connection: the one that had to wait, or one that is formed now.
+    fn next_segment(&mut self, now: Instant, index: u32) -> Option<SegmentPlan> {
+        if let Some(waiting) = self.waiting.take() {
+            if waiting.id == self.id(index) {
+                return Some(waiting.plan);
+            }
+            self.waiting = Some(waiting);
+        }
+        let plan = self.flows.get_mut(index)?.connection.poll_segment(now)?;
+        self.stats.segments_out += 1;
+        if !plan.notices.is_empty() {
+            self.settle(now, index, &plan.notices);
+        }
+        Some(plan)
+    }
+
+    /// The first in the queue has nothing more to send now. It may have something that has to wait: whatever lets it go,
+    /// a segment, time or a call of the user, gives it another place.
+    fn has_sent_all(&mut self, now: Instant, index: u32) {
+        self.turn = 0;
+        self.sending.pop_front();
+        if let Some(flow) = self.flows.get_mut(index) {
+            flow.marks.clear(Marks::SENDING);
+        }
+        self.settle_sender(now, index, &Notices::default(), false);
+    }
+
+    /// Puts the segments behind `first` into one packet with it, where the card cuts it up again: as many as are
+    /// alike, and fit.
+    fn gather(&mut self, now: Instant, index: u32, first: SegmentPlan, room: usize) -> Large {
+        let size = first.meta.len;
+        let mut large = Large { plan: first, size: None };
+        // The headers of a large packet are at most 40 and 60 octets.
+        let most = u32::from(self.config.offload.segmentation).min(room.try_into().unwrap_or(u32::MAX));
+        let most = most.saturating_sub(100);
+        while size > 0 && large.plan.meta.len + size <= most && large.plan.meta.len.is_multiple_of(size) {
+            let sealed = TcpFlags::FIN | TcpFlags::SYN | TcpFlags::RST | TcpFlags::URG | TcpFlags::PSH;
+            if large.plan.meta.flags.intersects(sealed) {
+                break;
+            }
+            let Some(next) = self.next_segment(now, index) else {
+                break;
+            };
+            if !large.takes(&next, size) {
+                self.waiting = Some(Waiting { id: self.id(index), plan: next });
+                break;
+            }
+            large.plan.meta.len += next.meta.len;
+            large.plan.meta.flags = large.plan.meta.flags | next.meta.flags;
+            large.size = u16::try_from(size).ok();
+        }
+        large
+    }
 }
 
-/// Writes a segment, and says how many octets the packet has.
-fn write(flow: &mut Flow, plan: &SegmentPlan, out: &mut [u8]) -> Option<usize> {
+/// Segments in one packet.
+struct Large {
+    /// The header of the first, with the flags of the last and the octets of all.
+    plan: SegmentPlan,
+    /// Octets in each, if there are several.
+    size: Option<u16>,
+}
+
+impl Large {
+    /// Whether a segment can be cut out of the packet again: it differs from the first only in what the cutting
+    /// changes.
+    fn takes(&self, next: &SegmentPlan, size: u32) -> bool {
+        let (this, next, offset) = (&self.plan.meta, &next.meta, next.offset);
+        let last = TcpFlags::PSH | TcpFlags::FIN;
+        next.len > 0
+            && next.len <= size
+            && offset == self.plan.offset + u64::from(this.len)
+            && next.seq == this.seq + this.len
+            && this.flags == next.flags.without(last)
+            && !this.flags.intersects(TcpFlags::CWR)
+            && (this.ack, this.window, this.ecn, &this.options)
+                == (next.ack, next.window, next.ecn, &next.options)
+    }
+}
+
+/// Writes a packet.
+fn write(flow: &mut Flow, large: &Large, config: &super::HostConfig, out: &mut [u8]) -> Option<Written> {
+    let plan = &large.plan;
+    let segments = large.size.map_or(1, |size| plan.meta.len.div_ceil(u32::from(size)));
+    // What waited may have been acknowledged, or given up, meanwhile.
+    if plan.meta.len > 0 && !flow.connection.has_octets(plan) {
+        return None;
+    }
     flow.ip_id = flow.ip_id.wrapping_add(1);
-    let written = flow.framing().emit(out, &plan.meta, flow.connection.payload(plan));
-    debug_assert!(written.is_ok(), "a segment that does not fit into the MTU: {written:?}");
-    written.ok()
+    let framing = flow.framing();
+    flow.ip_id = flow.ip_id.wrapping_add(segments as u16 - 1);
+    let payload = flow.connection.payload(plan);
+    let partial = large.size.is_some() || config.offload.checksum;
+    let (len, checksum) = if partial {
+        let (len, start) = framing.emit_partial(out, &plan.meta, payload).ok()?;
+        (len, Some(PartialChecksum { start, offset: 16 }))
+    } else {
+        (framing.emit(out, &plan.meta, payload).ok()?, None)
+    };
+    let transmit = Transmit { len, segment_size: large.size, checksum };
+    Some(Written { transmit, to: flow.tuple.remote_ip() })
 }

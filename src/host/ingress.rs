@@ -154,7 +154,26 @@ impl Host {
         meta: &SegmentMeta,
         payload: Payload<'_>,
     ) -> Result<Ingress, IgnoreReason> {
-        self.interim_stray(now, tuple, meta, payload)
+        let taken = self.interim_stray(now, tuple, meta, payload);
+        if taken == Err(IgnoreReason::NoConnection) {
+            self.refuse(now, tuple, meta);
+        }
+        taken
+    }
+
+    /// Answers a segment that is for nobody with a reset, unless it is one (RFC 9293 §3.10.7.1).
+    pub(super) fn refuse(&mut self, now: Instant, tuple: &FiveTuple, meta: &SegmentMeta) {
+        if !self.config.reset_closed_ports {
+            return;
+        }
+        let Some(reset) = meta.reset_in_answer() else {
+            return;
+        };
+        if self.resets.allow(now) && self.replies.push(*tuple, reset) {
+            self.stats.resets_out += 1;
+        } else {
+            self.stats.answers_withheld += 1;
+        }
     }
 
     /// The row of that name.

@@ -15,6 +15,8 @@ impl Host {
             + self.events.memory()
             + self.over.memory()
             + self.orphans.memory()
+            + self.replies.memory()
+            + self.ports.memory()
             + (self.sending.capacity() + self.disordered.capacity()) * size_of::<u32>()
     }
 

@@ -15,15 +15,20 @@ mod id;
 mod ignore;
 mod ingress;
 mod interim;
+mod limiter;
 mod memory;
 mod packet;
+mod ports;
+mod replies;
 mod roll;
+pub mod rss;
 mod settle;
 pub mod single;
 mod slab;
 mod stats;
 mod tuple;
 mod user;
+mod view;
 mod wheel;
 
 use alloc::collections::VecDeque;
@@ -37,13 +42,19 @@ use event::{Events, Subject};
 use flow::{Flow, Marks};
 pub use id::{ConnId, ListenerId};
 pub use interim::{ListenAddress, ListenConfig};
+use limiter::Limiter;
+pub use limiter::RateLimit;
 pub use packet::{Checksums, Ingress, Packet, PartialChecksum, Transmit};
+use ports::Ports;
+pub use ports::Shard;
+use replies::Replies;
 use roll::Roll;
 pub use single::{Handled, IgnoreReason, OpenError, Single, SingleConfig, SingleError};
 use slab::Slab;
 pub use stats::HostStats;
 pub use tuple::FiveTuple;
 pub use user::ConnectionMut;
+pub use view::ConnectionView;
 use wheel::Wheel;
 
 use crate::connection::ConnectionConfig;
@@ -79,6 +90,15 @@ pub struct Host {
     orphans: Roll,
     /// Connections that may hold octets out of order, each at most once.
     disordered: VecDeque<u32>,
+    /// A segment that was formed and did not fit into the packet before it.
+    waiting: Option<egress::Waiting>,
+    /// Answers have the next turn, and not connections.
+    answers_first: bool,
+    /// There are more packets from this host to itself than one call carries.
+    loops_on: bool,
+    replies: Replies,
+    resets: Limiter,
+    ports: Ports,
     stats: HostStats,
     interim: interim::Interim,
     /// Octets of memory in the buffers of all connections.
@@ -95,8 +115,8 @@ impl Host {
     /// [`HostError`] when the configuration does not do.
     pub fn new(config: HostConfig, secret: [u8; 32]) -> Result<Self, HostError> {
         config.check()?;
+        let secret = Secret::new(secret);
         Ok(Self {
-            secret: Secret::new(secret),
             profiles: [config.profile(&config.connection, false), config.profile(&config.connection, true)],
             flows: Slab::new(),
             names: Demux::new(),
@@ -107,10 +127,17 @@ impl Host {
             over: Roll::default(),
             orphans: Roll::default(),
             disordered: VecDeque::new(),
+            waiting: None,
+            answers_first: false,
+            loops_on: false,
+            replies: Replies::new(config.limits.replies),
+            resets: Limiter::new(config.resets, secret.seed()),
+            ports: Ports::new(&config.ports, config.shard),
             stats: HostStats::default(),
             interim: interim::Interim::default(),
             held: 0,
             config,
+            secret,
         })
     }
 

@@ -3,6 +3,7 @@
 use super::event::Subject;
 use super::flow::{Flow, Marks};
 use super::slab::Slab;
+use super::wheel::Wheel;
 use super::{ConnId, Host, demux};
 use crate::Instant;
 use crate::tcp::Notices;
@@ -11,20 +12,21 @@ impl Host {
     /// After a call on a connection: tells its user, gives it a turn to send, sets its timer, counts its memory.
     #[inline]
     pub(super) fn settle(&mut self, now: Instant, index: u32, notices: &Notices) {
+        let sends = self.flows.get(index).is_some_and(|flow| flow.connection.has_something_to_send());
+        self.settle_sender(now, index, notices, sends);
+    }
+
+    /// [`settle`](Self::settle) where it is known whether it is worth asking the connection for a segment.
+    #[inline]
+    pub(super) fn settle_sender(&mut self, now: Instant, index: u32, notices: &Notices, sends: bool) {
         let Some(flow) = self.flows.get_mut(index) else {
             return;
         };
         let tell = flow.note(notices);
-        let sends = flow.connection.has_something_to_send();
         if sends && flow.marks.newly(Marks::SENDING) {
             self.sending.push_back(index);
         }
-        let deadline = flow.connection.poll_timeout().unwrap_or(Instant::MAX);
-        // A deadline that moved away stays where it is in the wheel, and is looked at when it has come to the front.
-        if deadline < flow.armed {
-            flow.armed = deadline;
-            self.wheel.set(index, deadline);
-        }
+        arm(&mut self.wheel, flow, index);
         let held = u32::try_from(flow.connection.memory()).unwrap_or(u32::MAX);
         self.held = (self.held + held as usize).saturating_sub(flow.held as usize);
         flow.held = held;
@@ -34,6 +36,13 @@ impl Host {
         }
         if over {
             self.retire(now, index);
+        }
+    }
+
+    /// The wheel has to hear of a deadline that has come nearer.
+    pub(super) fn arm(&mut self, index: u32) {
+        if let Some(flow) = self.flows.get_mut(index) {
+            arm(&mut self.wheel, flow, index);
         }
     }
 
@@ -154,4 +163,13 @@ impl Host {
 /// Whether the row is still the one that the id was made for.
 fn is_there(flows: &Slab<Flow>, id: ConnId) -> bool {
     flows.get(id.index).is_some() && flows.generation(id.index) == id.generation
+}
+
+/// A deadline that moved away stays where it is in the wheel, and is looked at when it has come to the front.
+fn arm(wheel: &mut Wheel, flow: &mut Flow, index: u32) {
+    let deadline = flow.connection.poll_timeout().unwrap_or(Instant::MAX);
+    if deadline < flow.armed {
+        flow.armed = deadline;
+        wheel.set(index, deadline);
+    }
 }

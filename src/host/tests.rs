@@ -1,8 +1,10 @@
+use alloc::vec;
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
 use super::*;
-use crate::Instant;
 use crate::connection::Received;
+use crate::{Instant, State};
 
 pub(super) const A: &str = "10.0.0.1";
 pub(super) const B: &str = "10.0.0.2";
@@ -52,4 +54,219 @@ fn octets_go_both_ways_between_two_hosts() {
     assert_eq!(b.connection(server).unwrap().recv(now, 100), Received::Empty);
     let events: Vec<_> = core::iter::from_fn(|| b.poll_event()).collect();
     assert_eq!(events, []);
+}
+
+/// A connection from `a` to `b`, open, with all events taken.
+fn connected(now: Instant, a: &mut Host, b: &mut Host) -> (ConnId, ConnId) {
+    let listener = b.listen(ListenAddress::Port(80), ListenConfig::default()).unwrap();
+    let client = a.connect(now, "10.0.0.2:80".parse().unwrap()).unwrap();
+    carry(now, a, b);
+    let server = b.accept(listener).unwrap();
+    events(a);
+    events(b);
+    (client, server)
+}
+
+fn events(host: &mut Host) -> Vec<Event> {
+    core::iter::from_fn(|| host.poll_event()).collect()
+}
+
+const NOW: Instant = Instant::from_nanos(1_000_000_000);
+
+#[test]
+fn a_closed_port_refuses_and_the_caller_hears_it() {
+    let (mut a, mut b) = (host(A), host(B));
+    let id = a.connect(NOW, "10.0.0.2:81".parse().unwrap()).unwrap();
+    assert_eq!(carry(NOW, &mut a, &mut b), 2);
+    let ready = Readiness::CLOSED | Readiness::READABLE;
+    assert_eq!(events(&mut a), [Event::Connection { id, tag: 0, ready }]);
+    assert_eq!(a.connection(id).unwrap().close_reason(), Some(crate::tcp::CloseReason::Refused));
+    assert_eq!((b.stats().resets_out, b.stats().ignored(IgnoreReason::NoConnection)), (1, 1));
+    a.release(NOW, id);
+    assert!(a.connection(id).is_none() && a.is_empty());
+}
+
+#[test]
+fn a_reset_for_nobody_is_not_answered() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, _) = connected(NOW, &mut a, &mut b);
+    let mut other = host(B);
+    a.connection(client).unwrap().abort(NOW).unwrap();
+    assert_eq!(carry(NOW, &mut a, &mut other), 1);
+    assert_eq!(other.stats().resets_out, 0);
+}
+
+#[test]
+fn a_host_talks_to_itself_without_the_wire() {
+    let mut a = host(A);
+    let listener = a.listen(ListenAddress::Port(80), ListenConfig::default()).unwrap();
+    let client = a.connect(NOW, "10.0.0.1:80".parse().unwrap()).unwrap();
+    assert_eq!(a.poll_transmit(NOW, &mut [0; 1500]), None);
+    let server = a.accept(listener).unwrap();
+    a.connection(client).unwrap().send(NOW, &[7; 50_000]).unwrap();
+    let mut got = 0;
+    while got < 50_000 {
+        assert_eq!(a.poll_transmit(NOW, &mut [0; 1500]), None);
+        let Received::Data(octets) = a.connection(server).unwrap().recv(NOW, usize::MAX) else {
+            panic!("nothing came")
+        };
+        got += octets.len();
+    }
+    assert!(a.stats().looped > 10 && a.stats().packets_out == 0);
+}
+
+#[test]
+fn a_packet_in_our_own_name_is_not_believed() {
+    let (mut a, mut b, mut out) = (host(A), host(B), [0; 1500]);
+    b.listen(ListenAddress::Port(80), ListenConfig::default()).unwrap();
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    let len = a.poll_transmit(NOW, &mut out).unwrap().len;
+    // From B to B, checksums mended: 10.0.0.1 becomes 10.0.0.2.
+    out[15] = 2;
+    let mended = |octets: &mut [u8], at: usize| {
+        let sum = u16::from_be_bytes([octets[at], octets[at + 1]]).wrapping_sub(1);
+        octets[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+    };
+    mended(&mut out, 10);
+    mended(&mut out, 36);
+    assert_eq!(b.handle_packet(NOW, &out[..len]), Ingress::Ignored(IgnoreReason::InvalidSource));
+}
+
+#[test]
+fn a_large_packet_carries_what_many_segments_would() {
+    let mut config = HostConfig::default();
+    config.addresses.push(LocalAddress::new(A.parse().unwrap(), 24));
+    config.offload = Offload { segmentation: u16::MAX, checksum: true };
+    let (mut a, mut b) = (Host::new(config, [3; 32]).unwrap(), host(B));
+    let mut out = vec![0; 65_535];
+    let listener = b.listen(ListenAddress::Port(80), ListenConfig::default()).unwrap();
+    let client = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    for _ in 0..2 {
+        while let Some(transmit) = a.poll_transmit(NOW, &mut out) {
+            assert!(transmit.checksum.is_some() && transmit.segment_size.is_none());
+            b.handle_packet(NOW, Packet::from(&out[..transmit.len]).with_checksums(Checksums::Partial));
+        }
+        while let Some(transmit) = b.poll_transmit(NOW, &mut out) {
+            a.handle_packet(NOW, &out[..transmit.len]);
+        }
+    }
+    let server = b.accept(listener).unwrap();
+    a.connection(client).unwrap().send(NOW, &[9; 10_000]).unwrap();
+    let transmit = a.poll_transmit(NOW, &mut out).unwrap();
+    // 20 octets of IP, 32 of TCP with timestamps, six segments of 1,448 octets; the rest waits (Nagle).
+    assert_eq!((transmit.len, transmit.segment_size), (52 + 6 * 1_448, Some(1_448)));
+    assert_eq!(transmit.checksum, Some(PartialChecksum { start: 20, offset: 16 }));
+    assert_eq!(a.poll_transmit(NOW, &mut out), None);
+    b.handle_packet(NOW, Packet::from(&out[..transmit.len]).with_checksums(Checksums::Partial));
+    assert_eq!(b.connection(server).unwrap().unread(), 6 * 1_448);
+}
+
+#[test]
+fn a_released_connection_goes_on_without_a_user_until_its_octets_are_there() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, server) = connected(NOW, &mut a, &mut b);
+    a.connection(client).unwrap().send(NOW, b"last words").unwrap();
+    a.release(NOW, client);
+    assert!(a.connection(client).is_none());
+    carry(NOW, &mut a, &mut b);
+    assert_eq!(b.connection(server).unwrap().recv(NOW, 100), Received::Data("last words".into()));
+    assert_eq!(b.connection(server).unwrap().recv(NOW, 100), Received::Eof);
+    b.connection(server).unwrap().close(NOW).unwrap();
+    carry(NOW, &mut a, &mut b);
+    assert_eq!(events(&mut a), []);
+    assert_eq!(b.connection(server).unwrap().close_reason(), Some(crate::tcp::CloseReason::Closed));
+}
+
+#[test]
+fn of_more_orphans_than_there_may_be_the_oldest_is_reset() {
+    let mut config = HostConfig::default();
+    config.addresses.push(LocalAddress::new(A.parse().unwrap(), 24));
+    config.limits.orphans = 2;
+    let (mut a, mut b) = (Host::new(config, [3; 32]).unwrap(), host(B));
+    let listener = b.listen(ListenAddress::Port(80), ListenConfig::default()).unwrap();
+    let clients: Vec<_> = (0..3).map(|_| a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap()).collect();
+    carry(NOW, &mut a, &mut b);
+    let servers: Vec<_> = core::iter::from_fn(|| b.accept(listener)).collect();
+    for client in clients {
+        a.release(NOW, client);
+    }
+    carry(NOW, &mut a, &mut b);
+    let mut states = servers.iter().map(|&id| b.connection(id).unwrap().state());
+    assert!(states.by_ref().eq([State::Closed, State::CloseWait, State::CloseWait]));
+    assert_eq!((a.stats().orphans_reset, a.len()), (1, 2));
+}
+
+#[test]
+fn of_more_that_are_over_than_there_may_be_the_first_is_released() {
+    let mut config = HostConfig::default();
+    config.addresses.push(LocalAddress::new(A.parse().unwrap(), 24));
+    config.limits.unreleased = 2;
+    let (mut a, mut b) = (Host::new(config, [3; 32]).unwrap(), host(B));
+    let ids: Vec<_> =
+        (81..84).map(|port| a.connect(NOW, (Ipv4Addr::new(10, 0, 0, 2), port).into()).unwrap()).collect();
+    carry(NOW, &mut a, &mut b);
+    assert_eq!(ids.iter().map(|&id| a.connection(id).is_some()).collect::<Vec<_>>(), [false, true, true]);
+    assert_eq!(a.stats().released_by_force, 1);
+}
+
+#[test]
+fn a_stale_id_never_names_another_connection() {
+    let (mut a, mut b) = (host(A), host(B));
+    let old = a.connect(NOW, "10.0.0.2:81".parse().unwrap()).unwrap();
+    carry(NOW, &mut a, &mut b);
+    a.release(NOW, old);
+    let new = a.connect(NOW, "10.0.0.2:81".parse().unwrap()).unwrap();
+    assert_eq!(old.index, new.index);
+    assert!(a.connection(old).is_none() && a.connection(new).is_some());
+    a.release(NOW, old);
+    assert!(a.connection(new).is_some());
+}
+
+#[test]
+fn a_writer_hears_when_a_third_is_free_and_not_before() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, server) = connected(NOW, &mut a, &mut b);
+    let taken = a.connection(client).unwrap().send(NOW, &[1; 1 << 20]).unwrap();
+    assert!(taken < 1 << 20);
+    let mut heard = None;
+    for round in 0..200 {
+        carry(NOW, &mut a, &mut b);
+        while let Received::Data(_) = b.connection(server).unwrap().recv(NOW, 4_000) {}
+        if let Some(&Event::Connection { ready, .. }) = events(&mut a).last() {
+            assert_eq!(ready, Readiness::WRITABLE);
+            heard = heard.or(Some(round));
+            let connection = a.connection(client).unwrap();
+            assert!(connection.send_room() >= taken / 3, "{}", connection.send_room());
+            break;
+        }
+    }
+    assert!(heard.is_some());
+    carry(NOW, &mut a, &mut b);
+    assert_eq!(events(&mut a), [], "who has not tried again is not told again");
+}
+
+#[test]
+fn the_deadline_is_exact() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, _) = connected(NOW, &mut a, &mut b);
+    a.connection(client).unwrap().send(NOW, b"lost").unwrap();
+    let mut out = [0; 1500];
+    while a.poll_transmit(NOW, &mut out).is_some() {}
+    let at = a.poll_timeout().unwrap();
+    a.handle_timeout(Instant::from_nanos(at.as_nanos() - 1));
+    assert_eq!((a.poll_transmit(NOW, &mut out), a.poll_timeout()), (None, Some(at)));
+    a.handle_timeout(at);
+    assert!(a.poll_transmit(at, &mut out).is_some());
+}
+
+#[test]
+fn broadcasts_and_strangers_packets_are_not_for_us() {
+    let own = LocalAddress::new("10.1.2.3".parse().unwrap(), 24);
+    for (ip, is) in [("10.1.2.255", true), ("10.1.2.0", true), ("10.1.3.255", false), ("10.1.2.4", false)] {
+        assert_eq!(own.is_broadcast(ip.parse().unwrap()), is, "{ip}");
+    }
+    let (mut a, mut b) = (host(A), host("10.0.0.3"));
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    assert_eq!(carry(NOW, &mut a, &mut b), 1);
+    assert_eq!(b.stats().ignored(IgnoreReason::OtherDestination), 1);
 }

@@ -161,7 +161,41 @@ impl Framing {
         payload: impl IntoIterator<Item = &'p [u8]>,
     ) -> Result<usize, EmitError> {
         let options = write_options(&meta.options, meta.flags.contains(TcpFlags::SYN))?;
-        let tcp = TcpRepr {
+        let tcp = self.header(meta, options.as_bytes());
+        let tcp_len = tcp.header_len() + meta.len as usize;
+        let ip_len = self.emit_ip(out, tcp_len, meta.ecn)?;
+        let written =
+            tcp.emit(out.get_mut(ip_len..).unwrap_or_default(), self.local.ip(), self.remote.ip(), payload)?;
+        debug_assert_eq!(written, tcp_len, "the buffers give as many octets as the plan says");
+        Ok(ip_len + written)
+    }
+
+    /// Writes a packet whose TCP checksum is left to be filled in, and says how many octets it took and where the TCP
+    /// header begins.
+    pub(in crate::host) fn emit_partial<'p>(
+        &self,
+        out: &mut [u8],
+        meta: &SegmentMeta,
+        payload: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Result<(usize, u16), EmitError> {
+        let options = write_options(&meta.options, meta.flags.contains(TcpFlags::SYN))?;
+        let tcp = self.header(meta, options.as_bytes());
+        let ip_len = self.emit_ip(out, tcp.header_len() + meta.len as usize, meta.ecn)?;
+        let rest = out.get_mut(ip_len..).unwrap_or_default();
+        let mut len = tcp.emit_offloaded(rest, self.local.ip(), self.remote.ip(), meta.len as usize)?;
+        for piece in payload {
+            let available = rest.len();
+            let end = len + piece.len();
+            rest.get_mut(len..end)
+                .ok_or(EmitError::BufferTooSmall { needed: end, available })?
+                .copy_from_slice(piece);
+            len = end;
+        }
+        Ok((ip_len + len, ip_len as u16))
+    }
+
+    fn header<'o>(&self, meta: &SegmentMeta, options: &'o [u8]) -> TcpRepr<'o> {
+        TcpRepr {
             src_port: self.local.port(),
             dst_port: self.remote.port(),
             seq: meta.seq,
@@ -169,14 +203,8 @@ impl Framing {
             flags: meta.flags,
             window: meta.window,
             urgent: meta.urgent,
-            options: options.as_bytes(),
-        };
-        let tcp_len = tcp.header_len() + meta.len as usize;
-        let ip_len = self.emit_ip(out, tcp_len, meta.ecn)?;
-        let written =
-            tcp.emit(out.get_mut(ip_len..).unwrap_or_default(), self.local.ip(), self.remote.ip(), payload)?;
-        debug_assert_eq!(written, tcp_len, "the buffers give as many octets as the plan says");
-        Ok(ip_len + written)
+            options,
+        }
     }
 
     fn emit_ip(&self, out: &mut [u8], payload_len: usize, ecn: EcnCodepoint) -> Result<usize, EmitError> {

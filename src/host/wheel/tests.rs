@@ -315,7 +315,7 @@ fn no_order_of_calls_makes_a_call_dear() {
         assert!(before <= at);
         before = at;
         // All of them again to just behind the last, or anywhere ahead.
-        let later = if turn / many % 2 == 0 { 1_000_000_000 } else { mixed(turn) % 2_000_000_000 };
+        let later = if (turn / many).is_multiple_of(2) { 1_000_000_000 } else { mixed(turn) % 2_000_000_000 };
         pair.counted(|wheel| wheel.set(key, at + core::time::Duration::from_nanos(later)));
         steps += pair.wheel.steps.get();
     }
