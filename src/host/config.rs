@@ -5,6 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
+use super::passive::PassiveConfig;
 use super::ports::Ports;
 use super::single::config::{MIN_MTU_V4, MIN_MTU_V6, fit_to_ip};
 use super::single::frame::is_an_end;
@@ -180,6 +181,11 @@ impl HostConfig {
             return Err(HostError::Mtu { mtu: self.mtu, min: MIN_MTU_V4 });
         }
         Ok(())
+    }
+
+    /// The limits of the passive side.
+    pub(super) fn passive(&self) -> PassiveConfig {
+        PassiveConfig { half_open: self.limits.half_open.try_into().unwrap_or(u32::MAX) }
     }
 
     /// What connections over one version of IP get that are asked for with `wanted`.

@@ -11,6 +11,7 @@ impl Host {
         {
             self.expire(now, index);
         }
+        self.passive.on_timeout(now);
         while let Some((_, since)) = self.oldest_orphan()
             && since + self.config.limits.orphan_time <= now
         {
@@ -26,7 +27,7 @@ impl Host {
         }
         let connection = self.first_connection().map(|(at, _)| at);
         let orphan = self.oldest_orphan().map(|(_, since)| since + self.config.limits.orphan_time);
-        [connection, orphan].into_iter().flatten().min()
+        [connection, orphan, self.passive.first_deadline()].into_iter().flatten().min()
     }
 
     /// The connection whose deadline comes first. Those whose deadline has moved away since the wheel heard of it are

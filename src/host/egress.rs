@@ -4,9 +4,10 @@ use core::net::IpAddr;
 
 use super::ingress::Origin;
 use super::packet::{Checksums, Packet, PartialChecksum, Transmit};
+use super::passive::Reply;
 use super::single::frame::Framing;
-use super::{ConnId, FiveTuple, Flow, Host, Marks};
-use crate::tcp::{Notices, SegmentMeta, SegmentPlan};
+use super::{ConnId, Flow, Host, Marks};
+use crate::tcp::{Notices, SegmentPlan};
 use crate::{Instant, TcpFlags};
 
 /// Packets that a connection sends before it is the turn of the next.
@@ -64,25 +65,26 @@ impl Host {
     }
 
     /// The next answer that belongs to no connection.
-    fn next_answer(&mut self, _now: Instant, out: &mut [u8]) -> Option<Written> {
-        let (tuple, meta) = self.replies.pop()?;
-        self.write_answer(&tuple, &meta, out)
+    fn next_answer(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
+        let reply = self.replies.pop().or_else(|| self.passive.poll_reply(now))?;
+        self.write_answer(&reply, out)
     }
 
-    fn write_answer(&self, tuple: &FiveTuple, meta: &SegmentMeta, out: &mut [u8]) -> Option<Written> {
-        let (local, remote) = (tuple.local(), tuple.remote());
+    fn write_answer(&self, reply: &Reply, out: &mut [u8]) -> Option<Written> {
+        let (local, remote) = (reply.tuple.local(), reply.tuple.remote());
+        let its = reply.listener.and_then(|listener| self.passive.listener(listener)).map(|its| its.config);
         let framing = Framing {
             local,
             remote,
-            hop_limit: self.config.hop_limit,
-            dscp: self.config.dscp,
+            hop_limit: its.and_then(|its| its.hop_limit).unwrap_or(self.config.hop_limit),
+            dscp: its.and_then(|its| its.dscp).unwrap_or(self.config.dscp),
             // It is never cut into pieces: the number tells nothing (RFC 6864 §4.1).
             id: 0,
             flow_label: self.secret.flow_label(local, remote),
         };
-        let len = framing.emit(out, meta, []).ok()?;
+        let len = framing.emit(out, &reply.meta, []).ok()?;
         let transmit = Transmit { len, segment_size: None, checksum: None };
-        Some(Written { transmit, to: tuple.remote_ip() })
+        Some(Written { transmit, to: reply.tuple.remote_ip() })
     }
 
     /// The next packet of a connection.

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use core::fmt;
 use core::ops::{BitOr, BitOrAssign};
 
-use super::{ConnId, ListenerId};
+use super::{ConnId, ListenerId, RequestId};
 
 /// Something that a user may want to act on; from [`Host::poll_event`](super::Host::poll_event).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,14 @@ pub enum Event {
     Incoming {
         /// Who listens.
         listener: ListenerId,
+    },
+    /// Somebody calls a listener whose owner decides first ([`ListenConfig::decide`](super::ListenConfig::decide)): see
+    /// [`Host::request`](super::Host::request) and [`Host::decide`](super::Host::decide).
+    Decide {
+        /// Who listens.
+        listener: ListenerId,
+        /// Who calls.
+        request: RequestId,
     },
 }
 

@@ -39,4 +39,6 @@ ids! {
     ConnId, "c";
     /// A listener of a [`Host`](super::Host).
     ListenerId, "l";
+    /// A caller whom a listener has yet to decide about.
+    RequestId, "q";
 }

@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use super::packet::{Checksums, Ingress, Packet};
+use super::passive::Reply;
 use super::single::frame::{self, is_an_end};
 use super::{FiveTuple, Host, IgnoreReason, demux};
 use crate::Instant;
@@ -144,23 +145,6 @@ impl Host {
         Ingress::Connection(self.id(index))
     }
 
-    /// A segment for which there is no connection.
-    #[cold]
-    fn take_stray(
-        &mut self,
-        now: Instant,
-        _hash: u64,
-        tuple: &FiveTuple,
-        meta: &SegmentMeta,
-        payload: Payload<'_>,
-    ) -> Result<Ingress, IgnoreReason> {
-        let taken = self.interim_stray(now, tuple, meta, payload);
-        if taken == Err(IgnoreReason::NoConnection) {
-            self.refuse(now, tuple, meta);
-        }
-        taken
-    }
-
     /// Answers a segment that is for nobody with a reset, unless it is one (RFC 9293 §3.10.7.1).
     pub(super) fn refuse(&mut self, now: Instant, tuple: &FiveTuple, meta: &SegmentMeta) {
         if !self.config.reset_closed_ports {
@@ -169,7 +153,7 @@ impl Host {
         let Some(reset) = meta.reset_in_answer() else {
             return;
         };
-        if self.resets.allow(now) && self.replies.push(*tuple, reset) {
+        if self.resets.allow(now) && self.replies.push(Reply { tuple: *tuple, meta: reset, listener: None }) {
             self.stats.resets_out += 1;
         } else {
             self.stats.answers_withheld += 1;

@@ -16,6 +16,7 @@ impl Host {
             + self.over.memory()
             + self.orphans.memory()
             + self.replies.memory()
+            + self.passive.memory()
             + self.ports.memory()
             + (self.sending.capacity() + self.disordered.capacity()) * size_of::<u32>()
     }

@@ -14,10 +14,11 @@ mod flow;
 mod id;
 mod ignore;
 mod ingress;
-mod interim;
 mod limiter;
+mod listen;
 mod memory;
 mod packet;
+mod passive;
 mod ports;
 mod replies;
 mod roll;
@@ -40,11 +41,12 @@ pub use error::{ConnectError, HostError};
 pub use event::{Event, Readiness};
 use event::{Events, Subject};
 use flow::{Flow, Marks};
-pub use id::{ConnId, ListenerId};
-pub use interim::{ListenAddress, ListenConfig};
+pub use id::{ConnId, ListenerId, RequestId};
 use limiter::Limiter;
 pub use limiter::RateLimit;
 pub use packet::{Checksums, Ingress, Packet, PartialChecksum, Transmit};
+use passive::Passive;
+pub use passive::{DecideError, Decision, ListenConfig, ListenError, ListenOn, PassiveStats, SynCookies};
 use ports::Ports;
 pub use ports::Shard;
 use replies::Replies;
@@ -100,7 +102,8 @@ pub struct Host {
     resets: Limiter,
     ports: Ports,
     stats: HostStats,
-    interim: interim::Interim,
+    passive: Passive,
+    accepts: listen::AcceptQueues,
     /// Octets of memory in the buffers of all connections.
     held: usize,
 }
@@ -134,7 +137,8 @@ impl Host {
             resets: Limiter::new(config.resets, secret.seed()),
             ports: Ports::new(&config.ports, config.shard),
             stats: HostStats::default(),
-            interim: interim::Interim::default(),
+            passive: Passive::new(config.passive()),
+            accepts: listen::AcceptQueues::default(),
             held: 0,
             config,
             secret,
@@ -152,14 +156,16 @@ impl Host {
         while let Some(subject) = self.events.pop() {
             let event = match subject {
                 Subject::Connection(id) => self.connection_event(id),
-                Subject::Listener(listener) => Some(Event::Incoming { listener }),
+                Subject::Listener(listener) => self.incoming(listener),
             };
             if event.is_some() {
                 self.stats.events += 1;
                 return event;
             }
         }
-        None
+        let request = self.next_request();
+        self.stats.events += u64::from(request.is_some());
+        request
     }
 
     fn connection_event(&mut self, id: ConnId) -> Option<Event> {

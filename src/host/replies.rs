@@ -2,13 +2,12 @@
 
 use alloc::collections::VecDeque;
 
-use super::FiveTuple;
-use crate::tcp::SegmentMeta;
+use super::passive::Reply;
 
-/// Segments that follow from no connection, each with the flow that it belongs to as we see it; so many at the most.
+/// Segments that follow from no connection; so many at the most.
 #[derive(Clone, Debug)]
 pub(super) struct Replies {
-    queue: VecDeque<(FiveTuple, SegmentMeta)>,
+    queue: VecDeque<Reply>,
     limit: usize,
 }
 
@@ -18,20 +17,20 @@ impl Replies {
     }
 
     /// Adds one, if there is room, and says whether there was.
-    pub(super) fn push(&mut self, tuple: FiveTuple, meta: SegmentMeta) -> bool {
+    pub(super) fn push(&mut self, reply: Reply) -> bool {
         let room = self.queue.len() < self.limit;
         if room {
-            self.queue.push_back((tuple, meta));
+            self.queue.push_back(reply);
         }
         room
     }
 
-    pub(super) fn pop(&mut self) -> Option<(FiveTuple, SegmentMeta)> {
+    pub(super) fn pop(&mut self) -> Option<Reply> {
         self.queue.pop_front()
     }
 
     /// Octets of memory.
     pub(super) fn memory(&self) -> usize {
-        self.queue.capacity() * size_of::<(FiveTuple, SegmentMeta)>()
+        self.queue.capacity() * size_of::<Reply>()
     }
 }

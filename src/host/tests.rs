@@ -38,7 +38,7 @@ pub(super) fn carry(now: Instant, a: &mut Host, b: &mut Host) -> usize {
 fn octets_go_both_ways_between_two_hosts() {
     let now = Instant::from_nanos(1_000_000_000);
     let (mut a, mut b) = (host(A), host(B));
-    let listener = b.listen(ListenAddress::Port(80), ListenConfig::default()).unwrap();
+    let listener = b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
     let client = a.connect(now, "10.0.0.2:80".parse().unwrap()).unwrap();
     carry(now, &mut a, &mut b);
     assert_eq!(b.poll_event(), Some(Event::Incoming { listener }));
@@ -58,7 +58,7 @@ fn octets_go_both_ways_between_two_hosts() {
 
 /// A connection from `a` to `b`, open, with all events taken.
 fn connected(now: Instant, a: &mut Host, b: &mut Host) -> (ConnId, ConnId) {
-    let listener = b.listen(ListenAddress::Port(80), ListenConfig::default()).unwrap();
+    let listener = b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
     let client = a.connect(now, "10.0.0.2:80".parse().unwrap()).unwrap();
     carry(now, a, b);
     let server = b.accept(listener).unwrap();
@@ -99,7 +99,7 @@ fn a_reset_for_nobody_is_not_answered() {
 #[test]
 fn a_host_talks_to_itself_without_the_wire() {
     let mut a = host(A);
-    let listener = a.listen(ListenAddress::Port(80), ListenConfig::default()).unwrap();
+    let listener = a.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
     let client = a.connect(NOW, "10.0.0.1:80".parse().unwrap()).unwrap();
     assert_eq!(a.poll_transmit(NOW, &mut [0; 1500]), None);
     let server = a.accept(listener).unwrap();
@@ -118,7 +118,7 @@ fn a_host_talks_to_itself_without_the_wire() {
 #[test]
 fn a_packet_in_our_own_name_is_not_believed() {
     let (mut a, mut b, mut out) = (host(A), host(B), [0; 1500]);
-    b.listen(ListenAddress::Port(80), ListenConfig::default()).unwrap();
+    b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
     a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
     let len = a.poll_transmit(NOW, &mut out).unwrap().len;
     // From B to B, checksums mended: 10.0.0.1 becomes 10.0.0.2.
@@ -139,7 +139,7 @@ fn a_large_packet_carries_what_many_segments_would() {
     config.offload = Offload { segmentation: u16::MAX, checksum: true };
     let (mut a, mut b) = (Host::new(config, [3; 32]).unwrap(), host(B));
     let mut out = vec![0; 65_535];
-    let listener = b.listen(ListenAddress::Port(80), ListenConfig::default()).unwrap();
+    let listener = b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
     let client = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
     for _ in 0..2 {
         while let Some(transmit) = a.poll_transmit(NOW, &mut out) {
@@ -183,7 +183,7 @@ fn of_more_orphans_than_there_may_be_the_oldest_is_reset() {
     config.addresses.push(LocalAddress::new(A.parse().unwrap(), 24));
     config.limits.orphans = 2;
     let (mut a, mut b) = (Host::new(config, [3; 32]).unwrap(), host(B));
-    let listener = b.listen(ListenAddress::Port(80), ListenConfig::default()).unwrap();
+    let listener = b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
     let clients: Vec<_> = (0..3).map(|_| a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap()).collect();
     carry(NOW, &mut a, &mut b);
     let servers: Vec<_> = core::iter::from_fn(|| b.accept(listener)).collect();

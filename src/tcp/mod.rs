@@ -43,6 +43,7 @@ mod congestion;
 mod ecn;
 mod expiry;
 mod getters;
+mod half_open;
 pub mod info;
 mod mtu;
 pub mod notices;
@@ -66,6 +67,7 @@ mod tuning;
 
 pub use command::{Command, CommandError, NetworkError, PathMtu, Queue};
 pub use config::{CongestionAlgorithm, Ecn, Keepalive, MtuProbing, TcpConfig, Unpredictable};
+pub use half_open::{HalfOpen, Heard};
 pub use info::{RecoveryPhase, TcpInfo};
 pub use notices::{CloseReason, Notices, Transitions};
 pub use segment::{

@@ -10,7 +10,7 @@ use super::tcb::Tcb;
 use crate::{Instant, TcpFlags};
 
 /// Shift counts above 14 are taken for 14 (RFC 7323 §2.3).
-const MOST_SCALE: u8 = 14;
+pub(super) const MOST_SCALE: u8 = 14;
 
 impl Tcb {
     /// A segment in LISTEN (§3.10.7.2).

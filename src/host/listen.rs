@@ -1,0 +1,191 @@
+//! Listeners as their users see them: who waits to be accepted, and who waits for a decision.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::event::Subject;
+use super::flow::{Flow, Marks};
+use super::passive::{Outcome, Promoted, Refused, Reply};
+use super::{
+    ConnId, DecideError, Decision, Event, FiveTuple, Host, IgnoreReason, Ingress, ListenConfig, ListenError,
+    ListenOn, ListenerId, PassiveStats, RequestId,
+};
+use crate::Instant;
+use crate::connection::{Connection, Payload};
+use crate::tcp::SegmentMeta;
+
+/// Those who wait to be accepted, by the index of their listener; how many there may be, the listener knows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AcceptQueues(Vec<Queue>);
+
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    waiting: VecDeque<ConnId>,
+    /// The owner was told, and has not heard since that nobody waits.
+    told: bool,
+}
+
+impl AcceptQueues {
+    fn of(&mut self, listener: ListenerId) -> Option<&mut Queue> {
+        let at = listener.index as usize;
+        if at >= self.0.len() {
+            self.0.resize_with(at + 1, Queue::default);
+        }
+        self.0.get_mut(at)
+    }
+
+    /// Octets of memory.
+    pub(super) fn memory(&self) -> usize {
+        let waiting: usize = self.0.iter().map(|queue| queue.waiting.capacity()).sum();
+        waiting * size_of::<ConnId>() + self.0.capacity() * size_of::<Queue>()
+    }
+}
+
+impl Host {
+    /// Listens: `10.0.0.1:80`, `0.0.0.0:80` (any address), [`ListenOn::ANYTHING`] (any port of any address). Goes on
+    /// until [`unlisten`](Self::unlisten), whatever becomes of the connections.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError`] when somebody listens there, or nobody can.
+    pub fn listen(
+        &mut self,
+        on: impl Into<ListenOn>,
+        config: &ListenConfig,
+    ) -> Result<ListenerId, ListenError> {
+        self.passive.listen(on.into(), config, &self.config.connection, self.config.mtu)
+    }
+
+    /// Nobody listens there any more, and says whether anybody did. Connections that were accepted live on; those that
+    /// waited for that are reset.
+    pub fn unlisten(&mut self, now: Instant, listener: ListenerId) -> bool {
+        if !self.passive.unlisten(listener) {
+            return false;
+        }
+        let queue = self.accepts.of(listener).map(core::mem::take).unwrap_or_default();
+        for id in queue.waiting {
+            let notices = self.flows.get_mut(id.index).and_then(|flow| flow.connection.abort(now).ok());
+            self.settle(now, id.index, &notices.unwrap_or_default());
+            self.let_go(now, id.index);
+        }
+        true
+    }
+
+    /// The next connection that waits, or `None`: then [`Event::Incoming`] tells when there is another one. It may be
+    /// over already.
+    pub fn accept(&mut self, listener: ListenerId) -> Option<ConnId> {
+        self.passive.listener(listener)?;
+        let queue = self.accepts.of(listener)?;
+        let Some(id) = queue.waiting.pop_front() else {
+            queue.told = false;
+            return None;
+        };
+        self.passive.taken(listener);
+        if let Some(flow) = self.flows.get_mut(id.index) {
+            flow.marks.clear(Marks::UNACCEPTED);
+        }
+        self.tell(id.index);
+        Some(id)
+    }
+
+    /// Who waits for that decision: of a listener with [`ListenConfig::decide`]; `None` if he does not wait any more.
+    #[must_use]
+    pub fn request(&self, request: RequestId) -> Option<&FiveTuple> {
+        self.passive.request(request)
+    }
+
+    /// Decides about a caller before he is answered.
+    ///
+    /// # Errors
+    ///
+    /// [`DecideError`] when he does not wait any more.
+    pub fn decide(&mut self, request: RequestId, decision: Decision) -> Result<(), DecideError> {
+        if let Some(reply) = self.passive.decide(request, decision)? {
+            self.answer(&reply);
+        }
+        Ok(())
+    }
+
+    /// What listeners have seen and done.
+    #[must_use]
+    pub const fn passive_stats(&self) -> &PassiveStats {
+        self.passive.stats()
+    }
+
+    /// Every listener, and where it listens, in a fixed order.
+    pub fn listeners(&self) -> impl Iterator<Item = (ListenerId, ListenOn)> {
+        self.passive.listeners().map(|(id, listener)| (id, listener.on))
+    }
+
+    pub(super) fn incoming(&mut self, listener: ListenerId) -> Option<Event> {
+        self.passive.listener(listener)?;
+        let waits = self.accepts.of(listener).is_some_and(|queue| !queue.waiting.is_empty());
+        waits.then_some(Event::Incoming { listener })
+    }
+
+    /// The next caller to decide about.
+    pub(super) fn next_request(&mut self) -> Option<Event> {
+        let (listener, request) = self.passive.poll_request()?;
+        Some(Event::Decide { listener, request })
+    }
+
+    /// A segment for which there is no connection.
+    #[cold]
+    pub(super) fn take_stray(
+        &mut self,
+        now: Instant,
+        hash: u64,
+        tuple: &FiveTuple,
+        meta: &SegmentMeta,
+        payload: Payload<'_>,
+    ) -> Result<Ingress, IgnoreReason> {
+        let room = self.flows.len() < self.config.limits.connections;
+        match self.passive.on_segment(now, hash, tuple, meta, &self.secret, room) {
+            Outcome::Unknown => {
+                self.refuse(now, tuple, meta);
+                return Err(IgnoreReason::NoConnection);
+            }
+            Outcome::Refused(Refused::Itself) => return Err(IgnoreReason::InvalidSource),
+            Outcome::Refused(Refused::Machine(reason)) => self.stats.refuse(reason),
+            Outcome::Refused(_) | Outcome::Taken => {}
+            Outcome::Reply(reply) => self.answer(&reply),
+            Outcome::Promote(promoted) => return Ok(self.promote(now, *tuple, *promoted, meta, payload)),
+        }
+        Ok(Ingress::Taken)
+    }
+
+    fn promote(
+        &mut self,
+        now: Instant,
+        tuple: FiveTuple,
+        promoted: Promoted,
+        meta: &SegmentMeta,
+        payload: Payload<'_>,
+    ) -> Ingress {
+        let connection = Connection::from_tcb(&promoted.config, promoted.tcb);
+        let mut flow = Flow::new(connection, tuple);
+        flow.marks.set(Marks::UNACCEPTED);
+        let index = self.admit(flow);
+        let listener = promoted.listener;
+        if let (Some(flow), Some(its)) = (self.flows.get_mut(index), self.passive.listener(listener)) {
+            flow.hop_limit = its.config.hop_limit.unwrap_or(flow.hop_limit);
+            flow.dscp = its.config.dscp.unwrap_or(flow.dscp);
+        }
+        self.stats.passive_opens += 1;
+        let id = self.id(index);
+        if let Some(queue) = self.accepts.of(listener) {
+            queue.waiting.push_back(id);
+            if !core::mem::replace(&mut queue.told, true) {
+                self.events.push(Subject::Listener(listener));
+            }
+        }
+        self.give_segment(now, index, meta, payload)
+    }
+
+    /// Queues what a listener has to say.
+    fn answer(&mut self, reply: &Reply) {
+        if !self.replies.push(*reply) {
+            self.stats.answers_withheld += 1;
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! The passive side: who listens, and what is left of connections that are not there yet or not there any more.
+//!
+//! | file | what |
+//! |---|---|
+//! | `listeners.rs` | who listens where (RFC 9293 §3.10.1) |
+//! | `half_open.rs` | connections between SYN and ACK: rows of 64 octets and a name ([`HalfOpen`]) |
+//! | `decide.rs` | owners who want to know who calls before they answer |
+//! | `chain.rs` | lists through rows |
+//!
+//! Nothing here is a machine: rows change state by [`State::on`](crate::State::on) alone, and become a
+//! [`Tcb`] when the handshake is done. Nothing here knows buffers, packets or routes: segments come in with the name of
+//! their flow, answers go out.
+
+mod chain;
+mod decide;
+mod half_open;
+mod listeners;
+mod stats;
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+use super::FiveTuple;
+use super::id::{ListenerId, RequestId};
+use crate::connection::ConnectionConfig;
+use crate::secret::Secret;
+use crate::tcp::{DropReason, HalfOpen, Heard, SegmentMeta, Tcb};
+use crate::{Event, Instant, State, TcpFlags};
+
+pub use decide::{DecideError, Decision};
+use half_open::HalfOpenRows;
+pub(crate) use listeners::Listener;
+use listeners::Listeners;
+pub use listeners::{ListenConfig, ListenError, ListenOn, SynCookies};
+pub use stats::PassiveStats;
+
+/// The limits of the passive side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PassiveConfig {
+    /// Half-open connections of all listeners.
+    pub(crate) half_open: u32,
+}
+
+/// What became of a segment for which there is no connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// Nobody here knows of it: a closed port (RFC 9293 §3.10.7.1).
+    Unknown,
+    /// It was taken in. What there is to say about it, [`Passive::poll_reply`] says.
+    Taken,
+    /// It was refused.
+    Refused(Refused),
+    /// It was refused, or is answered, with this segment.
+    Reply(Reply),
+    /// The handshake is done with it: a machine in SYN-RECEIVED, which is to be given the segment.
+    Promote(Box<Promoted>),
+}
+
+/// Why a segment was refused without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// What a machine would say.
+    Machine(DropReason),
+    /// Both ends of the flow are one.
+    Itself,
+    /// There is no room for another half-open connection.
+    NoRoom,
+    /// Too many connections wait to be accepted, or the host has as many as it may have.
+    BacklogFull,
+}
+
+/// A segment to send on behalf of a listener, or of one that was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) tuple: FiveTuple,
+    pub(crate) meta: SegmentMeta,
+    /// Whose [`ListenConfig`] says how its packet is to be.
+    pub(crate) listener: Option<ListenerId>,
+}
+
+/// A half-open connection whose SYN,ACK is acknowledged.
+#[derive(Clone, Debug)]
+pub(crate) struct Promoted {
+    pub(crate) tcb: Tcb,
+    pub(crate) config: Arc<ConnectionConfig>,
+    /// It waits to be accepted there, until [`Passive::taken`].
+    pub(crate) listener: ListenerId,
+    /// What the owner was asked about, if it was.
+    pub(crate) request: Option<RequestId>,
+}
+
+/// The listeners of a host, and its connections that are rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Passive {
+    config: PassiveConfig,
+    listeners: Listeners,
+    half_open: HalfOpenRows,
+    stats: PassiveStats,
+}
+
+impl Passive {
+    pub(crate) fn new(config: PassiveConfig) -> Self {
+        Self {
+            config,
+            listeners: Listeners::new(),
+            half_open: HalfOpenRows::new(),
+            stats: PassiveStats::default(),
+        }
+    }
+
+    /// What it has seen and done.
+    pub(crate) const fn stats(&self) -> &PassiveStats {
+        &self.stats
+    }
+
+    /// Octets of memory.
+    pub(crate) fn memory(&self) -> usize {
+        self.listeners.memory() + self.half_open.memory()
+    }
+
+    /// Half-open connections.
+    pub(crate) const fn half_open(&self) -> u32 {
+        self.half_open.len()
+    }
+
+    /// Listens on `on`, with packets of at most `mtu` octets. `usual` is how connections are of which `config` says
+    /// nothing.
+    pub(crate) fn listen(
+        &mut self,
+        on: ListenOn,
+        config: &ListenConfig,
+        usual: &ConnectionConfig,
+        mtu: u16,
+    ) -> Result<ListenerId, ListenError> {
+        self.listeners.insert(on, config, usual, mtu)
+    }
+
+    /// The listener, if it is still there.
+    pub(crate) fn listener(&self, id: ListenerId) -> Option<&Listener> {
+        self.listeners.get(id)
+    }
+
+    /// All listeners, in a fixed order.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = (ListenerId, &Listener)> {
+        self.listeners.iter()
+    }
+
+    /// Nobody listens there any more, and says whether anybody did. Its half-open connections are forgotten; the
+    /// answers to what their peers still send are those of a closed port. Connections live on.
+    pub(crate) fn unlisten(&mut self, id: ListenerId) -> bool {
+        let Some(mut gone) = self.listeners.remove(id) else {
+            return false;
+        };
+        while let Some(index) = gone.half_open.first() {
+            let row = self.half_open.remove(index, Some(&mut gone.half_open));
+            let Some(mut row) = row else { break };
+            end(&mut row.half, &row.tuple, Event::Abort);
+            self.stats.gone += 1;
+        }
+        true
+    }
+
+    /// A connection that had waited was accepted, or is over before it was.
+    pub(crate) fn taken(&mut self, id: ListenerId) {
+        if let Some(listener) = self.listeners.get_mut(id) {
+            listener.waiting = listener.waiting.saturating_sub(1);
+        }
+    }
+
+    /// A segment for which there is no connection. `room` says whether there may be another one.
+    pub(crate) fn on_segment(
+        &mut self,
+        now: Instant,
+        hash: u64,
+        tuple: &FiveTuple,
+        seg: &SegmentMeta,
+        secret: &Secret,
+        room: bool,
+    ) -> Outcome {
+        if let Some(index) = self.half_open.find(hash, tuple) {
+            return self.on_row(now, index, seg, room);
+        }
+        match self.listeners.find(tuple) {
+            Some(listener) => self.on_listener(now, hash, tuple, seg, secret, listener),
+            None => Outcome::Unknown,
+        }
+    }
+
+    /// A segment for a half-open connection.
+    fn on_row(&mut self, now: Instant, index: u32, seg: &SegmentMeta, room: bool) -> Outcome {
+        let Some(row) = self.half_open.get_mut(index) else { return Outcome::Unknown };
+        let Some(listener) = self.listeners.row(row.listener) else { return Outcome::Unknown };
+        let config = Arc::clone(listener.connection(&row.tuple));
+        let heard = row.half.on_segment(&config.tcp, now, seg);
+        match heard {
+            Heard::Acknowledged => return self.promote(index, room),
+            Heard::Over => {
+                self.stats.gone += 1;
+                told(&row.tuple, Event::BackToListen, State::SynReceived, row.half.state());
+                self.remove(index);
+                return Outcome::Taken;
+            }
+            Heard::Again | Heard::Refused(..) => {}
+        }
+        let reply = match heard {
+            Heard::Refused(_, Some(meta)) => {
+                let listener = Some(self.listeners.id(row.listener));
+                Outcome::Reply(Reply { tuple: row.tuple, meta, listener })
+            }
+            Heard::Refused(reason, None) => Outcome::Refused(Refused::Machine(reason)),
+            _ => Outcome::Taken,
+        };
+        if heard == Heard::Again {
+            self.stats.syns += 1;
+        }
+        self.half_open.settle(index, &config.tcp);
+        reply
+    }
+
+    /// The SYN,ACK is acknowledged: the row becomes a machine, if there is room for it.
+    fn promote(&mut self, index: u32, room: bool) -> Outcome {
+        let Some(row) = self.half_open.get(index) else { return Outcome::Unknown };
+        let at = row.listener;
+        let request = row.asked.then(|| RequestId { index, generation: self.half_open.generation(index) });
+        let Some(listener) = self.listeners.row_mut(at) else { return Outcome::Unknown };
+        if !room || listener.waiting >= listener.config.backlog {
+            self.stats.backlog_full += 1;
+            return Outcome::Refused(Refused::BacklogFull);
+        }
+        listener.waiting += 1;
+        let config = Arc::clone(listener.connection(&row.tuple));
+        let tcb = row.half.tcb(&config.tcp);
+        self.stats.completed += 1;
+        self.remove(index);
+        let listener = self.listeners.id(at);
+        Outcome::Promote(Box::new(Promoted { tcb, config, listener, request }))
+    }
+
+    fn remove(&mut self, index: u32) {
+        let at = self.half_open.get(index).map(|row| row.listener);
+        let listener = at.and_then(|at| self.listeners.row_mut(at));
+        self.half_open.remove(index, listener.map(|listener| &mut listener.half_open));
+    }
+
+    /// A segment in LISTEN (RFC 9293 §3.10.7.2).
+    fn on_listener(
+        &mut self,
+        now: Instant,
+        hash: u64,
+        tuple: &FiveTuple,
+        seg: &SegmentMeta,
+        secret: &Secret,
+        at: u32,
+    ) -> Outcome {
+        if seg.flags.contains(TcpFlags::RST) {
+            return Outcome::Refused(Refused::Machine(DropReason::ResetInListen));
+        }
+        if seg.flags.contains(TcpFlags::ACK) {
+            return Outcome::Unknown;
+        }
+        if !seg.flags.contains(TcpFlags::SYN) {
+            return Outcome::Refused(Refused::Machine(DropReason::NothingForListen));
+        }
+        self.stats.syns += 1;
+        if tuple.local() == tuple.remote() {
+            return Outcome::Refused(Refused::Itself);
+        }
+        let secrets = secret.unpredictable(tuple.local(), tuple.remote(), now);
+        let Some(listener) = self.listeners.row(at) else { return Outcome::Unknown };
+        let (config, decide) = (Arc::clone(listener.connection(tuple)), listener.config.decide);
+        let Some(mut half) = HalfOpen::meet(&config.tcp, seg, secrets, now) else {
+            return Outcome::Unknown;
+        };
+        if !self.make_room(at) {
+            self.stats.no_room += 1;
+            return Outcome::Refused(Refused::NoRoom);
+        }
+        if decide {
+            half.wait(&config.tcp);
+        }
+        told(tuple, Event::Syn, State::Listen, half.state());
+        if let Some(listener) = self.listeners.row_mut(at) {
+            let index = self.half_open.insert(hash, *tuple, half, at, &mut listener.half_open);
+            self.half_open.settle(index, &config.tcp);
+        }
+        Outcome::Taken
+    }
+
+    /// Whether a listener's share, or that of all, is used up; and the row that has to go then.
+    fn in_the_way(&self, at: u32) -> Option<Option<u32>> {
+        let listener = self.listeners.row(at)?;
+        if listener.half_open.len() >= listener.config.half_open {
+            return Some(listener.half_open.first());
+        }
+        (self.half_open.len() >= self.config.half_open).then(|| self.half_open.oldest())
+    }
+
+    /// Makes room for another half-open connection; `false` if there may be none at all.
+    fn make_room(&mut self, at: u32) -> bool {
+        match self.in_the_way(at) {
+            None => true,
+            Some(None) => false,
+            Some(Some(oldest)) => {
+                if let Some(row) = self.half_open.get_mut(oldest) {
+                    end(&mut row.half, &row.tuple, Event::BackToListen);
+                }
+                self.stats.evicted += 1;
+                self.remove(oldest);
+                true
+            }
+        }
+    }
+
+    /// The next SYN,ACK that is due, formed now.
+    pub(crate) fn poll_reply(&mut self, now: Instant) -> Option<Reply> {
+        while let Some(index) = self.half_open.next_ready() {
+            let Some(row) = self.half_open.get_mut(index) else { continue };
+            let Some(listener) = self.listeners.row(row.listener) else { continue };
+            let config = Arc::clone(listener.connection(&row.tuple));
+            let Some(meta) = row.half.poll_segment(&config.tcp, now) else { continue };
+            let listener = Some(self.listeners.id(row.listener));
+            let reply = Reply { tuple: row.tuple, meta, listener };
+            self.half_open.settle(index, &config.tcp);
+            self.stats.syn_acks += 1;
+            return Some(reply);
+        }
+        None
+    }
+
+    /// Whether [`poll_reply`](Self::poll_reply) may have something.
+    pub(crate) const fn has_reply(&self) -> bool {
+        self.half_open.is_ready()
+    }
+
+    /// When [`on_timeout`](Self::on_timeout) is due.
+    pub(crate) fn first_deadline(&mut self) -> Option<Instant> {
+        self.half_open.first_deadline().map(|(at, _)| at)
+    }
+
+    /// Serves what is due.
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
+        while let Some((_, index)) = self.half_open.first_deadline().filter(|&(at, _)| at <= now) {
+            let Some(row) = self.half_open.get_mut(index) else { break };
+            let Some(listener) = self.listeners.row(row.listener) else { break };
+            let config = Arc::clone(listener.connection(&row.tuple));
+            if row.half.on_timeout(&config.tcp, now) {
+                self.half_open.settle(index, &config.tcp);
+            } else {
+                told(&row.tuple, Event::BackToListen, State::SynReceived, row.half.state());
+                self.stats.timed_out += 1;
+                self.remove(index);
+            }
+        }
+    }
+}
+
+/// Ends a half-open connection by `event`.
+fn end(half: &mut HalfOpen, tuple: &FiveTuple, event: Event) {
+    let before = half.state();
+    half.end(event);
+    told(tuple, event, before, half.state());
+}
+
+/// With the feature `tracing`: an event for a row that is in another state from now on.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables, reason = "nothing to tell"))]
+fn told(tuple: &FiveTuple, event: Event, from: State, to: State) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: "tcpstate::host",
+        flow = %tuple,
+        event = event.name(),
+        from = from.name(),
+        to = to.name(),
+        "state"
+    );
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
