@@ -185,7 +185,12 @@ impl HostConfig {
 
     /// The limits of the passive side.
     pub(super) fn passive(&self) -> PassiveConfig {
-        PassiveConfig { half_open: self.limits.half_open.try_into().unwrap_or(u32::MAX) }
+        let most = |limit: usize| limit.try_into().unwrap_or(u32::MAX);
+        PassiveConfig {
+            half_open: most(self.limits.half_open),
+            time_wait: most(self.limits.time_wait),
+            tcp: self.connection.tcp,
+        }
     }
 
     /// What connections over one version of IP get that are asked for with `wanted`.

@@ -3,6 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::flow::{Flow, Marks};
+use super::passive::Claim;
 use super::single::frame::is_an_end;
 use super::{ConnId, ConnectError, FiveTuple, Host, demux};
 use crate::Instant;
@@ -40,7 +41,13 @@ impl Host {
             return Err(ConnectError::TooMany { limit });
         }
         let (local, remote) = (tuple.local(), tuple.remote());
-        let secrets = self.secret.unpredictable(local, remote, now);
+        let mut secrets = self.secret.unpredictable(local, remote, now);
+        let hash = demux::hash(&self.secret, &tuple);
+        match self.passive.claim(now, hash, &tuple, secrets.iss) {
+            Claim::Free => {}
+            Claim::Reused(iss) => secrets.iss = iss,
+            Claim::Taken => return Err(ConnectError::InUse(tuple)),
+        }
         let connection = Connection::connect(self.profile(local.ip()), secrets, now);
         let index = self.admit(Flow::new(connection, tuple));
         self.stats.active_opens += 1;
@@ -71,11 +78,13 @@ impl Host {
 
     fn choose_port(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<FiveTuple, ConnectError> {
         let with = |port| FiveTuple::new(IpProtocol::TCP, with_port(local, port), remote);
-        let (secret, names, flows) = (&self.secret, &self.names, &self.flows);
+        let (secret, names, flows, passive) = (&self.secret, &self.names, &self.flows, &self.passive);
         let is_free = |port| {
             let tuple = with(port);
+            let hash = demux::hash(secret, &tuple);
             let is_it = |index| flows.get(index).is_some_and(|flow| flow.tuple == tuple);
-            tuple.local() != tuple.remote() && names.find(demux::hash(secret, &tuple), is_it).is_none()
+            let is_taken = names.find(hash, is_it).is_some() || passive.knows(hash, &tuple);
+            tuple.local() != tuple.remote() && !is_taken
         };
         match self.ports.choose(secret, IpProtocol::TCP, local.ip(), remote, is_free) {
             Ok(port) => Ok(with(port)),
@@ -83,7 +92,7 @@ impl Host {
         }
     }
 
-    /// Whether there is a connection of that name, in any state.
+    /// Whether there is a connection of that name.
     fn is_taken(&self, tuple: &FiveTuple) -> bool {
         let hash = demux::hash(&self.secret, tuple);
         self.find(hash, tuple).is_some()

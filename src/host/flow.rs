@@ -4,7 +4,7 @@ use super::FiveTuple;
 use super::event::Readiness;
 use super::single::frame::Framing;
 use crate::connection::Connection;
-use crate::tcp::Notices;
+use crate::tcp::{CloseReason, Notices};
 use crate::{Instant, State};
 
 /// What is set on a row.
@@ -114,6 +114,14 @@ impl Flow {
     /// Whether nothing will happen on it any more: closed, or in TIME-WAIT.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.connection.state(), State::Closed | State::TimeWait)
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn close_reason(&self) -> Option<CloseReason> {
+        match self.connection.state() {
+            State::TimeWait => Some(CloseReason::Closed),
+            _ => self.connection.close_reason(),
+        }
     }
 
     /// Takes from what a call has changed what the user is to be told, and says whether that is anything new.

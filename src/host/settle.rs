@@ -5,8 +5,8 @@ use super::flow::{Flow, Marks};
 use super::slab::Slab;
 use super::wheel::Wheel;
 use super::{ConnId, Host, demux};
-use crate::Instant;
 use crate::tcp::Notices;
+use crate::{Instant, State};
 
 impl Host {
     /// After a call on a connection: tells its user, gives it a turn to send, sets its timer, counts its memory.
@@ -23,14 +23,18 @@ impl Host {
             return;
         };
         let tell = flow.note(notices);
-        if sends && flow.marks.newly(Marks::SENDING) {
+        // Who is over and has no name any more is silent: a reader may still take what has come.
+        let named = flow.marks.has(Marks::NAMED);
+        if sends && named && flow.marks.newly(Marks::SENDING) {
             self.sending.push_back(index);
         }
-        arm(&mut self.wheel, flow, index);
+        if named {
+            arm(&mut self.wheel, flow, index);
+        }
         let held = u32::try_from(flow.connection.memory()).unwrap_or(u32::MAX);
         self.held = (self.held + held as usize).saturating_sub(flow.held as usize);
         flow.held = held;
-        let over = flow.is_over() && !sends && flow.marks.has(Marks::NAMED);
+        let over = flow.is_over() && !sends && named;
         if tell {
             self.tell(index);
         }
@@ -60,10 +64,19 @@ impl Host {
 
     /// The connection is over and has said everything: its name is free. What was not read, and how it ended, stays
     /// until it is released.
+    ///
+    /// A connection in TIME-WAIT leaves a small row behind, which answers for it (RFC 9293 §3.6.1).
     #[cold]
     fn retire(&mut self, now: Instant, index: u32) {
         self.stats.closed += 1;
         self.unname(index);
+        if let Some(flow) = self.flows.get(index)
+            && flow.connection.state() == State::TimeWait
+        {
+            let hash = demux::hash(&self.secret, &flow.tuple);
+            let kept = self.passive.add_time_wait(now, hash, &flow.tuple, flow.connection.tcb());
+            debug_assert!(kept, "a connection in TIME-WAIT that has said everything: {:?}", flow.tuple);
+        }
         let orphan = self.flows.get(index).is_none_or(|flow| flow.marks.has(Marks::ORPHAN));
         if orphan {
             self.forget(index);

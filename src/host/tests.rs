@@ -270,3 +270,27 @@ fn broadcasts_and_strangers_packets_are_not_for_us() {
     assert_eq!(carry(NOW, &mut a, &mut b), 1);
     assert_eq!(b.stats().ignored(IgnoreReason::OtherDestination), 1);
 }
+
+#[test]
+fn who_closed_first_keeps_only_a_row_in_time_wait() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, server) = connected(NOW, &mut a, &mut b);
+    a.connection(client).unwrap().close(NOW).unwrap();
+    carry(NOW, &mut a, &mut b);
+    b.connection(server).unwrap().close(NOW).unwrap();
+    carry(NOW, &mut a, &mut b);
+    let connection = a.connection(client).unwrap();
+    let told = (connection.state(), connection.close_reason());
+    assert_eq!(told, (State::TimeWait, Some(crate::tcp::CloseReason::Closed)));
+    let tuple = connection.tuple().unwrap();
+    a.release(NOW, client);
+    b.release(NOW, server);
+    assert!(a.is_empty() && b.is_empty());
+    assert_eq!((a.passive_stats().time_waits, b.passive_stats().time_waits), (1, 0));
+    assert_eq!(a.connect_from(NOW, tuple.local(), tuple.remote()), Err(ConnectError::InUse(tuple)));
+    let later = NOW + core::time::Duration::from_secs(240);
+    assert_eq!(a.poll_timeout(), Some(later));
+    a.handle_timeout(later);
+    assert_eq!(a.poll_timeout(), None);
+    assert!(a.connect_from(later, tuple.local(), tuple.remote()).is_ok());
+}

@@ -261,10 +261,10 @@ impl ConnectionMut<'_> {
         self.flow().map_or(State::Closed, |flow| flow.connection.state())
     }
 
-    /// How the connection ended; `None` as long as it has not.
+    /// How the connection ended; `None` as long as it has not. In TIME-WAIT it has: both sides have closed.
     #[must_use]
     pub fn close_reason(&self) -> Option<CloseReason> {
-        self.flow()?.connection.close_reason()
+        self.flow()?.close_reason()
     }
 
     /// Octets that can be read now.

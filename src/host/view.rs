@@ -60,7 +60,7 @@ impl Host {
             tag: flow.tag,
             tuple: flow.tuple,
             state: flow.connection.state(),
-            close_reason: flow.connection.close_reason(),
+            close_reason: flow.close_reason(),
             orphan: flow.marks.has(Marks::ORPHAN),
             unread: flow.connection.unread(),
             unacknowledged: flow.connection.unacknowledged(),

@@ -8,9 +8,9 @@
 //! | 9293 §3.3.1, the variables | `send.rs` (SND.\*), `receive.rs` (RCV.\*), [`segment`] (SEG.\*), `tcb.rs` |
 //! | 9293 §3.3.2, Figure 5 | [`state`] |
 //! | 9293 §3.4.1, ISS (RFC 6528) | [`Unpredictable`]: from the owner of the secret |
-//! | 9293 §3.5, opening; §3.10.7.2 and .3: segments in LISTEN and SYN-SENT | `opening.rs` |
+//! | 9293 §3.5, opening; §3.10.7.2 and .3: segments in LISTEN and SYN-SENT | `opening.rs`; without a machine: `half_open.rs` |
 //! | 9293 §3.6, closing | `calls.rs` (CLOSE, ABORT), `text.rs` (FIN), `arrival.rs` (ACK of FIN) |
-//! | 9293 §3.6.1, TIME-WAIT; RFC 1337, RFC 6191 | `text.rs`, `arrival.rs`, [`Tcb::may_reopen`] |
+//! | 9293 §3.6.1, TIME-WAIT; RFC 1337, RFC 6191 | `text.rs`, `arrival.rs`, [`Tcb::may_reopen`]; without a machine: `time_wait.rs` |
 //! | 9293 §3.7.1, MSS; RFC 7323 §2, window scale | `opening.rs`, `output.rs` |
 //! | 9293 §3.7.2, path MTU; RFC 1191, 8201, 4821, 5927 §7 | `mtu.rs` |
 //! | 9293 §3.7.4, Nagle; §3.8.6.2.1, the sender's silly windows | `output.rs` |
@@ -61,6 +61,7 @@ mod send;
 pub mod state;
 mod tcb;
 mod text;
+mod time_wait;
 mod timers;
 mod timestamps;
 mod tuning;
@@ -74,6 +75,7 @@ pub use segment::{
     Cookie, DropReason, Placed, SackList, SegmentMeta, SegmentOptions, SegmentPlan, Timestamps, Verdict,
 };
 pub use tcb::{Input, Output, Tcb};
+pub use time_wait::{TimeWait, Waited};
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 //! | `listeners.rs` | who listens where (RFC 9293 §3.10.1) |
 //! | `half_open.rs` | connections between SYN and ACK: rows of 64 octets and a name ([`HalfOpen`]) |
 //! | `decide.rs` | owners who want to know who calls before they answer |
+//! | `time_wait.rs`, `waiting.rs` | connections in TIME-WAIT: rows of 36 octets and a name ([`TimeWait`](crate::tcp::TimeWait)) |
 //! | `chain.rs` | lists through rows |
 //!
 //! Nothing here is a machine: rows change state by [`State::on`](crate::State::on) alone, and become a
@@ -16,6 +17,8 @@ mod decide;
 mod half_open;
 mod listeners;
 mod stats;
+mod time_wait;
+mod waiting;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -24,7 +27,7 @@ use super::FiveTuple;
 use super::id::{ListenerId, RequestId};
 use crate::connection::ConnectionConfig;
 use crate::secret::Secret;
-use crate::tcp::{DropReason, HalfOpen, Heard, SegmentMeta, Tcb};
+use crate::tcp::{DropReason, HalfOpen, Heard, SegmentMeta, Tcb, TcpConfig, Unpredictable};
 use crate::{Event, Instant, State, TcpFlags};
 
 pub use decide::{DecideError, Decision};
@@ -33,12 +36,18 @@ pub(crate) use listeners::Listener;
 use listeners::Listeners;
 pub use listeners::{ListenConfig, ListenError, ListenOn, SynCookies};
 pub use stats::PassiveStats;
+use time_wait::TimeWaitRows;
+pub(crate) use waiting::Claim;
 
 /// The limits of the passive side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PassiveConfig {
     /// Half-open connections of all listeners.
     pub(crate) half_open: u32,
+    /// Rows in TIME-WAIT. One more, and the oldest goes.
+    pub(crate) time_wait: u32,
+    /// What the host gives all connections: it has 2·MSL and the other rules of TIME-WAIT.
+    pub(crate) tcp: TcpConfig,
 }
 
 /// What became of a segment for which there is no connection.
@@ -95,15 +104,17 @@ pub(crate) struct Passive {
     config: PassiveConfig,
     listeners: Listeners,
     half_open: HalfOpenRows,
+    time_wait: TimeWaitRows,
     stats: PassiveStats,
 }
 
 impl Passive {
     pub(crate) fn new(config: PassiveConfig) -> Self {
         Self {
-            config,
             listeners: Listeners::new(),
             half_open: HalfOpenRows::new(),
+            time_wait: TimeWaitRows::new(config.tcp.time_wait),
+            config,
             stats: PassiveStats::default(),
         }
     }
@@ -115,7 +126,7 @@ impl Passive {
 
     /// Octets of memory.
     pub(crate) fn memory(&self) -> usize {
-        self.listeners.memory() + self.half_open.memory()
+        self.listeners.memory() + self.half_open.memory() + self.time_wait.memory()
     }
 
     /// Half-open connections.
@@ -167,6 +178,11 @@ impl Passive {
         }
     }
 
+    /// Whether the passive side knows of that flow: somebody is calling, or it is in TIME-WAIT.
+    pub(crate) fn knows(&self, hash: u64, tuple: &FiveTuple) -> bool {
+        self.half_open.find(hash, tuple).is_some() || self.time_wait.find(hash, tuple).is_some()
+    }
+
     /// A segment for which there is no connection. `room` says whether there may be another one.
     pub(crate) fn on_segment(
         &mut self,
@@ -179,6 +195,9 @@ impl Passive {
     ) -> Outcome {
         if let Some(index) = self.half_open.find(hash, tuple) {
             return self.on_row(now, index, seg, room);
+        }
+        if let Some(slot) = self.time_wait.find(hash, tuple) {
+            return self.on_waiting(now, hash, tuple, seg, secret, slot);
         }
         match self.listeners.find(tuple) {
             Some(listener) => self.on_listener(now, hash, tuple, seg, secret, listener),
@@ -266,6 +285,19 @@ impl Passive {
             return Outcome::Refused(Refused::Itself);
         }
         let secrets = secret.unpredictable(tuple.local(), tuple.remote(), now);
+        self.meet(now, hash, tuple, seg, secrets, at)
+    }
+
+    /// A SYN gets a row.
+    fn meet(
+        &mut self,
+        now: Instant,
+        hash: u64,
+        tuple: &FiveTuple,
+        seg: &SegmentMeta,
+        secrets: Unpredictable,
+        at: u32,
+    ) -> Outcome {
         let Some(listener) = self.listeners.row(at) else { return Outcome::Unknown };
         let (config, decide) = (Arc::clone(listener.connection(tuple)), listener.config.decide);
         let Some(mut half) = HalfOpen::meet(&config.tcp, seg, secrets, now) else {
@@ -334,11 +366,14 @@ impl Passive {
 
     /// When [`on_timeout`](Self::on_timeout) is due.
     pub(crate) fn first_deadline(&mut self) -> Option<Instant> {
-        self.half_open.first_deadline().map(|(at, _)| at)
+        let half_open = self.half_open.first_deadline().map(|(at, _)| at);
+        let time_wait = self.time_wait.first().map(|(at, _)| at);
+        half_open.into_iter().chain(time_wait).min()
     }
 
     /// Serves what is due.
     pub(crate) fn on_timeout(&mut self, now: Instant) {
+        self.end_waits(now);
         while let Some((_, index)) = self.half_open.first_deadline().filter(|&(at, _)| at <= now) {
             let Some(row) = self.half_open.get_mut(index) else { break };
             let Some(listener) = self.listeners.row(row.listener) else { break };

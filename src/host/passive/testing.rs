@@ -22,7 +22,9 @@ pub(super) struct Side {
     pub(super) room: bool,
 }
 
-pub(super) const LIMITS: PassiveConfig = PassiveConfig { half_open: 1_000_000 };
+pub(super) fn limits() -> PassiveConfig {
+    PassiveConfig { half_open: 1_000_000, time_wait: 1_000_000, tcp: TcpConfig::default() }
+}
 
 impl Side {
     pub(super) fn new(limits: PassiveConfig) -> Self {

@@ -14,7 +14,7 @@ fn reset() -> SegmentMeta {
 
 #[test]
 fn a_handshake_makes_a_machine_that_becomes_established() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     let listener = side.listen("10.0.0.1:80", &ListenConfig::default());
     let syn_ack = side.call(&peer(1));
     let ack = ack(&syn_ack);
@@ -29,7 +29,7 @@ fn a_handshake_makes_a_machine_that_becomes_established() {
 /// RFC 9293 §3.10.7.2 and §3.10.7.1.
 #[test]
 fn a_listener_answers_syns_and_nothing_else() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     side.listen("10.0.0.1:80", &ListenConfig::default());
     assert!(matches!(
         side.segment(&peer(1), &reset()),
@@ -51,7 +51,7 @@ fn a_listener_answers_syns_and_nothing_else() {
 
 #[test]
 fn a_syn_ack_goes_again_until_r2_and_then_the_row_goes() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     side.listen("10.0.0.1:80", &ListenConfig::default());
     let first = side.call(&peer(1));
     let mut sent = 1;
@@ -70,7 +70,7 @@ fn a_syn_ack_goes_again_until_r2_and_then_the_row_goes() {
 /// Only rows that changed say anything, and each once.
 #[test]
 fn a_repeated_syn_draws_the_syn_ack_once_for_each_poll() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     side.listen("10.0.0.1:80", &ListenConfig::default());
     for _ in 0..3 {
         side.segment(&peer(1), &syn());
@@ -84,7 +84,7 @@ fn a_repeated_syn_draws_the_syn_ack_once_for_each_poll() {
 
 #[test]
 fn without_cookies_the_oldest_of_the_listener_makes_room() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     let config = ListenConfig { half_open: 3, cookies: SynCookies::Off, ..ListenConfig::default() };
     side.listen("10.0.0.1:80", &config);
     let syn_acks: Vec<_> = (0..5).map(|n| side.call(&peer(n))).collect();
@@ -97,7 +97,7 @@ fn without_cookies_the_oldest_of_the_listener_makes_room() {
 
 #[test]
 fn without_cookies_the_oldest_of_all_makes_room_on_a_full_host() {
-    let mut side = Side::new(PassiveConfig { half_open: 3, ..LIMITS });
+    let mut side = Side::new(PassiveConfig { half_open: 3, ..limits() });
     let config = ListenConfig { cookies: SynCookies::Off, ..ListenConfig::default() };
     side.listen("10.0.0.1:80", &config);
     side.listen("[::]:80", &ListenConfig { v6_only: true, ..config });
@@ -111,7 +111,7 @@ fn without_cookies_the_oldest_of_all_makes_room_on_a_full_host() {
 
 #[test]
 fn a_listener_may_have_no_half_open_connections_at_all() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     side.listen(
         "10.0.0.1:80",
         &ListenConfig { half_open: 0, cookies: SynCookies::Off, ..ListenConfig::default() },
@@ -121,7 +121,7 @@ fn a_listener_may_have_no_half_open_connections_at_all() {
 
 #[test]
 fn while_the_backlog_is_full_the_end_of_a_handshake_is_dropped_and_comes_again() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     let listener = side.listen("10.0.0.1:80", &ListenConfig { backlog: 1, ..ListenConfig::default() });
     let acks: Vec<_> = (0..2).map(|n| ack(&side.call(&peer(n)))).collect();
     side.promoted(&peer(0), &acks[0]);
@@ -140,7 +140,7 @@ fn while_the_backlog_is_full_the_end_of_a_handshake_is_dropped_and_comes_again()
 
 #[test]
 fn while_the_host_is_full_no_handshake_ends() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     side.listen("10.0.0.1:80", &ListenConfig::default());
     let ack = ack(&side.call(&peer(0)));
     side.room = false;
@@ -151,7 +151,7 @@ fn while_the_host_is_full_no_handshake_ends() {
 
 #[test]
 fn who_stops_listening_forgets_half_open_connections_and_keeps_those_that_wait() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     let config = ListenConfig::default();
     let (first, second) = (
         side.listen("10.0.0.1:80", &config),
@@ -170,7 +170,7 @@ fn who_stops_listening_forgets_half_open_connections_and_keeps_those_that_wait()
 /// RFC 5961 §3.2, RFC 9293 §3.10.7.4.
 #[test]
 fn a_reset_or_another_syn_in_the_window_frees_the_row() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     side.listen("10.0.0.1:80", &ListenConfig::default());
     side.call(&peer(0));
     side.segment(&peer(0), &reset());
@@ -182,7 +182,7 @@ fn a_reset_or_another_syn_in_the_window_frees_the_row() {
 
 #[test]
 fn a_half_open_connection_takes_256_octets_at_most() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     side.listen("10.0.0.1:80", &ListenConfig { half_open: u32::MAX, ..ListenConfig::default() });
     side.listen("[::]:80", &ListenConfig { half_open: u32::MAX, v6_only: true, ..ListenConfig::default() });
     for n in 0..100_000 {
@@ -234,7 +234,7 @@ proptest! {
     /// a SYN,ACK, nothing is said twice, and nothing is left when nobody listens.
     #[test]
     fn whatever_happens_the_tables_agree(acts in prop::collection::vec(acts(), 0..120)) {
-        let mut side = Side::new(PassiveConfig { half_open: 5, ..LIMITS });
+        let mut side = Side::new(PassiveConfig { half_open: 5, ..limits() });
         let configs = [false, true].map(|decide| ListenConfig {
             half_open: 4, backlog: 2, decide, cookies: SynCookies::Off, ..ListenConfig::default()
         });

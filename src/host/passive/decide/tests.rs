@@ -6,7 +6,7 @@ use super::*;
 use crate::TcpFlags;
 
 fn asking() -> (Side, ListenerId) {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     let listener = side.listen("10.0.0.1:80", &ListenConfig { decide: true, ..ListenConfig::default() });
     assert!(matches!(side.segment(&peer(1), &syn()), Outcome::Taken));
     (side, listener)
@@ -72,7 +72,7 @@ fn who_never_decides_loses_the_caller_at_r2() {
 
 #[test]
 fn callers_who_are_not_decided_about_make_room_for_others_and_are_not_asked_about() {
-    let mut side = Side::new(LIMITS);
+    let mut side = Side::new(limits());
     side.listen("10.0.0.1:80", &ListenConfig { decide: true, half_open: 2, ..ListenConfig::default() });
     (0..100).for_each(|n| {
         side.segment(&peer(n), &syn());
