@@ -43,6 +43,7 @@ enum Use {
     Port,
     PortStep,
     Draws,
+    FragmentIdentification,
 }
 
 impl Secret {
@@ -75,6 +76,16 @@ impl Secret {
     #[must_use]
     pub fn identification(&self, local: SocketAddr, remote: SocketAddr) -> u16 {
         self.flow(Use::Identification, local, remote) as u16
+    }
+
+    /// Where the identification of fragments between two addresses begins, in the lower half; the upper half picks the
+    /// counter that is added (the hash-based way of RFC 7739 §5.3).
+    #[must_use]
+    pub fn fragment_identification(&self, src: IpAddr, dst: IpAddr) -> u64 {
+        let mut hasher = self.hasher(Use::FragmentIdentification);
+        write_addr(&mut hasher, src);
+        write_addr(&mut hasher, dst);
+        hasher.finish()
     }
 
     /// The IPv6 flow label of a flow: 20 bits (RFC 6437 §3).

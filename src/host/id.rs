@@ -41,4 +41,8 @@ ids! {
     ListenerId, "l";
     /// A caller whom a listener has yet to decide about.
     RequestId, "q";
+    /// A UDP socket of a [`Host`](super::Host), until it is closed.
+    UdpId, "u";
+    /// One peer of a UDP socket with flows, until the flow ends or is closed.
+    UdpFlowId, "f";
 }

@@ -11,7 +11,9 @@ mod egress;
 mod error;
 mod event;
 mod flow;
+pub mod fragments;
 mod id;
+mod identification;
 mod ignore;
 mod ingress;
 mod limiter;
@@ -28,6 +30,8 @@ pub mod single;
 mod slab;
 mod stats;
 mod tuple;
+#[allow(dead_code, reason = "the host does not use all of it yet")]
+mod udp;
 mod user;
 mod view;
 mod wheel;
@@ -41,7 +45,7 @@ pub use error::{ConnectError, HostError};
 pub use event::{Event, Readiness};
 use event::{Events, Subject};
 use flow::{Flow, Marks};
-pub use id::{ConnId, ListenerId, RequestId};
+pub use id::{ConnId, ListenerId, RequestId, UdpFlowId, UdpId};
 use limiter::Limiter;
 pub use limiter::RateLimit;
 pub use packet::{Checksums, Ingress, Packet, PartialChecksum, Transmit};
@@ -55,6 +59,11 @@ pub use single::{Handled, IgnoreReason, OpenError, Single, SingleConfig, SingleE
 use slab::Slab;
 pub use stats::HostStats;
 pub use tuple::FiveTuple;
+pub use udp::{
+    FlowEnd, UdpBind, UdpBindError, UdpConfig, UdpConnectError, UdpDatagram, UdpDrop, UdpEvent, UdpFlowMut,
+    UdpFlows, UdpMut, UdpNetworkError, UdpOptions, UdpQueue, UdpRead, UdpReady, UdpReport, UdpSend,
+    UdpSendError, UdpStats,
+};
 pub use user::ConnectionMut;
 pub use view::ConnectionView;
 use wheel::Wheel;

@@ -4,7 +4,7 @@
 //! condemn their datagram (RFC 5722), exact duplicates do no harm, and nothing is delivered in part.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -15,11 +15,23 @@ use super::ipv6::Ipv6Error;
 use super::{ExtensionHeaders, FragmentInfo, IpPacket, IpProtocol};
 use crate::Instant;
 
+mod held;
+mod split;
+
+use held::{Age, DATAGRAM_COST, Held, Key};
+pub use split::{Pieces, SplitError};
+
 /// How much a [`Reassembler`] may hold, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FragmentLimits {
-    /// Octets of memory in all, bookkeeping included; beyond it the oldest datagrams go.
+    /// Octets of memory in all, bookkeeping included; beyond it datagrams go, those of the greediest source first, else
+    /// the oldest.
     pub memory: usize,
+    /// Octets of memory for the datagrams of one source: an address, in IPv6 a network of 64 bits. Beyond it its own
+    /// oldest go. What one sender floods does then not push out what others send.
+    pub per_source: usize,
+    /// Datagrams.
+    pub datagrams: usize,
     /// Octets of payload in one datagram: at most 65,535 make sense.
     pub per_datagram: usize,
     /// Fragments of one datagram.
@@ -28,11 +40,14 @@ pub struct FragmentLimits {
     pub timeout: Duration,
 }
 
-/// 4 MiB; 65,535 octets and 128 fragments to a datagram; 30 seconds.
+/// 4 MiB, all of it for one source if need be, and as many datagrams as that is enough for; 65,535 octets and 128
+/// fragments to a datagram; 30 seconds.
 impl Default for FragmentLimits {
     fn default() -> Self {
         Self {
             memory: 4 << 20,
+            per_source: usize::MAX,
+            datagrams: usize::MAX,
             per_datagram: 65_535,
             fragments_per_datagram: 128,
             timeout: Duration::from_secs(30),
@@ -129,7 +144,7 @@ pub enum FragmentError {
     /// The datagram alone takes more memory than allowed. Drops the datagram.
     #[error("the datagram does not fit into {max} octets of memory")]
     OutOfMemory {
-        /// [`FragmentLimits::memory`].
+        /// [`FragmentLimits::memory`], or [`FragmentLimits::per_source`] if that is less.
         max: usize,
     },
     /// The datagram of this fragment was dropped before.
@@ -157,14 +172,13 @@ pub struct FragmentStats {
     pub evicted: u64,
 }
 
-/// Which datagram a fragment belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    src: IpAddr,
-    dst: IpAddr,
-    id: u32,
-    /// Part of the key in IPv4 (RFC 791 §3.2). In IPv6 it may differ between fragments (RFC 8200 §4.5).
-    protocol: Option<IpProtocol>,
+/// A datagram that waited too long for its fragments, after the first of them had come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Expired {
+    /// The headers of the first fragment, as they were given to [`Reassembler::push_with_header`].
+    pub header: Box<[u8]>,
+    /// What came after them.
+    pub payload: Box<[u8]>,
 }
 
 /// A datagram that waits for its fragments, or that is remembered as dropped.
@@ -179,25 +193,20 @@ struct Datagram {
     total: Option<u32>,
     /// Protocol, traffic class and hop limit of the first fragment (RFC 8200 §4.5: of that with offset 0).
     first: Option<(IpProtocol, u8, u8)>,
+    /// The headers of the first fragment, if they are to be kept.
+    header: Box<[u8]>,
     /// One bit for each of the four ECN values that its fragments have had.
     ecn_seen: u8,
     dropped: bool,
 }
 
-/// When a datagram was begun; the serial number tells those of one moment apart.
-type Age = (Instant, u64);
-
-/// Octets of bookkeeping for a datagram: its entries in two trees whose nodes may be half empty, and the
-/// first node of a third, which has room for eleven.
-const DATAGRAM_COST: usize = 2 * (2 * size_of::<Key>() + size_of::<Datagram>() + size_of::<Age>())
-    + 11 * (size_of::<u32>() + size_of::<Box<[u8]>>());
 /// Octets of bookkeeping for a fragment: an entry in a tree whose nodes may be half empty, and what an
 /// allocator adds.
 const PIECE_COST: usize = 2 * (size_of::<u32>() + size_of::<Box<[u8]>>()) + 16;
 
 impl Datagram {
     fn cost(&self) -> usize {
-        DATAGRAM_COST + self.received + self.pieces.len() * PIECE_COST
+        DATAGRAM_COST + self.header.len() + self.received + self.pieces.len() * PIECE_COST
     }
 
     /// Puts a fragment in its place. `Ok(false)`: it is there already.
@@ -295,10 +304,7 @@ impl Datagram {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reassembler {
     limits: FragmentLimits,
-    datagrams: BTreeMap<Key, Datagram>,
-    by_age: BTreeSet<(Age, Key)>,
-    /// Sum of the datagrams' costs.
-    memory: usize,
+    held: Held,
     serial: u64,
     stats: FragmentStats,
 }
@@ -308,13 +314,24 @@ impl Reassembler {
     #[must_use]
     pub const fn new(limits: FragmentLimits) -> Self {
         let stats = FragmentStats { completed: 0, dropped: 0, timed_out: 0, evicted: 0 };
-        Self { limits, datagrams: BTreeMap::new(), by_age: BTreeSet::new(), memory: 0, serial: 0, stats }
+        Self { limits, held: Held::new(), serial: 0, stats }
     }
 
     /// Takes a fragment. Datagrams that have waited too long by `now` are dropped first.
     pub fn push(&mut self, now: Instant, packet: &IpPacket<'_>) -> FragmentOutcome {
+        self.push_with_header(now, packet, &[])
+    }
+
+    /// As [`push`](Self::push), and keeps the fragment's headers if it is the first of its datagram, so that an error
+    /// can quote it if the others do not come ([`expire_each`](Self::expire_each), to be called before).
+    pub fn push_with_header(
+        &mut self,
+        now: Instant,
+        packet: &IpPacket<'_>,
+        header: &[u8],
+    ) -> FragmentOutcome {
         self.expire(now);
-        let outcome = match self.accept(now, packet) {
+        let outcome = match self.accept(now, packet, header) {
             Ok(Some(whole)) => FragmentOutcome::Complete(whole),
             Ok(None) => FragmentOutcome::Waiting,
             Err(error) => FragmentOutcome::Dropped(error),
@@ -329,13 +346,25 @@ impl Reassembler {
 
     /// Drops the datagrams that have waited too long by `now`, and says how many there were.
     pub fn expire(&mut self, now: Instant) -> usize {
+        self.expire_each(now, |_| ())
+    }
+
+    /// As [`expire`](Self::expire), and hands over those whose first fragment had come with its headers: only about
+    /// them an error may be sent (RFC 792, RFC 8200 §4.5).
+    pub fn expire_each(&mut self, now: Instant, mut each: impl FnMut(Expired)) -> usize {
         let mut expired = 0;
-        while let Some(&(age, key)) = self.by_age.first()
-            && now.since(age.0) >= self.limits.timeout
+        while let Some(((begun, _), key)) = self.held.oldest()
+            && now.since(begun) >= self.limits.timeout
         {
             // What was dropped before did not wait: it is only forgotten now.
-            if self.remove(&key).is_some_and(|datagram| !datagram.dropped) {
-                expired += 1;
+            let Some(mut datagram) = self.held.remove(&key).filter(|datagram| !datagram.dropped) else {
+                continue;
+            };
+            expired += 1;
+            if let Some(payload) = datagram.pieces.remove(&0)
+                && !datagram.header.is_empty()
+            {
+                each(Expired { header: datagram.header, payload });
             }
         }
         self.stats.timed_out += expired as u64;
@@ -345,25 +374,25 @@ impl Reassembler {
     /// When the next datagram will have waited too long.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.by_age.first().map(|&((begun, _), _)| begun + self.limits.timeout)
+        self.held.oldest().map(|((begun, _), _)| begun + self.limits.timeout)
     }
 
     /// Octets of memory held, bookkeeping included.
     #[must_use]
     pub const fn memory(&self) -> usize {
-        self.memory
+        self.held.memory()
     }
 
     /// Datagrams held, those remembered as dropped included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.datagrams.len()
+        self.held.len()
     }
 
     /// Whether nothing is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.datagrams.is_empty()
+        self.len() == 0
     }
 
     /// What was done so far.
@@ -372,7 +401,12 @@ impl Reassembler {
         self.stats
     }
 
-    fn accept(&mut self, now: Instant, packet: &IpPacket<'_>) -> Result<Option<Reassembled>, FragmentError> {
+    fn accept(
+        &mut self,
+        now: Instant,
+        packet: &IpPacket<'_>,
+        header: &[u8],
+    ) -> Result<Option<Reassembled>, FragmentError> {
         let info = packet.fragment.ok_or(FragmentError::NotAFragment)?;
         self.check(&info, packet)?;
         let key = Key {
@@ -382,12 +416,12 @@ impl Reassembler {
             protocol: packet.src.is_ipv4().then_some(packet.protocol),
         };
         // Out of the tree while it is worked on: every way on accounts for it anew.
-        let mut datagram = self.remove(&key).unwrap_or_else(|| self.begin(now));
+        let mut datagram = self.held.remove(&key).unwrap_or_else(|| self.begin(now));
         if datagram.dropped {
             self.keep(key, datagram);
             return Err(FragmentError::AlreadyDropped);
         }
-        if let Err(error) = self.add(&mut datagram, &info, packet) {
+        if let Err(error) = self.add(&mut datagram, &info, packet, header) {
             self.condemn(key, datagram);
             return Err(error);
         }
@@ -424,6 +458,7 @@ impl Reassembler {
         datagram: &mut Datagram,
         info: &FragmentInfo,
         packet: &IpPacket<'_>,
+        header: &[u8],
     ) -> Result<(), FragmentError> {
         if !datagram.place(info.offset, info.more, packet.payload)? {
             return Ok(());
@@ -433,10 +468,12 @@ impl Reassembler {
         }
         if info.offset == 0 {
             datagram.first = Some((packet.protocol, packet.traffic_class, packet.hop_limit));
+            datagram.header = header.into();
         }
         datagram.ecn_seen |= 1 << (packet.traffic_class & 3);
-        if datagram.cost() > self.limits.memory {
-            return Err(FragmentError::OutOfMemory { max: self.limits.memory });
+        let max = self.limits.memory.min(self.limits.per_source);
+        if datagram.cost() > max {
+            return Err(FragmentError::OutOfMemory { max });
         }
         Ok(())
     }
@@ -449,6 +486,7 @@ impl Reassembler {
             received: 0,
             total: None,
             first: None,
+            header: Box::default(),
             ecn_seen: 0,
             dropped: false,
         }
@@ -458,31 +496,23 @@ impl Reassembler {
     fn condemn(&mut self, key: Key, mut datagram: Datagram) {
         datagram.pieces = BTreeMap::new();
         datagram.received = 0;
+        datagram.header = Box::default();
         datagram.dropped = true;
         self.keep(key, datagram);
     }
 
-    /// Puts a datagram into the trees. The oldest others make room for it.
+    /// Puts a datagram back among those that are held. Others make room for it.
     fn keep(&mut self, key: Key, datagram: Datagram) {
         let cost = datagram.cost();
-        while self.memory.saturating_add(cost) > self.limits.memory {
-            let Some(&(_, oldest)) = self.by_age.first() else {
-                return;
-            };
-            if self.remove(&oldest).is_some_and(|datagram| !datagram.dropped) {
+        while let Some(victim) = self.held.in_the_way(&key, cost, &self.limits) {
+            if self.held.remove(&victim).is_some_and(|datagram| !datagram.dropped) {
                 self.stats.evicted += 1;
             }
         }
-        self.memory += cost;
-        self.by_age.insert((datagram.age, key));
-        self.datagrams.insert(key, datagram);
-    }
-
-    fn remove(&mut self, key: &Key) -> Option<Datagram> {
-        let datagram = self.datagrams.remove(key)?;
-        self.by_age.remove(&(datagram.age, *key));
-        self.memory = self.memory.saturating_sub(datagram.cost());
-        Some(datagram)
+        // With nothing left to make room, what does not fit does not.
+        if cost <= self.limits.memory.min(self.limits.per_source) && self.limits.datagrams > 0 {
+            self.held.insert(key, datagram);
+        }
     }
 }
 

@@ -4,6 +4,10 @@ use core::net::Ipv6Addr;
 
 use super::{EmitError, FragmentInfo, IpProtocol, be16};
 
+mod examine;
+
+pub use examine::{Duty, Examined, Problem};
+
 /// An IPv6 header. It has a fixed form: parsed and written by the same type.
 ///
 /// ```

@@ -14,7 +14,9 @@
 //! | [`tcp`] | the TCP header, and its checksum | RFC 9293 §3.1, RFC 9768 |
 //! | [`options`] | TCP options | RFC 9293 §3.2, RFC 7323, RFC 2018, RFC 2385, RFC 5482, RFC 5925, RFC 7413, RFC 8684 |
 //! | [`udp`] | the UDP header, and its checksum | RFC 768, RFC 2675 §4, RFC 6936 |
-//! | [`fragment`] | reassembly of IP fragments | RFC 791 §3.2, RFC 8200 §4.5, RFC 5722 |
+//! | [`icmp`], [`icmpv4`], [`icmpv6`] | ICMP messages | RFC 792, RFC 1191, RFC 4443, RFC 4884 |
+//! | [`quote`] | the packet that an ICMP error quotes | RFC 792, RFC 5927 |
+//! | [`fragment`] | reassembly of IP fragments, and cutting packets into them | RFC 791 §3.2, RFC 8200 §4.5, RFC 5722 |
 //!
 //! # Captured and on the wire
 //!
@@ -44,21 +46,29 @@
 
 pub mod checksum;
 pub mod fragment;
+pub mod icmp;
+pub mod icmpv4;
+pub mod icmpv6;
 pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
 pub mod link;
 pub mod options;
+pub mod quote;
 pub mod tcp;
 pub mod udp;
 
 pub use checksum::{Checksum, ChecksumStatus};
 pub use fragment::{FragmentLimits, FragmentOutcome, Reassembled, Reassembler};
+pub use icmp::{Echo, IcmpError};
+pub use icmpv4::Icmpv4Message;
+pub use icmpv6::Icmpv6Message;
 pub use ip::{FragmentInfo, IpError, IpPacket, IpProtocol, LengthSource};
 pub use ipv4::{Ipv4Header, Ipv4Repr};
 pub use ipv6::{ExtensionHeader, ExtensionHeaders, Ipv6Header};
 pub use link::{LinkError, LinkType, Network};
 pub use options::{OptionError, OptionsBuilder, SackBlocks, TcpOption, TcpOptions};
+pub use quote::{Quote, QuotedUpper};
 pub use tcp::{TcpError, TcpFlags, TcpRepr, TcpSegment};
 pub use udp::{UdpDatagram, UdpError, UdpRepr};
 

@@ -174,12 +174,35 @@ impl UdpRepr {
             0 => 0xffff,
             checksum => checksum,
         };
+        *header = self.header(length, checksum);
+        Ok(len)
+    }
+
+    /// Writes header and payload to the start of `out` and says that there is no checksum. Over IPv6 only tunnels may
+    /// do that, and only if they have made sure that the receiver takes it (RFC 6935 §5, RFC 6936 §4).
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError`] when the buffer is too small or the datagram longer than 65,535 octets; `out` is then
+    /// unchanged.
+    pub fn emit_without_checksum(&self, out: &mut [u8], payload: &[u8]) -> Result<usize, EmitError> {
+        let len = UdpDatagram::HEADER_LEN.saturating_add(payload.len());
+        let length = u16::try_from(len)
+            .map_err(|_| EmitError::LengthOutOfRange { len, max: usize::from(u16::MAX) })?;
+        super::require(out, len)?;
+        if let Some((header, rest)) = out.get_mut(..len).unwrap_or_default().split_first_chunk_mut::<8>() {
+            *header = self.header(length, 0);
+            rest.copy_from_slice(payload);
+        }
+        Ok(len)
+    }
+
+    const fn header(&self, length: u16, checksum: u16) -> [u8; UdpDatagram::HEADER_LEN] {
         let [s0, s1] = self.src_port.to_be_bytes();
         let [d0, d1] = self.dst_port.to_be_bytes();
         let [len0, len1] = length.to_be_bytes();
         let [c0, c1] = checksum.to_be_bytes();
-        *header = [s0, s1, d0, d1, len0, len1, c0, c1];
-        Ok(len)
+        [s0, s1, d0, d1, len0, len1, c0, c1]
     }
 }
 

@@ -285,6 +285,84 @@ fn congestion_met_by_any_fragment_is_kept() {
     assert_eq!(outcome(0, 3), Err(FragmentError::EcnMismatch));
 }
 
+fn from(source: u8, id: u32, payload: &[u8]) -> IpPacket<'_> {
+    IpPacket { src: IpAddr::V4(Ipv4Addr::new(10, 0, 0, source)), ..v4(id, 0, true, payload) }
+}
+
+#[test]
+fn one_source_pushes_out_its_own_datagrams_only() {
+    let cost = DATAGRAM_COST + PIECE_COST + 96;
+    let limits = FragmentLimits { memory: 100 * cost, per_source: 4 * cost, ..FragmentLimits::default() };
+    let mut reassembler = Reassembler::new(limits);
+    reassembler.push(NOW, &from(9, 0, &[0; 96]));
+    for id in 0..1000 {
+        assert_eq!(reassembler.push(NOW, &from(1, id, &[0; 96])), FragmentOutcome::Waiting);
+    }
+    assert_eq!((reassembler.len(), reassembler.stats().evicted), (5, 996));
+    let last =
+        IpPacket { fragment: Some(FragmentInfo { id: 0, offset: 96, more: false }), ..from(9, 0, b"x") };
+    assert_eq!(payload(reassembler.push(NOW, &last)).len(), 97);
+}
+
+#[test]
+fn a_network_of_64_bits_counts_as_one_source_in_ipv6() {
+    let cost = DATAGRAM_COST + PIECE_COST + 96;
+    let limits = FragmentLimits { per_source: 4 * cost, ..FragmentLimits::default() };
+    let mut reassembler = Reassembler::new(limits);
+    for host in 0..100 {
+        let src = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, host));
+        reassembler.push(NOW, &IpPacket { src, ..v6(IpProtocol::UDP, 0, true, &[0; 96]) });
+    }
+    assert_eq!(reassembler.len(), 4);
+}
+
+#[test]
+fn the_greediest_source_makes_room_before_older_ones() {
+    let cost = DATAGRAM_COST + PIECE_COST + 96;
+    let limits = FragmentLimits { memory: 6 * cost, per_source: 4 * cost, ..FragmentLimits::default() };
+    let mut reassembler = Reassembler::new(limits);
+    for (source, id) in [(1, 0), (2, 0), (2, 1), (2, 2), (2, 3), (3, 0), (4, 0)] {
+        reassembler.push(NOW, &from(source, id, &[0; 96]));
+    }
+    let left: std::vec::Vec<_> =
+        (1..=4).map(|source| reassembler.held.share(from(source, 0, &[]).src) / cost).collect();
+    assert_eq!(left, [1, 3, 1, 1]);
+    // Where nobody has more than half of what a source may have, age decides.
+    for source in 5..9 {
+        reassembler.push(NOW, &from(source, 0, &[0; 96]));
+    }
+    let left: std::vec::Vec<_> =
+        (1..=8).map(|source| reassembler.held.share(from(source, 0, &[]).src) / cost).collect();
+    assert_eq!(left, [0, 0, 1, 1, 1, 1, 1, 1]);
+}
+
+#[test]
+fn there_are_never_more_datagrams_than_allowed() {
+    let limits = FragmentLimits { datagrams: 3, ..FragmentLimits::default() };
+    let mut reassembler = Reassembler::new(limits);
+    for id in 0..10 {
+        assert_eq!(reassembler.push(NOW, &v4(id, 0, true, &[0; 96])), FragmentOutcome::Waiting);
+        assert!(reassembler.len() <= 3);
+    }
+    assert_eq!(reassembler.stats().evicted, 7);
+}
+
+#[test]
+fn who_waited_in_vain_is_handed_over_if_the_first_fragment_had_come() {
+    let mut reassembler = reassembler();
+    reassembler.push_with_header(NOW, &v4(1, 0, true, b"01234567"), b"header");
+    reassembler.push_with_header(NOW, &v4(2, 8, true, b"01234567"), b"header");
+    reassembler.push(NOW, &v4(3, 0, true, b"01234567"));
+    // Overlap: dropped, and not to be spoken of.
+    reassembler.push_with_header(NOW, &v4(4, 0, true, b"01234567"), b"header");
+    reassembler.push_with_header(NOW, &v4(4, 0, true, b"abcdefgh"), b"header");
+    let mut expired = std::vec::Vec::new();
+    assert_eq!(reassembler.expire_each(NOW + Duration::from_secs(30), |datagram| expired.push(datagram)), 3);
+    let expected = Expired { header: (*b"header").into(), payload: (*b"01234567").into() };
+    assert_eq!(expired, [expected]);
+    assert!(reassembler.is_empty() && reassembler.memory() == 0);
+}
+
 proptest! {
     #[test]
     fn any_cut_in_any_order_with_duplicates_makes_the_same_octets(
@@ -322,18 +400,21 @@ proptest! {
     fn any_fragments_keep_to_the_memory_and_the_books(
         steps in proptest::collection::vec((0_u32..6, 0_u32..40, 0_usize..50, any::<bool>(), 0_u64..9, any::<bool>()), 0..200),
         memory in 0_usize..6000,
+        per_source in 0_usize..6000,
+        datagrams in 0_usize..8,
     ) {
-        let limits = FragmentLimits { memory, fragments_per_datagram: 5, ..FragmentLimits::default() };
+        let limits = FragmentLimits { memory, per_source, datagrams, fragments_per_datagram: 5, ..FragmentLimits::default() };
         let mut reassembler = Reassembler::new(limits);
         let mut now = NOW;
         for (id, offset, len, more, seconds, six) in steps {
             now = now + Duration::from_secs(seconds);
             let octets = vec![id as u8; if more { len * 8 } else { len }];
             let packet = if six { v6(IpProtocol(id as u8), offset * 8, more, &octets) } else { v4(id, offset * 8, more, &octets) };
-            let _ = reassembler.push(now, &packet);
+            let packet = if six { packet } else { IpPacket { src: from(id as u8 % 3, id, &[]).src, ..packet } };
+            let _ = reassembler.push_with_header(now, &packet, &octets);
             prop_assert!(reassembler.memory() <= memory);
-            prop_assert_eq!(reassembler.memory(), reassembler.datagrams.values().map(Datagram::cost).sum::<usize>());
-            prop_assert_eq!(reassembler.by_age.len(), reassembler.len());
+            prop_assert!(reassembler.held.is_consistent());
+            prop_assert!(reassembler.len() <= datagrams);
         }
         reassembler.expire(now + limits.timeout);
         prop_assert!(reassembler.is_empty() && reassembler.memory() == 0);
