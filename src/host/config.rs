@@ -9,8 +9,9 @@ use super::passive::PassiveConfig;
 use super::ports::Ports;
 use super::single::config::{MIN_MTU_V4, MIN_MTU_V6, fit_to_ip};
 use super::single::frame::is_an_end;
-use super::{HostError, RateLimit, Shard};
+use super::{HostError, RateLimit, Shard, UdpConfig};
 use crate::connection::ConnectionConfig;
+use crate::wire::FragmentLimits;
 
 /// The choices of a [`Host`](super::Host). Begin with the default and change fields: there will be more.
 ///
@@ -31,6 +32,9 @@ pub struct HostConfig {
     pub addresses: Vec<LocalAddress>,
     /// Take packets for any unicast address as if it were our own: what a transparent proxy does. Default: false.
     pub any_destination: bool,
+    /// Groups of multicast whose datagrams are taken. Who tells the routers is the embedder's affair (IGMP, MLD).
+    /// Default: none.
+    pub groups: Vec<IpAddr>,
     /// What connections get that are made here, and listeners that ask for nothing else. Their `mss` and what depends
     /// on the version of IP are made from the MTU: what stands there does not count.
     pub connection: ConnectionConfig,
@@ -50,6 +54,11 @@ pub struct HostConfig {
     /// Where several hosts share an address, each with its share of the flows ([`rss`](super::rss)): which of them
     /// this is. Ports are then chosen such that packets of the flow come back to it. Default: none.
     pub shard: Option<Shard>,
+    /// The choices of UDP.
+    pub udp: UdpConfig,
+    /// How much may be kept of fragments, and for how long. Default:
+    /// [`fragments::default_limits`](super::fragments::default_limits).
+    pub fragments: FragmentLimits,
     /// What the card, or the tunnel, does for us. Default: nothing.
     pub offload: Offload,
     /// How much of everything there may be.
@@ -61,6 +70,7 @@ impl Default for HostConfig {
         Self {
             addresses: Vec::new(),
             any_destination: false,
+            groups: Vec::new(),
             connection: ConnectionConfig::default(),
             mtu: 1500,
             hop_limit: 64,
@@ -69,6 +79,8 @@ impl Default for HostConfig {
             resets: RateLimit { per_second: 1_000, burst: 1_000 },
             ports: Ports::DYNAMIC,
             shard: None,
+            udp: UdpConfig::default(),
+            fragments: super::fragments::default_limits(),
             offload: Offload::default(),
             limits: Limits::default(),
         }

@@ -1,8 +1,9 @@
 //! Opening actively: which address, which port, and the row of the new connection.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use super::flow::{Flow, Marks};
+use super::own::Standing;
 use super::passive::Claim;
 use super::single::frame::is_an_end;
 use super::{ConnId, ConnectError, FiveTuple, Host, demux};
@@ -20,7 +21,7 @@ impl Host {
     ///
     /// [`ConnectError`] when the address does not do, there is no port left, or there are too many connections.
     pub fn connect(&mut self, now: Instant, remote: SocketAddr) -> Result<ConnId, ConnectError> {
-        let ip = self.own_address_for(remote.ip())?;
+        let ip = self.own.address_for(remote.ip()).ok_or(ConnectError::NoLocalAddress(remote.ip()))?;
         self.connect_from(now, SocketAddr::new(ip, 0), remote)
     }
 
@@ -60,10 +61,10 @@ impl Host {
         if local.is_ipv4() != remote.is_ipv4() {
             return Err(ConnectError::Versions { local, remote });
         }
-        if !is_an_end(remote) || self.is_broadcast(remote.ip()) {
+        if !is_an_end(remote) || self.own.is_broadcast(remote.ip()) {
             return Err(ConnectError::Address(remote));
         }
-        if !self.is_ours(local.ip()) {
+        if self.own.standing(local.ip()) != Standing::Ours {
             return Err(ConnectError::NotLocal(local.ip()));
         }
         if local.port() == 0 {
@@ -98,15 +99,6 @@ impl Host {
         self.find(hash, tuple).is_some()
     }
 
-    /// The address that we use towards `remote` where none was asked for: of its version, and link-local, loopback or
-    /// neither as it is, if there is such a one (RFC 6724 §5, rule 2).
-    fn own_address_for(&self, remote: IpAddr) -> Result<IpAddr, ConnectError> {
-        let mut own =
-            self.config.addresses.iter().map(|own| own.ip).filter(|own| own.is_ipv4() == remote.is_ipv4());
-        let first = own.clone().next().ok_or(ConnectError::NoLocalAddress(remote))?;
-        Ok(own.find(|&own| own == remote || reach(own) == reach(remote)).unwrap_or(first))
-    }
-
     /// Gives a row its name, its place and what its headers get.
     pub(super) fn admit(&mut self, mut flow: Flow) -> u32 {
         let (local, remote) = (flow.tuple.local(), flow.tuple.remote());
@@ -124,15 +116,4 @@ impl Host {
 const fn with_port(mut addr: SocketAddr, port: u16) -> SocketAddr {
     addr.set_port(port);
     addr
-}
-
-/// How far an address means something: the link's, the host's, everybody's.
-const fn reach(ip: IpAddr) -> u8 {
-    match ip {
-        IpAddr::V4(ip) if ip.is_loopback() => 0,
-        IpAddr::V4(ip) if ip.is_link_local() => 1,
-        IpAddr::V6(ip) if ip.is_loopback() => 0,
-        IpAddr::V6(ip) if ip.is_unicast_link_local() => 1,
-        _ => 2,
-    }
 }

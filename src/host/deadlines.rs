@@ -12,6 +12,8 @@ impl Host {
             self.expire(now, index);
         }
         self.passive.on_timeout(now);
+        self.udp.handle_timeout(now);
+        self.fragments.handle_timeout(now);
         while let Some((_, since)) = self.oldest_orphan()
             && since + self.config.limits.orphan_time <= now
         {
@@ -27,7 +29,8 @@ impl Host {
         }
         let connection = self.first_connection().map(|(at, _)| at);
         let orphan = self.oldest_orphan().map(|(_, since)| since + self.config.limits.orphan_time);
-        [connection, orphan, self.passive.first_deadline()].into_iter().flatten().min()
+        let others = [self.passive.first_deadline(), self.udp.poll_timeout(), self.fragments.poll_timeout()];
+        [connection, orphan].into_iter().chain(others).flatten().min()
     }
 
     /// The connection whose deadline comes first. Those whose deadline has moved away since the wheel heard of it are

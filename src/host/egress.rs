@@ -41,7 +41,7 @@ impl Host {
         self.loops_on = false;
         for _ in 0..LOOPS {
             let Written { transmit, to } = self.next_packet(now, out)?;
-            if !self.is_listed(to) {
+            if !self.own.is_listed(to) {
                 self.stats.packets_out += 1;
                 self.stats.octets_out += transmit.len as u64;
                 return Some(transmit);
@@ -54,14 +54,27 @@ impl Host {
         None
     }
 
-    /// Answers and connections take turns, so that neither can keep the other from sending.
+    /// Connections, answers and datagrams take turns, so that none can keep the others from sending.
     fn next_packet(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
-        self.answers_first = !self.answers_first;
-        if self.answers_first {
-            self.next_answer(now, out).or_else(|| self.next_of_connections(now, out))
-        } else {
-            self.next_of_connections(now, out).or_else(|| self.next_answer(now, out))
+        for _ in 0..3 {
+            self.source = (self.source + 1) % 3;
+            let written = match self.source {
+                0 => self.next_of_connections(now, out),
+                1 => self.next_answer(now, out),
+                _ => self.next_datagram(out),
+            };
+            if written.is_some() {
+                return written;
+            }
         }
+        None
+    }
+
+    /// The next packet of a UDP socket.
+    fn next_datagram(&mut self, out: &mut [u8]) -> Option<Written> {
+        let len = self.udp.next_packet(out, &self.own)?;
+        let to = destination(out)?;
+        Some(Written { transmit: Transmit { len, segment_size: None, checksum: None }, to })
     }
 
     /// The next answer that belongs to no connection.
@@ -211,4 +224,14 @@ fn write(flow: &mut Flow, large: &Large, config: &super::HostConfig, out: &mut [
     };
     let transmit = Transmit { len, segment_size: large.size, checksum };
     Some(Written { transmit, to: flow.tuple.remote_ip() })
+}
+
+/// Where a packet goes that was written here.
+fn destination(packet: &[u8]) -> Option<IpAddr> {
+    let (version, rest) = packet.split_first()?;
+    if version >> 4 == 4 {
+        rest.get(15..19).and_then(|octets| <[u8; 4]>::try_from(octets).ok()).map(IpAddr::from)
+    } else {
+        rest.get(23..39).and_then(|octets| <[u8; 16]>::try_from(octets).ok()).map(IpAddr::from)
+    }
 }

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use core::fmt;
 use core::ops::{BitOr, BitOrAssign};
 
-use super::{ConnId, ListenerId, RequestId};
+use super::{ConnId, ListenerId, RequestId, UdpEvent};
 
 /// Something that a user may want to act on; from [`Host::poll_event`](super::Host::poll_event).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +32,8 @@ pub enum Event {
         /// Who calls.
         request: RequestId,
     },
+    /// There is something to tell about a UDP socket, or one of its flows.
+    Udp(UdpEvent),
 }
 
 /// What a connection is ready for: a set.

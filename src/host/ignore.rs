@@ -30,13 +30,17 @@ pub enum IgnoreReason {
     TcpChecksum,
     /// There is no connection, and nobody listens (RFC 9293 §3.10.7.1).
     NoConnection,
+    /// A UDP datagram for a port that nobody has (RFC 1122 §4.1.3.1).
+    NoSocket,
+    /// A UDP datagram that was not taken: [`UdpStats`](super::UdpStats) says why.
+    Udp,
     /// A piece of a datagram that is of no use: it overlaps, is too late or too many.
     BadFragment,
 }
 
 impl IgnoreReason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::NotIp,
         Self::IpChecksum,
         Self::IpLength,
@@ -49,6 +53,8 @@ impl IgnoreReason {
         Self::OtherSource,
         Self::TcpChecksum,
         Self::NoConnection,
+        Self::NoSocket,
+        Self::Udp,
         Self::BadFragment,
     ];
 
@@ -68,6 +74,8 @@ impl IgnoreReason {
             Self::OtherSource => "other_source",
             Self::TcpChecksum => "tcp_checksum",
             Self::NoConnection => "no_connection",
+            Self::NoSocket => "no_socket",
+            Self::Udp => "udp",
             Self::BadFragment => "bad_fragment",
         }
     }

@@ -2,9 +2,12 @@
 
 use core::net::IpAddr;
 
+use super::fragments::Taken;
+use super::own::Standing;
 use super::packet::{Checksums, Ingress, Packet};
 use super::passive::Reply;
 use super::single::frame::{self, is_an_end};
+use super::udp::{Arriving, Udp};
 use super::{FiveTuple, Host, IgnoreReason, demux};
 use crate::Instant;
 use crate::connection::Payload;
@@ -62,32 +65,104 @@ impl Host {
             LengthSource::Link if packet.checksums != Checksums::Unknown => {}
             LengthSource::Link | LengthSource::CutByLink => return Err(IgnoreReason::IpLength),
         }
-        if !self.is_ours(ip.dst) {
+        let standing = self.own.standing(ip.dst);
+        if standing == Standing::Foreign {
             return Err(IgnoreReason::OtherDestination);
         }
         self.check_source(ip.src, origin)?;
         if ip.fragment.is_some() {
-            return Err(IgnoreReason::Fragment);
+            return self.take_fragment(now, packet, &ip, standing);
         }
+        self.take_whole(now, packet, &ip, standing)
+    }
+
+    /// A datagram in one piece.
+    fn take_whole(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'_>,
+        ip: &IpPacket<'_>,
+        standing: Standing,
+    ) -> Result<Ingress, IgnoreReason> {
         match ip.protocol {
-            IpProtocol::TCP => self.take_segment(now, packet, &ip),
+            // No connection has an end that is not one host's (RFC 9293 MUST-57).
+            IpProtocol::TCP if standing == Standing::Ours => self.take_segment(now, packet, ip),
+            IpProtocol::TCP => Err(IgnoreReason::OtherDestination),
+            IpProtocol::UDP => self.take_udp(now, packet, ip),
             _ => Ok(Ingress::Raw),
+        }
+    }
+
+    /// A piece of a datagram: the last one brings all of it.
+    #[cold]
+    fn take_fragment(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'_>,
+        ip: &IpPacket<'_>,
+        standing: Standing,
+    ) -> Result<Ingress, IgnoreReason> {
+        match self.fragments.take(now, packet.as_slice(), ip) {
+            Taken::Waiting => Ok(Ingress::Taken),
+            Taken::Dropped(_, _) => Err(IgnoreReason::BadFragment),
+            Taken::Whole(whole) => {
+                let ip = IpPacket {
+                    src: whole.src,
+                    dst: whole.dst,
+                    protocol: whole.protocol,
+                    traffic_class: whole.traffic_class,
+                    hop_limit: whole.hop_limit,
+                    fragment: None,
+                    payload: &whole.payload,
+                    payload_len: whole.payload.len(),
+                    length: LengthSource::Ip,
+                };
+                // What a card knows of a piece says nothing about the whole.
+                let packet = Packet::from(&whole.payload).with_scope(packet.scope);
+                match self.take_whole(now, &packet, &ip, standing) {
+                    Ok(Ingress::Raw) => Ok(Ingress::RawWhole(whole)),
+                    other => other,
+                }
+            }
+        }
+    }
+
+    /// A UDP datagram.
+    fn take_udp(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'_>,
+        ip: &IpPacket<'_>,
+    ) -> Result<Ingress, IgnoreReason> {
+        let arriving = Arriving {
+            src: ip.src,
+            dst: ip.dst,
+            scope: packet.scope,
+            traffic_class: ip.traffic_class,
+            hop_limit: ip.hop_limit,
+            checksums: packet.checksums,
+            payload: packet.payload(ip.payload),
+        };
+        match self.take_datagram(now, arriving) {
+            Udp::Delivered(_) => Ok(Ingress::Taken),
+            Udp::NoSocket => Err(IgnoreReason::NoSocket),
+            Udp::Dropped(_) => Err(IgnoreReason::Udp),
         }
     }
 
     /// A source has to be somebody's address (RFC 1122 §3.2.1.3), and on the wire not ours: who sends packets in our
     /// name is a liar (RFC 9293 MUST-63).
     fn check_source(&self, src: IpAddr, origin: Origin) -> Result<(), IgnoreReason> {
-        let ours = self.is_listed(src);
+        let ours = self.own.is_listed(src);
         let loops = match src {
             IpAddr::V4(src) => src.is_loopback(),
             IpAddr::V6(src) => src.is_loopback(),
         };
         let wrong = match origin {
             Origin::Wire => ours || loops,
-            Origin::Loop => !ours && !self.config.any_destination,
+            Origin::Loop => !ours && !self.own.takes_anything(),
         };
-        if wrong || self.is_broadcast(src) { Err(IgnoreReason::InvalidSource) } else { Ok(()) }
+        if wrong || self.own.is_broadcast(src) { Err(IgnoreReason::InvalidSource) } else { Ok(()) }
     }
 
     /// A TCP segment: the checksum, the one check that reads all of it, comes last.
@@ -164,28 +239,10 @@ impl Host {
     pub(super) fn find(&self, hash: u64, tuple: &FiveTuple) -> Option<u32> {
         self.names.find(hash, |index| self.flows.get(index).is_some_and(|flow| flow.tuple == *tuple))
     }
-
-    /// Whether packets for that address are taken.
-    pub(super) fn is_ours(&self, ip: IpAddr) -> bool {
-        self.is_listed(ip) || self.config.any_destination && !self.is_broadcast(ip) && is_unicast(ip)
-    }
-
-    /// Whether it is one of our own addresses.
-    pub(super) fn is_listed(&self, ip: IpAddr) -> bool {
-        self.config.addresses.iter().any(|own| own.ip == ip)
-    }
-
-    pub(super) fn is_broadcast(&self, ip: IpAddr) -> bool {
-        self.config.addresses.iter().any(|own| own.is_broadcast(ip))
-    }
 }
 
 /// The segment as if its octets, and what comes behind them, had been lost: its acknowledgment counts.
 fn without_octets(meta: &SegmentMeta) -> SegmentMeta {
     let behind = crate::TcpFlags::FIN | crate::TcpFlags::PSH | crate::TcpFlags::URG;
     SegmentMeta { len: 0, flags: meta.flags.without(behind), ..*meta }
-}
-
-fn is_unicast(ip: IpAddr) -> bool {
-    is_an_end(core::net::SocketAddr::new(ip, 1))
 }

@@ -17,6 +17,9 @@ impl Host {
             + self.orphans.memory()
             + self.replies.memory()
             + self.passive.memory()
+            + self.udp.memory()
+            + self.fragments.memory()
+            + self.accepts.memory()
             + self.ports.memory()
             + (self.sending.capacity() + self.disordered.capacity()) * size_of::<u32>()
     }

@@ -5,6 +5,7 @@
 
 mod config;
 mod connect;
+mod datagrams;
 mod deadlines;
 mod demux;
 mod egress;
@@ -19,6 +20,7 @@ mod ingress;
 mod limiter;
 mod listen;
 mod memory;
+mod own;
 mod packet;
 mod passive;
 mod ports;
@@ -30,7 +32,6 @@ pub mod single;
 mod slab;
 mod stats;
 mod tuple;
-#[allow(dead_code, reason = "the host does not use all of it yet")]
 mod udp;
 mod user;
 mod view;
@@ -45,9 +46,11 @@ pub use error::{ConnectError, HostError};
 pub use event::{Event, Readiness};
 use event::{Events, Subject};
 use flow::{Flow, Marks};
+use fragments::Fragments;
 pub use id::{ConnId, ListenerId, RequestId, UdpFlowId, UdpId};
 use limiter::Limiter;
 pub use limiter::RateLimit;
+use own::Own;
 pub use packet::{Checksums, Ingress, Packet, PartialChecksum, Transmit};
 use passive::Passive;
 pub use passive::{DecideError, Decision, ListenConfig, ListenError, ListenOn, PassiveStats, SynCookies};
@@ -59,6 +62,7 @@ pub use single::{Handled, IgnoreReason, OpenError, Single, SingleConfig, SingleE
 use slab::Slab;
 pub use stats::HostStats;
 pub use tuple::FiveTuple;
+use udp::UdpTable;
 pub use udp::{
     FlowEnd, UdpBind, UdpBindError, UdpConfig, UdpConnectError, UdpDatagram, UdpDrop, UdpEvent, UdpFlowMut,
     UdpFlows, UdpMut, UdpNetworkError, UdpOptions, UdpQueue, UdpRead, UdpReady, UdpReport, UdpSend,
@@ -103,14 +107,17 @@ pub struct Host {
     disordered: VecDeque<u32>,
     /// A segment that was formed and did not fit into the packet before it.
     waiting: Option<egress::Waiting>,
-    /// Answers have the next turn, and not connections.
-    answers_first: bool,
+    /// Who had the last turn to send: connections, answers or datagrams.
+    source: u8,
     /// There are more packets from this host to itself than one call carries.
     loops_on: bool,
     replies: Replies,
     resets: Limiter,
     ports: Ports,
     stats: HostStats,
+    own: Own,
+    udp: UdpTable,
+    fragments: Fragments,
     passive: Passive,
     accepts: listen::AcceptQueues,
     /// Octets of memory in the buffers of all connections.
@@ -140,12 +147,15 @@ impl Host {
             orphans: Roll::default(),
             disordered: VecDeque::new(),
             waiting: None,
-            answers_first: false,
+            source: 0,
             loops_on: false,
             replies: Replies::new(config.limits.replies),
             resets: Limiter::new(config.resets, secret.seed()),
             ports: Ports::new(&config.ports, config.shard),
             stats: HostStats::default(),
+            own: Own::new(&config),
+            udp: UdpTable::new(config.udp, secret.clone()),
+            fragments: Fragments::new(config.fragments),
             passive: Passive::new(config.passive()),
             accepts: listen::AcceptQueues::default(),
             held: 0,
@@ -172,9 +182,9 @@ impl Host {
                 return event;
             }
         }
-        let request = self.next_request();
-        self.stats.events += u64::from(request.is_some());
-        request
+        let event = self.next_request().or_else(|| self.udp.poll_event().map(Event::Udp));
+        self.stats.events += u64::from(event.is_some());
+        event
     }
 
     fn connection_event(&mut self, id: ConnId) -> Option<Event> {

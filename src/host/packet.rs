@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::connection::Payload;
+use crate::wire::Reassembled;
 
 /// An IP packet that arrives.
 ///
@@ -109,7 +110,7 @@ pub struct PartialChecksum {
 }
 
 /// What became of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ingress {
     /// It was for a connection, which has seen it.
@@ -120,4 +121,6 @@ pub enum Ingress {
     Ignored(super::IgnoreReason),
     /// It was for us, and of a protocol that is not known here: the embedder may have a use for it.
     Raw,
+    /// The same, of a datagram that came in pieces: the last has arrived.
+    RawWhole(Reassembled),
 }

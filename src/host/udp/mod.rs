@@ -41,6 +41,7 @@ mod user;
 use channel::{Channels, Role};
 pub use config::{UdpBind, UdpConfig, UdpFlows, UdpOptions, UdpQueue, UdpSend};
 pub use error::{UdpBindError, UdpConnectError, UdpNetworkError, UdpReport, UdpSendError};
+pub(super) use ingress::{Arriving, Udp};
 use pool::Pool;
 use ring::Ring;
 pub use stats::{UdpDrop, UdpStats};

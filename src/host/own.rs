@@ -1,0 +1,105 @@
+//! Who we are: our own addresses, and what can be said of others' by them.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use super::config::{HostConfig, LocalAddress};
+use super::single::frame::is_an_end;
+use super::udp::Surroundings;
+
+/// The addresses of a host, and the MTU of its link.
+#[derive(Clone, Debug)]
+pub(super) struct Own {
+    addresses: Vec<LocalAddress>,
+    groups: Vec<IpAddr>,
+    any_destination: bool,
+    mtu: u16,
+}
+
+/// What an address is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Packets for it are ours alone.
+    Ours,
+    /// Packets for it are for us and others: a broadcast, or a group that was joined.
+    Shared,
+    /// It is not for us.
+    Foreign,
+}
+
+impl Own {
+    pub(super) fn new(config: &HostConfig) -> Self {
+        Self {
+            addresses: config.addresses.clone(),
+            groups: config.groups.clone(),
+            any_destination: config.any_destination,
+            mtu: config.mtu,
+        }
+    }
+
+    pub(super) fn standing(&self, ip: IpAddr) -> Standing {
+        if self.is_listed(ip) {
+            Standing::Ours
+        } else if self.is_broadcast(ip) || self.groups.contains(&ip) {
+            Standing::Shared
+        } else if self.any_destination && is_unicast(ip) {
+            Standing::Ours
+        } else {
+            Standing::Foreign
+        }
+    }
+
+    /// Whether it is one of our own addresses.
+    pub(super) fn is_listed(&self, ip: IpAddr) -> bool {
+        self.addresses.iter().any(|own| own.ip == ip)
+    }
+
+    /// Whether it is a broadcast address: of one of our networks, or of all (RFC 1122 §3.2.1.3).
+    pub(super) fn is_broadcast(&self, ip: IpAddr) -> bool {
+        match ip {
+            IpAddr::V4(v4) => v4.is_broadcast() || self.addresses.iter().any(|own| own.is_broadcast(ip)),
+            IpAddr::V6(_) => false,
+        }
+    }
+
+    /// The address that we use towards `remote` where none was asked for: of its version, and link-local, loopback or
+    /// neither as it is, if there is such a one (RFC 6724 §5, rule 2).
+    pub(super) fn address_for(&self, remote: IpAddr) -> Option<IpAddr> {
+        let mut own = self.addresses.iter().map(|own| own.ip).filter(|own| own.is_ipv4() == remote.is_ipv4());
+        let first = own.clone().next()?;
+        Some(own.find(|&own| own == remote || reach(own) == reach(remote)).unwrap_or(first))
+    }
+
+    pub(super) const fn takes_anything(&self) -> bool {
+        self.any_destination
+    }
+}
+
+impl Surroundings for Own {
+    fn source_for(&self, remote: IpAddr) -> Option<IpAddr> {
+        self.address_for(remote)
+    }
+
+    fn is_ours(&self, ip: IpAddr) -> bool {
+        self.standing(ip) != Standing::Foreign
+    }
+
+    fn path_mtu(&self, _: IpAddr) -> usize {
+        usize::from(self.mtu)
+    }
+}
+
+pub(super) fn is_unicast(ip: IpAddr) -> bool {
+    is_an_end(core::net::SocketAddr::new(ip, 1))
+}
+
+/// How far an address means something: the host's, the link's, everybody's.
+const fn reach(ip: IpAddr) -> u8 {
+    match ip {
+        IpAddr::V4(ip) if ip.is_loopback() => 0,
+        IpAddr::V4(ip) if ip.is_link_local() => 1,
+        IpAddr::V6(ip) if ip.is_loopback() => 0,
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => 1,
+        _ => 2,
+    }
+}
