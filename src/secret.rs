@@ -44,6 +44,8 @@ enum Use {
     PortStep,
     Draws,
     FragmentIdentification,
+    SynCookie,
+    FastOpen,
 }
 
 impl Secret {
@@ -65,10 +67,44 @@ impl Secret {
     pub fn unpredictable(&self, local: SocketAddr, remote: SocketAddr, now: Instant) -> Unpredictable {
         let ticks = (now.as_nanos() / 4_000) as u32;
         let iss = SeqNumber::new(self.flow(Use::Iss, local, remote) as u32) + ticks;
+        Unpredictable { iss, timestamp_offset: self.timestamp_offset(local.ip(), remote.ip()) }
+    }
+
+    /// The second half of [`unpredictable`](Self::unpredictable).
+    pub(crate) fn timestamp_offset(&self, local: IpAddr, remote: IpAddr) -> u32 {
         let mut hasher = self.hasher(Use::TimestampOffset);
-        write_addr(&mut hasher, local.ip());
-        write_addr(&mut hasher, remote.ip());
-        Unpredictable { iss, timestamp_offset: hasher.finish() as u32 }
+        write_addr(&mut hasher, local);
+        write_addr(&mut hasher, remote);
+        hasher.finish() as u32
+    }
+
+    /// What tells a SYN cookie of ours from all others (RFC 4987 §3.6): it depends on the flow, on the peer's initial
+    /// number, on a count of time, and on what else the cookie says.
+    pub(crate) fn syn_cookie(
+        &self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        irs: SeqNumber,
+        period: u64,
+        says: u16,
+    ) -> u32 {
+        let mut hasher = self.hasher(Use::SynCookie);
+        for end in [local, remote] {
+            write_addr(&mut hasher, end.ip());
+            hasher.write(&end.port().to_be_bytes());
+        }
+        hasher.write(&irs.get().to_be_bytes());
+        hasher.write(&period.to_be_bytes());
+        hasher.write(&says.to_be_bytes());
+        hasher.finish() as u32
+    }
+
+    /// The Fast Open cookie of a client in a period (RFC 7413 §4.1.2).
+    pub(crate) fn fast_open_cookie(&self, client: IpAddr, period: u64) -> [u8; 8] {
+        let mut hasher = self.hasher(Use::FastOpen);
+        write_addr(&mut hasher, client);
+        hasher.write(&period.to_be_bytes());
+        hasher.finish().to_be_bytes()
     }
 
     /// Where the IP identification of a flow begins. Each packet takes the next number (RFC 6864, RFC 7739

@@ -59,6 +59,9 @@ pub struct HostConfig {
     /// How much may be kept of fragments, and for how long. Default:
     /// [`fragments::default_limits`](super::fragments::default_limits).
     pub fragments: FragmentLimits,
+    /// Believe in SYN cookies at any time, and not only when this host has sent some lately: for hosts with one secret
+    /// between which flows may be steered anew. Default: false.
+    pub shared_cookies: bool,
     /// What the card, or the tunnel, does for us. Default: nothing.
     pub offload: Offload,
     /// How much of everything there may be.
@@ -81,6 +84,7 @@ impl Default for HostConfig {
             shard: None,
             udp: UdpConfig::default(),
             fragments: super::fragments::default_limits(),
+            shared_cookies: false,
             offload: Offload::default(),
             limits: Limits::default(),
         }
@@ -197,10 +201,11 @@ impl HostConfig {
 
     /// The limits of the passive side.
     pub(super) fn passive(&self) -> PassiveConfig {
-        let most = |limit: usize| limit.try_into().unwrap_or(u32::MAX);
+        let rows = |limit: usize| limit.try_into().unwrap_or(u32::MAX);
         PassiveConfig {
-            half_open: most(self.limits.half_open),
-            time_wait: most(self.limits.time_wait),
+            half_open: rows(self.limits.half_open),
+            time_wait: rows(self.limits.time_wait),
+            shared_cookies: self.shared_cookies,
             tcp: self.connection.tcp,
         }
     }

@@ -301,12 +301,12 @@ fn a_datagram_finds_its_socket_and_the_answer_its_way_back() {
     let asks = a.udp_bind(UdpBind::Port(0), UdpOptions::default()).unwrap();
     let answers = b.udp_bind(UdpBind::Port(53), UdpOptions::default()).unwrap();
     let to = "10.0.0.2:53".parse().unwrap();
-    a.udp(asks).unwrap().send_to(NOW, to, b"question", &UdpSend::default()).unwrap();
+    a.udp(asks).unwrap().send_to(NOW, b"question", to, &UdpSend::default()).unwrap();
     assert_eq!(carry(NOW, &mut a, &mut b), 1);
     assert!(matches!(b.poll_event(), Some(Event::Udp(UdpEvent { id, .. })) if id == answers));
     let question = b.udp(answers).unwrap().recv_from().unwrap().unwrap();
     assert_eq!(question.data, "question");
-    b.udp(answers).unwrap().send_to(NOW, question.from, b"answer", &UdpSend::default()).unwrap();
+    b.udp(answers).unwrap().send_to(NOW, b"answer", question.from, &UdpSend::default()).unwrap();
     carry(NOW, &mut a, &mut b);
     assert_eq!(a.udp(asks).unwrap().recv_from().unwrap().unwrap().data, "answer");
 }

@@ -6,6 +6,8 @@
 //! | `half_open.rs` | connections between SYN and ACK: rows of 64 octets and a name ([`HalfOpen`]) |
 //! | `decide.rs` | owners who want to know who calls before they answer |
 //! | `time_wait.rs`, `waiting.rs` | connections in TIME-WAIT: rows of 36 octets and a name ([`TimeWait`](crate::tcp::TimeWait)) |
+//! | `cookies.rs` | SYN cookies: handshakes of which nothing is remembered (RFC 4987 §3.6) |
+//! | `fast_open.rs` | Fast Open cookies (RFC 7413 §4.1.2) |
 //! | `chain.rs` | lists through rows |
 //!
 //! Nothing here is a machine: rows change state by [`State::on`](crate::State::on) alone, and become a
@@ -13,7 +15,9 @@
 //! their flow, answers go out.
 
 mod chain;
+mod cookies;
 mod decide;
+mod fast_open;
 mod half_open;
 mod listeners;
 mod stats;
@@ -46,6 +50,9 @@ pub(crate) struct PassiveConfig {
     pub(crate) half_open: u32,
     /// Rows in TIME-WAIT. One more, and the oldest goes.
     pub(crate) time_wait: u32,
+    /// Believe in cookies at any time, and not only when this host has sent some lately: another host with the same
+    /// secret may have sent them.
+    pub(crate) shared_cookies: bool,
     /// What the host gives all connections: it has 2·MSL and the other rules of TIME-WAIT.
     pub(crate) tcp: TcpConfig,
 }
@@ -105,6 +112,8 @@ pub(crate) struct Passive {
     listeners: Listeners,
     half_open: HalfOpenRows,
     time_wait: TimeWaitRows,
+    /// When a cookie was sent last.
+    cookie_sent: Option<Instant>,
     stats: PassiveStats,
 }
 
@@ -115,6 +124,7 @@ impl Passive {
             half_open: HalfOpenRows::new(),
             time_wait: TimeWaitRows::new(config.tcp.time_wait),
             config,
+            cookie_sent: None,
             stats: PassiveStats::default(),
         }
     }
@@ -200,7 +210,7 @@ impl Passive {
             return self.on_waiting(now, hash, tuple, seg, secret, slot);
         }
         match self.listeners.find(tuple) {
-            Some(listener) => self.on_listener(now, hash, tuple, seg, secret, listener),
+            Some(listener) => self.on_listener(now, hash, tuple, seg, secret, listener, room),
             None => Outcome::Unknown,
         }
     }
@@ -262,6 +272,7 @@ impl Passive {
     }
 
     /// A segment in LISTEN (RFC 9293 §3.10.7.2).
+    #[allow(clippy::too_many_arguments, reason = "a segment, and who it is for")]
     fn on_listener(
         &mut self,
         now: Instant,
@@ -270,12 +281,13 @@ impl Passive {
         seg: &SegmentMeta,
         secret: &Secret,
         at: u32,
+        room: bool,
     ) -> Outcome {
         if seg.flags.contains(TcpFlags::RST) {
             return Outcome::Refused(Refused::Machine(DropReason::ResetInListen));
         }
         if seg.flags.contains(TcpFlags::ACK) {
-            return Outcome::Unknown;
+            return self.on_cookie(now, tuple, seg, secret, at, room);
         }
         if !seg.flags.contains(TcpFlags::SYN) {
             return Outcome::Refused(Refused::Machine(DropReason::NothingForListen));
@@ -283,6 +295,9 @@ impl Passive {
         self.stats.syns += 1;
         if tuple.local() == tuple.remote() {
             return Outcome::Refused(Refused::Itself);
+        }
+        if self.wants_cookie(at) {
+            return self.send_cookie(now, tuple, seg, secret, at);
         }
         let secrets = secret.unpredictable(tuple.local(), tuple.remote(), now);
         self.meet(now, hash, tuple, seg, secrets, at)

@@ -23,7 +23,12 @@ pub(super) struct Side {
 }
 
 pub(super) fn limits() -> PassiveConfig {
-    PassiveConfig { half_open: 1_000_000, time_wait: 1_000_000, tcp: TcpConfig::default() }
+    PassiveConfig {
+        half_open: 1_000_000,
+        time_wait: 1_000_000,
+        shared_cookies: false,
+        tcp: TcpConfig::default(),
+    }
 }
 
 impl Side {
