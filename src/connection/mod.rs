@@ -5,7 +5,8 @@
 //!
 //! # Memory
 //!
-//! Memory is held while octets are, and for a busy stream a second longer. What was given as [`Bytes`] is
+//! Memory is held while octets are, and a second longer: up to 1 KiB in each direction, and all of it for a busy
+//! stream. An open connection that has rested for a second holds none beside its own size. What was given as [`Bytes`] is
 //! kept by reference ([`send_bytes`](Connection::send_bytes), [`Payload::Bytes`]); slices are copied once,
 //! into chunks that grow with the traffic. Small pieces share chunks, and a payload that would keep a packet
 //! many times its size alive is copied out of it, so that what is held stays in proportion to what is
@@ -48,17 +49,19 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use bytes::Bytes;
 
+use crate::tcp::compact::MaybeInstant;
+use crate::tcp::state::Event;
 use crate::tcp::{
     CloseReason, Command, CommandError, Cookie, Keepalive, NetworkError, Notices, PathMtu, Queue,
     SegmentMeta, SegmentPlan, Tcb, TcpInfo, Unpredictable,
 };
 use crate::{Instant, State};
 
-mod interim;
 mod pace;
 mod payload;
 mod recv_buffer;
@@ -68,10 +71,10 @@ mod user;
 pub use payload::{Arrival, Payload};
 use recv_buffer::RecvBuffer;
 use send_buffer::SendBuffer;
-pub use user::{ConnectionConfig, Received, SendError, SendFlags};
+pub use user::{ConnectionConfig, Received, SendError, SendFlags, SharedConfig};
 
-/// The buffer of a busy stream keeps a chunk for this long after it was emptied.
-const CHUNK_REST: Duration = Duration::from_secs(1);
+/// Memory is kept for more for this long after it was last needed.
+const REST: Duration = Duration::from_secs(1);
 
 /// A [`Tcb`] and its two buffers: segments in and out, streams in between.
 ///
@@ -85,30 +88,46 @@ pub struct Connection {
     recv: RecvBuffer,
     /// The user has closed or aborted: nothing is read any more.
     let_go: bool,
-    /// When empty buffers give back the memory that they keep for more.
-    rest_at: Option<Instant>,
+    /// A SEND in LISTEN was an active open, and no notice has told of it yet.
+    untold: bool,
+    /// When what is empty gives back the memory that it keeps for more.
+    rest_at: MaybeInstant,
 }
 
 impl Connection {
     /// Opens actively: the SYN comes from the next [`poll_segment`](Self::poll_segment).
     #[must_use]
-    pub fn connect(config: &ConnectionConfig, secrets: Unpredictable, now: Instant) -> Self {
-        Self::new(config, Tcb::connect(&config.tcp, secrets, now))
+    pub fn connect(config: impl Into<SharedConfig>, secrets: Unpredictable, now: Instant) -> Self {
+        let config = config.into();
+        let tcb = Tcb::connect(Arc::clone(&config.tcp), secrets, now);
+        Self::new(&config, tcb)
     }
 
     /// Opens passively: waits for a SYN. Call [`prepare`](Self::prepare) before handing it one.
     #[must_use]
-    pub fn listen(config: &ConnectionConfig) -> Self {
-        Self::new(config, Tcb::listen(&config.tcp))
+    pub fn listen(config: impl Into<SharedConfig>) -> Self {
+        let config = config.into();
+        let tcb = Tcb::listen(Arc::clone(&config.tcp));
+        Self::new(&config, tcb)
     }
 
-    fn new(config: &ConnectionConfig, tcb: Tcb) -> Self {
+    /// A connection around a machine that was made elsewhere. No octet of its streams is held: what is queued is
+    /// acknowledged, and what has arrived was read.
+    pub(crate) fn from_tcb(config: impl Into<SharedConfig>, tcb: Tcb, now: Instant) -> Self {
+        let mut connection = Self::new(&config.into(), tcb);
+        connection.rest_later(now);
+        connection.check_mirror();
+        connection
+    }
+
+    fn new(config: &SharedConfig, tcb: Tcb) -> Self {
         Self {
+            send: SendBuffer::starting_at(config.send_buffer, config.send_buffer_max, tcb.acked_to()),
+            recv: RecvBuffer::new(tcb.consumed_to()),
             tcb,
-            send: SendBuffer::new(config.send_buffer, config.send_buffer_max),
-            recv: RecvBuffer::new(config.tcp.receive_window.max(config.tcp.receive_window_max)),
             let_go: false,
-            rest_at: None,
+            untold: false,
+            rest_at: MaybeInstant::NONE,
         }
     }
 
@@ -121,7 +140,7 @@ impl Connection {
     /// Takes in a segment. `meta.len` is taken to be the length of `payload`.
     pub fn on_segment(&mut self, now: Instant, meta: &SegmentMeta, payload: Payload<'_>) -> Arrival {
         let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let verdict = if meta.len == len {
+        let mut verdict = if meta.len == len {
             self.tcb.on_segment(now, meta)
         } else {
             self.tcb.on_segment(now, &SegmentMeta { len, ..*meta })
@@ -133,7 +152,9 @@ impl Connection {
             } else {
                 payload.part(placed.skip as usize, placed.len as usize)
             };
-            conflict = self.recv.store(now, placed.offset, part);
+            let config = self.tcb.config();
+            let window = config.receive_window.max(config.receive_window_max);
+            conflict = self.recv.store(now, window, placed.offset, part);
         }
         self.recv.set_readable(verdict.readable_to);
         if self.send.is_new(verdict.acked_to) {
@@ -141,6 +162,8 @@ impl Connection {
         }
         if !verdict.notices.transitions.is_empty() {
             self.after_transition();
+            self.rest_if_open(now);
+            self.tell(&mut verdict.notices);
         }
         self.check_mirror();
         Arrival { verdict, conflict }
@@ -157,7 +180,7 @@ impl Connection {
 
     /// Acts on the deadlines that have come; too early a call does nothing.
     pub fn on_timeout(&mut self, now: Instant) -> Notices {
-        if self.rest_at.is_some_and(|at| at <= now) {
+        if self.rest_at.get().is_some_and(|at| at <= now) {
             self.rest();
         }
         let notices = self.tcb.on_timeout(now);
@@ -168,14 +191,20 @@ impl Connection {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let machine = self.tcb.poll_timeout();
-        self.rest_at.map_or(machine, |rest| Some(machine.map_or(rest, |machine| machine.min(rest))))
+        match self.rest_at.get() {
+            Some(rest) => Some(machine.map_or(rest, |machine| machine.min(rest))),
+            None => machine,
+        }
     }
 
     /// The next segment to send, if there is one. Its octets: [`payload`](Self::payload).
     pub fn poll_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
-        let plan = self.tcb.poll_segment(now);
-        if plan.as_ref().is_some_and(|plan| !plan.notices.transitions.is_empty()) {
-            self.after_transition();
+        let mut plan = self.tcb.poll_segment(now);
+        if let Some(plan) = &mut plan {
+            if !plan.notices.transitions.is_empty() {
+                self.after_transition();
+            }
+            self.tell(&mut plan.notices);
         }
         self.check_mirror();
         plan
@@ -190,7 +219,8 @@ impl Connection {
     /// Queues octets for sending, and says how many were taken: as many from the start of `data` as there is
     /// room for, zero if the buffer is full. [`Notices::writable`] tells when it has room again.
     ///
-    /// In LISTEN this is an active open (RFC 9293 §3.10.2).
+    /// In LISTEN this is an active open (RFC 9293 §3.10.2). The next [`Notices`] tell of it, which are those of the
+    /// SYN if nothing else is done before.
     ///
     /// # Errors
     ///
@@ -260,7 +290,9 @@ impl Connection {
         let len = u32::try_from(taken).unwrap_or(u32::MAX);
         let push = flags.push && taken == offered;
         let queue = Queue { len, push, more: flags.more, urgent: flags.urgent };
+        let listened = self.tcb.state() == State::Listen;
         self.tcb.enqueue(now, queue)?;
+        self.untold |= listened;
         Ok(())
     }
 
@@ -299,9 +331,17 @@ impl Connection {
 
     /// Memory is held for what is to come: gives it back after a while.
     fn rest_later(&mut self, now: Instant) {
-        if self.rest_at.is_none() {
-            self.rest_at = Some(now + CHUNK_REST);
-            self.rest_if_over();
+        if self.tcb.state() == State::Closed {
+            self.rest();
+        } else if self.rest_at.is_none() {
+            self.rest_at = MaybeInstant::some(now + REST);
+        }
+    }
+
+    /// The handshake, or a part of the close, has taken memory that is not needed any more.
+    fn rest_if_open(&mut self, now: Instant) {
+        if self.tcb.state().is_synchronized() {
+            self.rest_later(now);
         }
     }
 
@@ -312,7 +352,7 @@ impl Connection {
     }
 
     fn rest(&mut self) {
-        self.rest_at = None;
+        self.rest_at = MaybeInstant::NONE;
         self.tcb.rest();
         self.send.rest();
         self.recv.rest();
@@ -458,12 +498,48 @@ impl Connection {
         Ok(self.note(notices))
     }
 
-    fn note(&mut self, notices: Notices) -> Notices {
+    fn note(&mut self, mut notices: Notices) -> Notices {
         if !notices.transitions.is_empty() {
             self.after_transition();
         }
+        self.tell(&mut notices);
         self.check_mirror();
         notices
+    }
+
+    /// Adds what no notice has told of yet.
+    #[inline]
+    fn tell(&mut self, notices: &mut Notices) {
+        if core::mem::take(&mut self.untold) {
+            notices.transitions.prepend(Event::Send, State::SynSent);
+        }
+    }
+
+    /// Forgets what has come out of order, because its memory is needed for something else, and says how many octets
+    /// of it that was. The window stays where it is; the peer, who may have heard that it was here, has to send it
+    /// again (RFC 2018 §8).
+    pub(crate) fn forget_out_of_order(&mut self, now: Instant) -> usize {
+        let told = self.tcb.forget_out_of_order();
+        let held = if told > 0 { self.recv.forget_waiting() } else { 0 };
+        if self.recv.is_ready_for_more() {
+            self.rest_later(now);
+        }
+        self.check_mirror();
+        told + held
+    }
+
+    /// Whether [`poll_segment`](Self::poll_segment) might give a segment: where this says no, it gives none, and
+    /// nothing changes by asking.
+    #[inline]
+    pub(crate) fn has_something_to_send(&self) -> bool {
+        !self.tcb.has_nothing_to_send()
+    }
+
+    /// Whether at least a third of what the send buffer may hold is free: then it is time to tell a writer who had to
+    /// stop.
+    #[inline]
+    pub(crate) fn send_has_a_third_free(&self) -> bool {
+        self.send.has_a_third_free()
     }
 
     fn let_go(&mut self) {
@@ -541,10 +617,19 @@ impl Connection {
         self.send.limit()
     }
 
-    /// Octets of memory that both buffers hold, bookkeeping included, and the list of what is out of order.
+    /// Octets of memory that the connection holds beside its own size: both buffers, bookkeeping included, the lists of
+    /// what is under way and of what is out of order.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.send.memory() + self.recv.memory() + self.tcb.out_of_order_memory()
+        self.send.memory() + self.recv.memory() + self.tcb.memory()
+    }
+
+    /// Whether the octets of a segment that was given some calls ago are still there: none of them was acknowledged or
+    /// given up since.
+    pub(crate) fn has_octets(&self, plan: &SegmentPlan) -> bool {
+        let to = plan.offset + u64::from(plan.meta.len);
+        let (state, tcb) = (self.tcb.state(), &self.tcb);
+        state != State::Closed && tcb.acked_to() <= plan.offset && to <= tcb.queued_to()
     }
 
     /// Machine and buffers speak of the same octets.

@@ -18,6 +18,11 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    /// Of a stream that has reached `offset`, and of which nothing else is known.
+    pub(super) const fn new(offset: u64) -> Self {
+        Self { since: Instant::ZERO, from: offset, earlier: 0 }
+    }
+
     /// Octets in an interval, of a stream that has reached `offset` now.
     pub(super) fn at(&mut self, now: Instant, offset: u64) -> usize {
         let elapsed = now.since(self.since);

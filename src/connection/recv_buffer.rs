@@ -1,5 +1,6 @@
 //! The octets that have come and that the user has not read.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::mem::size_of;
 #[cfg(any(test, debug_assertions))]
@@ -23,13 +24,24 @@ const MAX_CHUNK: usize = 128 << 10;
 /// list.
 const COPY_BELOW: usize = 256;
 
-/// The receive stream from the first octet that is not read on: what came in order, and what waits for a gap
-/// to be filled.
+/// So many octets of memory are kept for what is to come even if the stream is slow: a conversation of short messages
+/// need not ask for memory with each.
+const KEPT: usize = 1 << 10;
+
+/// The receive stream from the first octet that is not read on. While it is empty and rests, it is only a place.
+#[derive(Clone, Debug)]
+pub(super) struct RecvBuffer {
+    held: Option<Box<Held>>,
+    /// While nothing is held: all octets before this offset were read.
+    at: u64,
+}
+
+/// What came in order, and what waits for a gap to be filled.
 ///
 /// Octets that came by reference stay where they are. Others are copied to the end of the tail, a chunk that
 /// is handed out in parts as it is read and replaced when it is full.
 #[derive(Clone, Debug)]
-pub(super) struct RecvBuffer {
+struct Held {
     /// In order, from `consumed_to` on; before the tail.
     chunks: VecDeque<Chunk>,
     /// In order, to `in_order_to`; with room for more.
@@ -61,60 +73,149 @@ const fn worth_keeping(len: usize, pinned: usize) -> bool {
 }
 
 impl RecvBuffer {
-    /// An empty buffer for a receive window of `window` octets.
-    pub(super) fn new(window: u32) -> Self {
-        Self {
-            chunks: VecDeque::new(),
-            tail: BytesMut::new(),
-            tail_held: 0,
-            held: 0,
-            consumed_to: 0,
-            readable_to: 0,
-            in_order_to: 0,
-            waiting: Waiting::default(),
-            pace: Pace::default(),
-            max_chunk: (window as usize / 2).clamp(MIN_CHUNK, MAX_CHUNK),
-        }
+    /// An empty buffer; all octets before `at` were read.
+    pub(super) const fn new(at: u64) -> Self {
+        Self { held: None, at }
+    }
+
+    #[inline]
+    fn make(&mut self, window: u32) -> &mut Held {
+        let at = self.at;
+        self.held.get_or_insert_with(|| Box::new(Held::new(at, window)))
     }
 
     /// Octets that the user can have.
     pub(super) fn readable(&self) -> usize {
-        self.readable_to.min(self.in_order_to).saturating_sub(self.consumed_to) as usize
+        self.held.as_ref().map_or(0, |held| held.readable())
     }
 
     /// All octets before this offset were read.
     #[cfg(any(test, debug_assertions))]
-    pub(super) const fn consumed_to(&self) -> u64 {
-        self.consumed_to
+    pub(super) fn consumed_to(&self) -> u64 {
+        self.held.as_ref().map_or(self.at, |held| held.consumed_to)
     }
 
     /// All octets before this offset may be read.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn readable_to(&self) -> u64 {
-        self.readable_to.min(self.in_order_to)
+        self.held.as_ref().map_or(self.at, |held| held.readable_to())
     }
 
     /// The ranges beyond `readable_to`, in order: what waits for a gap to be filled, or for the handshake.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn islands(&self) -> impl Iterator<Item = Range<u64>> {
-        let held_back = self.readable_to()..self.in_order_to;
-        Some(held_back).filter(|held_back| !held_back.is_empty()).into_iter().chain(self.waiting.islands())
+        self.held.iter().flat_map(|held| held.islands())
     }
 
     /// Octets of memory held, bookkeeping included.
     pub(super) fn memory(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| size_of::<Held>() + held.memory())
+    }
+
+    /// The machine lets the user have everything before `to`.
+    #[inline]
+    pub(super) fn set_readable(&mut self, to: u64) {
+        if let Some(held) = &mut self.held {
+            held.readable_to = to;
+        }
+    }
+
+    /// Stores octets at this place of the stream, and says how many differ from a copy that had come before
+    /// and waited out of order; that copy stays. What is in order already is passed over. `window` is the most that may
+    /// come, in octets: chunks are small against it.
+    #[inline]
+    pub(super) fn store(&mut self, now: Instant, window: u32, offset: u64, payload: Payload<'_>) -> u32 {
+        self.make(window).store(now, offset, payload)
+    }
+
+    /// Takes out the next octets: at most `max`, as many as lie in one piece. `None` if there are none to be
+    /// had.
+    pub(super) fn read(&mut self, now: Instant, max: usize) -> Option<Bytes> {
+        self.held.as_mut()?.read(now, max)
+    }
+
+    /// Copies the next octets to `out`, and says how many.
+    pub(super) fn read_slice(&mut self, now: Instant, out: &mut [u8]) -> usize {
+        self.held.as_mut().map_or(0, |held| held.read_slice(now, out))
+    }
+
+    /// Whether memory is held although nothing is in order: more is expected soon.
+    #[inline]
+    pub(super) fn is_ready_for_more(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.is_empty())
+    }
+
+    /// Gives back memory that is held for what is to come.
+    pub(super) fn rest(&mut self) {
+        let Some(held) = &mut self.held else { return };
+        held.rest();
+        if held.is_empty() && held.waiting.is_empty() {
+            self.at = held.in_order_to;
+            self.held = None;
+        }
+    }
+
+    /// Forgets all octets and gives back the memory; the stream goes on where it is.
+    pub(super) fn discard(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.consumed_to = held.in_order_to;
+        }
+        self.forget_waiting();
+        self.rest();
+    }
+
+    /// No gap will be filled any more, or what waits for it is not worth its memory: says how much that was.
+    pub(super) fn forget_waiting(&mut self) -> usize {
+        let Some(held) = &mut self.held else { return 0 };
+        let waiting = core::mem::take(&mut held.waiting);
+        waiting.memory()
+    }
+
+    /// Begins another stream.
+    pub(super) fn restart(&mut self) {
+        (self.held, self.at) = (None, 0);
+    }
+}
+
+impl Held {
+    /// Nothing; all octets before `at` were read.
+    fn new(at: u64, window: u32) -> Self {
+        Self {
+            chunks: VecDeque::new(),
+            tail: BytesMut::new(),
+            tail_held: 0,
+            held: 0,
+            consumed_to: at,
+            readable_to: at,
+            in_order_to: at,
+            waiting: Waiting::default(),
+            pace: Pace::new(at),
+            max_chunk: (window as usize / 2).clamp(MIN_CHUNK, MAX_CHUNK),
+        }
+    }
+
+    /// Octets that the user can have.
+    fn readable(&self) -> usize {
+        self.readable_to.min(self.in_order_to).saturating_sub(self.consumed_to) as usize
+    }
+
+    #[cfg(any(test, debug_assertions))]
+    fn readable_to(&self) -> u64 {
+        self.readable_to.min(self.in_order_to)
+    }
+
+    #[cfg(any(test, debug_assertions))]
+    fn islands(&self) -> impl Iterator<Item = Range<u64>> {
+        let held_back = self.readable_to()..self.in_order_to;
+        Some(held_back).filter(|held_back| !held_back.is_empty()).into_iter().chain(self.waiting.islands())
+    }
+
+    fn memory(&self) -> usize {
         let places = self.chunks.capacity() * size_of::<Chunk>();
         self.held + self.tail_held + places + self.waiting.memory()
     }
 
-    /// The machine lets the user have everything before `to`.
-    pub(super) fn set_readable(&mut self, to: u64) {
-        self.readable_to = to;
-    }
-
-    /// Stores octets at this place of the stream, and says how many differ from a copy that had come before
-    /// and waited out of order; that copy stays. What is in order already is passed over.
-    pub(super) fn store(&mut self, now: Instant, offset: u64, payload: Payload<'_>) -> u32 {
+    fn store(&mut self, now: Instant, offset: u64, payload: Payload<'_>) -> u32 {
         if offset == self.in_order_to && self.waiting.is_empty() {
             self.append(now, payload);
             return 0;
@@ -175,7 +276,9 @@ impl RecvBuffer {
 
     /// [`copy`](Self::copy) where the tail has not enough room.
     fn copy_growing(&mut self, now: Instant, mut octets: &[u8]) {
-        let pace = self.pace.at(now, self.in_order_to);
+        // A slow stream gets chunks that are kept when they are empty.
+        let busy = self.pace.is_busy(now, self.in_order_to);
+        let pace = self.pace.at(now, self.in_order_to).min(if busy { usize::MAX } else { KEPT });
         while !octets.is_empty() {
             let size = pace.max(octets.len()).min(self.max_chunk).next_power_of_two();
             let size = size.clamp(MIN_CHUNK, self.max_chunk);
@@ -221,9 +324,7 @@ impl RecvBuffer {
         }
     }
 
-    /// Takes out the next octets: at most `max`, as many as lie in one piece. `None` if there are none to be
-    /// had.
-    pub(super) fn read(&mut self, now: Instant, max: usize) -> Option<Bytes> {
+    fn read(&mut self, now: Instant, max: usize) -> Option<Bytes> {
         let max = max.min(self.readable());
         if max == 0 {
             return None;
@@ -237,8 +338,7 @@ impl RecvBuffer {
         Some(octets)
     }
 
-    /// Copies the next octets to `out`, and says how many.
-    pub(super) fn read_slice(&mut self, now: Instant, out: &mut [u8]) -> usize {
+    fn read_slice(&mut self, now: Instant, out: &mut [u8]) -> usize {
         let len = out.len().min(self.readable());
         let mut out = out.get_mut(..len).unwrap_or_default();
         while let Some(front) = self.chunks.front_mut() {
@@ -267,7 +367,7 @@ impl RecvBuffer {
 
     fn consumed(&mut self, now: Instant, len: usize) {
         self.consumed_to += len as u64;
-        if self.is_empty() && !self.pace.is_busy(now, self.in_order_to) {
+        if self.is_empty() && !self.pace.is_busy(now, self.in_order_to) && self.kept() > KEPT {
             self.rest();
         }
     }
@@ -277,36 +377,17 @@ impl RecvBuffer {
         self.consumed_to == self.in_order_to
     }
 
-    /// Whether memory is held although nothing is in order: more is expected soon.
-    pub(super) fn is_ready_for_more(&self) -> bool {
-        self.is_empty() && (self.tail_held > 0 || self.chunks.capacity() > 0)
+    /// Octets of memory that are held although nothing is in order.
+    fn kept(&self) -> usize {
+        self.tail_held + self.chunks.capacity() * size_of::<Chunk>()
     }
 
-    /// Gives back memory that is held for what is to come.
-    pub(super) fn rest(&mut self) {
+    fn rest(&mut self) {
         if self.is_empty() {
             self.chunks = VecDeque::new();
             self.tail = BytesMut::new();
             (self.held, self.tail_held) = (0, 0);
         }
-    }
-
-    /// Forgets all octets and gives back the memory; the stream goes on where it is.
-    pub(super) fn discard(&mut self) {
-        self.consumed_to = self.in_order_to;
-        self.waiting = Waiting::default();
-        self.rest();
-    }
-
-    /// No gap will be filled any more.
-    pub(super) fn forget_waiting(&mut self) {
-        self.waiting = Waiting::default();
-    }
-
-    /// Begins another stream.
-    pub(super) fn restart(&mut self) {
-        let max_chunk = self.max_chunk;
-        *self = Self { max_chunk, ..Self::new(0) };
     }
 }
 

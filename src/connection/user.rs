@@ -1,5 +1,7 @@
 //! What a user chooses, asks and is told.
 
+use alloc::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::tcp::{CloseReason, CommandError, TcpConfig};
@@ -34,6 +36,46 @@ pub struct ConnectionConfig {
 impl Default for ConnectionConfig {
     fn default() -> Self {
         Self { tcp: TcpConfig::default(), send_buffer: 64 << 10, send_buffer_max: 4 << 20 }
+    }
+}
+
+/// The choices of many connections that have the same: they share them, and a call that changes something for one
+/// connection changes nothing for the others.
+///
+/// ```
+/// use tcpstate::Instant;
+/// use tcpstate::connection::{Connection, ConnectionConfig, SharedConfig};
+///
+/// let config = SharedConfig::from(&ConnectionConfig::default());
+/// let many: Vec<_> = (0..1000).map(|_| Connection::listen(&config)).collect();
+/// # assert_eq!(many.len(), 1000);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SharedConfig {
+    pub(super) tcp: Arc<TcpConfig>,
+    pub(super) send_buffer: usize,
+    pub(super) send_buffer_max: usize,
+}
+
+impl SharedConfig {
+    /// The choices of the machine.
+    #[must_use]
+    pub const fn tcp(&self) -> &Arc<TcpConfig> {
+        &self.tcp
+    }
+}
+
+impl From<&ConnectionConfig> for SharedConfig {
+    /// A copy.
+    fn from(config: &ConnectionConfig) -> Self {
+        let (send_buffer, send_buffer_max) = (config.send_buffer, config.send_buffer_max);
+        Self { tcp: Arc::new(config.tcp), send_buffer, send_buffer_max }
+    }
+}
+
+impl From<&Self> for SharedConfig {
+    fn from(config: &Self) -> Self {
+        config.clone()
     }
 }
 

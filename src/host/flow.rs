@@ -141,16 +141,11 @@ impl Flow {
         raise(over, Readiness::CLOSED);
         let readable = notices.readable || notices.peer_closed || over;
         raise(readable && self.marks.take(Marks::READER_WAITS), Readiness::READABLE);
-        let writable = over || notices.writable && self.third_is_free();
+        let writable = over || notices.writable && self.connection.send_has_a_third_free();
         raise(writable && self.marks.take(Marks::WRITER_WAITS), Readiness::WRITABLE);
         let new = !risen.is_empty();
         self.pending |= risen;
         new
-    }
-
-    /// Whether a writer who waits is worth waking.
-    fn third_is_free(&self) -> bool {
-        self.connection.send_room() >= self.connection.send_capacity() / 3
     }
 
     /// What the user is to be told now.

@@ -162,7 +162,7 @@ impl Host {
         meta: &SegmentMeta,
         payload: Payload<'_>,
     ) -> Ingress {
-        let connection = Connection::from_tcb(&promoted.config, promoted.tcb);
+        let connection = Connection::from_tcb(&promoted.config, promoted.tcb, now);
         let mut flow = Flow::new(connection, tuple);
         flow.marks.set(Marks::UNACCEPTED);
         let index = self.admit(flow);

@@ -72,7 +72,7 @@ pub use user::ConnectionMut;
 pub use view::ConnectionView;
 use wheel::Wheel;
 
-use crate::connection::ConnectionConfig;
+use crate::connection::SharedConfig;
 use crate::secret::Secret;
 
 /// Many connections over IP packets.
@@ -89,7 +89,7 @@ pub struct Host {
     config: HostConfig,
     secret: Secret,
     /// What connections get over IPv4, and over IPv6.
-    profiles: [ConnectionConfig; 2],
+    profiles: [SharedConfig; 2],
     flows: Slab<Flow>,
     names: Demux,
     /// Deadlines of connections, each at or before the true one.
@@ -136,7 +136,7 @@ impl Host {
         config.check()?;
         let secret = Secret::new(secret);
         Ok(Self {
-            profiles: [config.profile(&config.connection, false), config.profile(&config.connection, true)],
+            profiles: [false, true].map(|v6| SharedConfig::from(&config.profile(&config.connection, v6))),
             flows: Slab::new(),
             names: Demux::new(),
             wheel: Wheel::new(),
@@ -165,7 +165,7 @@ impl Host {
     }
 
     /// What a connection from `local` gets.
-    fn profile(&self, local: IpAddr) -> &ConnectionConfig {
+    fn profile(&self, local: IpAddr) -> &SharedConfig {
         let [v4, v6] = &self.profiles;
         if local.is_ipv4() { v4 } else { v6 }
     }

@@ -38,12 +38,15 @@ impl Tcb {
         } else {
             let mut dsack = None;
             if self.sack_on {
-                self.recovery.duplicates.end_count();
+                if let Some(duplicates) = self.recovery.heard_duplicates() {
+                    duplicates.end_count();
+                }
                 dsack = self.take_sacks(now, seg, &mut news);
             } else {
                 let octets = acknowledged - was;
                 let len = first.map_or(0, |first| u64::from(first.len));
-                news.octets = self.recovery.duplicates.on_new_ack(octets, len);
+                let heard = self.recovery.heard_duplicates();
+                news.octets = heard.map_or(octets, |duplicates| duplicates.on_new_ack(octets, len));
                 self.hear_progress();
             }
             let ack = Acknowledgment {
@@ -82,7 +85,7 @@ impl Tcb {
         let partial = !self.sack_on && self.recovery.phase == Phase::Recovery;
         if self.snd.outstanding() == 0 {
             self.timers.stop(Timer::Retransmit);
-        } else if !partial || self.recovery.duplicates.is_first_partial() {
+        } else if !partial || self.recovery.duplicates().is_first_partial() {
             self.timers.set(Timer::Retransmit, now + self.rto());
         }
     }
@@ -143,7 +146,7 @@ impl Tcb {
         }
         let blocks = !seg.options.sack.is_empty();
         if duplicate && outstanding {
-            self.recovery.duplicates.just_count();
+            self.recovery.odd.make().duplicates.just_count();
         }
         if duplicate || blocks {
             let flight = self.in_flight_u32();
@@ -164,18 +167,18 @@ impl Tcb {
         }
     }
 
-    /// Takes the window of `seg` if it is newer than the one that we have (SND.WL1, SND.WL2).
-    pub(super) fn update_window(&mut self, seg: &SegmentMeta, start: u64, acknowledged: u64) {
-        let newer = self.snd.wl1 < start || self.snd.wl1 == start && self.snd.wl2 <= acknowledged;
-        if newer {
-            self.take_window(seg, start, acknowledged);
+    /// Takes the window of `seg`, which acknowledges SND.UNA, if it is newer than the one that we have. SND.WL2 need not
+    /// be kept for that: the segment that has set the window did not acknowledge more.
+    pub(super) fn update_window(&mut self, seg: &SegmentMeta, start: u64) {
+        if self.snd.wl1 <= start {
+            self.take_window(seg, start);
         }
     }
 
-    pub(super) fn take_window(&mut self, seg: &SegmentMeta, start: u64, acknowledged: u64) {
+    pub(super) fn take_window(&mut self, seg: &SegmentMeta, start: u64) {
         let scale = if seg.flags.contains(TcpFlags::SYN) { 0 } else { self.snd.scale };
         self.snd.wnd = u32::from(seg.window) << scale;
         self.snd.max_wnd = self.snd.max_wnd.max(self.snd.wnd);
-        (self.snd.wl1, self.snd.wl2) = (start, acknowledged);
+        self.snd.wl1 = start;
     }
 }

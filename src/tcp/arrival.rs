@@ -71,7 +71,7 @@ impl Tcb {
             let refused = Stop::Refused(DropReason::ResetOutsideWindow);
             return if inside { Ok(Arrived { start, end: start, refused: None }) } else { Err(refused) };
         }
-        if self.ts.on && seg.options.timestamps.is_none() && self.repeats_first_syn(seg, start) {
+        if self.ts.on() && seg.options.timestamps.is_none() && self.repeats_first_syn(seg, start) {
             // Who has not been answered may try without options: the last SYN counts.
             self.take_options(now, seg);
         }
@@ -138,7 +138,7 @@ impl Tcb {
             _ => self.challenge(now),
         }
         if below && self.sack_on && seg.len > 0 && start + u64::from(seg.len) <= self.rcv.nxt {
-            self.rcv.dsack = Some((start, start + u64::from(seg.len)));
+            self.rcv.report_duplicate(start, start + u64::from(seg.len));
         }
         Stop::Refused(if below { DropReason::BelowWindow } else { DropReason::AboveWindow })
     }
@@ -188,7 +188,7 @@ impl Tcb {
                 }
                 Err(Stop::Refused(DropReason::OldTimestamp))
             }
-            None if self.ts.on
+            None if self.ts.on()
                 && (!seg.flags.contains(TcpFlags::SYN) || seg.flags.contains(TcpFlags::ACK)) =>
             {
                 Err(Stop::Refused(DropReason::TimestampMissing))
@@ -200,7 +200,9 @@ impl Tcb {
     /// The peer lives: what has been asked of it is answered.
     pub(super) fn heard(&mut self) {
         self.keepalive_probes = 0;
-        self.unanswered_since = None;
+        if let Some(rare) = self.rare.if_any() {
+            rare.unanswered_since = None;
+        }
         self.timers.stop(Timer::Keepalive);
     }
 
@@ -262,7 +264,7 @@ impl Tcb {
         let in_flight = acknowledged > self.snd.una && acknowledged <= self.snd.max;
         if self.state == State::SynReceived {
             if !in_flight {
-                self.reply = seg.reset_in_answer();
+                self.reply(seg.reset_in_answer());
                 return Err(Stop::Refused(DropReason::AckNotOfSynAck));
             }
         } else if acknowledged > self.snd.max {
@@ -283,10 +285,10 @@ impl Tcb {
             if self.state == State::SynReceived {
                 self.change(Event::AckOfSyn, notices);
             }
-            self.take_window(seg, arrived.start, acknowledged);
+            self.take_window(seg, arrived.start);
             self.enter_established(notices);
         } else if acknowledged >= self.snd.una {
-            self.update_window(seg, arrived.start, acknowledged);
+            self.update_window(seg, arrived.start);
         }
         self.after_ack(now, notices);
         if self.state == State::Closed { Err(Stop::Done) } else { Ok(()) }
@@ -294,7 +296,7 @@ impl Tcb {
 
     /// RFC 7323 §4.3 (2): what the segment that is acknowledged first says of the clock.
     fn keep_timestamp(&mut self, now: Instant, seg: &SegmentMeta) {
-        if let Some(timestamps) = seg.options.timestamps.filter(|_| self.ts.on)
+        if let Some(timestamps) = seg.options.timestamps.filter(|_| self.ts.on())
             && self.rcv.position(seg.seq) <= self.rcv.last_ack_sent
         {
             self.ts.keep(now, timestamps.val);
@@ -330,8 +332,8 @@ impl Tcb {
             return;
         }
         let up = arrived.start + u64::from(seg.urgent);
-        if up > self.rcv.up && up > self.rcv.consumed {
-            self.rcv.up = up;
+        if up > self.rare.read(|rare| rare.rcv_up) && up > self.rcv.consumed {
+            self.rare.make().rcv_up = up;
             notices.urgent = true;
         }
     }
@@ -341,12 +343,13 @@ impl Tcb {
     pub(super) fn challenge(&mut self, now: Instant) {
         const SECOND: core::time::Duration = core::time::Duration::from_secs(1);
         // Counted anew a second after the last one, so that no second has more than the limit.
-        if now.since(self.challenged_at) >= SECOND {
-            self.challenges = 0;
+        let rare = self.rare.make();
+        if now.since(rare.challenged_at) >= SECOND {
+            rare.challenges = 0;
         }
-        if self.challenges < self.config.challenge_acks {
-            self.challenges += 1;
-            self.challenged_at = now;
+        if rare.challenges < self.config.challenge_acks {
+            rare.challenges += 1;
+            rare.challenged_at = now;
             self.ack_now = true;
         }
     }

@@ -1,8 +1,10 @@
 //! The calls of the user (RFC 9293 §3.10.1 to §3.10.7 and §3.9.1): what each does in each state.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::command::{Command, CommandError, NetworkError, Queue};
+use super::config::TcpConfig;
 use super::notices::{CloseReason, Notices};
 use super::send::ORIGIN;
 use super::state::{Event, State};
@@ -25,22 +27,27 @@ impl Tcb {
             Command::Shutdown => self.shut_down(notices)?,
             Command::Close => self.close(notices),
             Command::Abort => self.abort(CloseReason::Aborted, Event::Abort, notices),
-            Command::SetNagle(on) => self.config.nagle = on,
+            Command::SetNagle(on) => self.choices().nagle = on,
             Command::SetKeepalive(keepalive) => {
-                self.config.keepalive = keepalive;
+                self.choices().keepalive = keepalive;
                 self.keepalive_probes = 0;
                 self.timers.stop(Timer::Keepalive);
             }
             Command::SetUserTimeout(timeout) => self.set_user_timeout(timeout),
-            Command::SetR2(r2) => self.config.r2 = r2,
-            Command::SetAckDelay(delay) => self.config.ack_delay = delay,
+            Command::SetR2(r2) => self.choices().r2 = r2,
+            Command::SetAckDelay(delay) => self.choices().ack_delay = delay,
             Command::SetCookie(_) if self.snd.max > ORIGIN => return Err(CommandError::SynSent),
-            Command::SetCookie(cookie) => self.cookie = Some(cookie),
+            Command::SetCookie(cookie) => self.rare.make().cookie = Some(cookie),
             Command::NetworkError(error) => self.network_error(error, notices)?,
             Command::PathMtu(report) => self.path_report(now, report)?,
         }
         self.arm(now);
         Ok(())
+    }
+
+    /// To change what the user has chosen: from now on it is this connection's own.
+    fn choices(&mut self) -> &mut TcpConfig {
+        Arc::make_mut(&mut self.config)
     }
 
     /// A timeout that runs goes on from where it began.
@@ -50,7 +57,7 @@ impl Tcb {
         if let (Some(Some(began)), Some(timeout)) = (began, timeout) {
             self.timers.set(Timer::UserTimeout, began + timeout);
         }
-        self.config.user_timeout = timeout;
+        self.choices().user_timeout = timeout;
     }
 
     /// OPEN (§3.10.1).
@@ -89,7 +96,7 @@ impl Tcb {
             self.snd.push = self.snd.queued;
         }
         if queue.urgent {
-            self.snd.up = self.snd.queued;
+            self.rare.make().snd_up = self.snd.queued;
             // However much it is (MUST-31), the pointer goes ahead of the octets where the window is closed
             // (RFC 6093 §3.1; MUST-66).
             self.ack_now |= self.snd.wnd == 0 && self.state.is_synchronized();

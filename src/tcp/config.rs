@@ -1,5 +1,6 @@
 //! What a user may choose for one connection, and the values that nobody outside may guess.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::SeqNumber;
@@ -145,6 +146,13 @@ impl Default for TcpConfig {
             max_ranges: u16::MAX,
             ecn: Ecn::Accept,
         }
+    }
+}
+
+impl From<&TcpConfig> for Arc<TcpConfig> {
+    /// A copy. Many connections of the same choices take less memory if they are given clones of one `Arc`.
+    fn from(config: &TcpConfig) -> Self {
+        Self::new(*config)
     }
 }
 

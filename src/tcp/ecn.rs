@@ -3,9 +3,9 @@
 //!
 //! How far an echo lowers the window (RFC 8511) is the business of [`congestion`](super::congestion).
 
+use super::compact::Seldom;
 use super::config::Ecn;
 use super::segment::SegmentMeta;
-use super::send::ORIGIN;
 use super::tcb::Tcb;
 use crate::{EcnCodepoint, TcpFlags};
 
@@ -55,6 +55,12 @@ pub(super) struct EcnVars {
     echo: Echo,
     /// The first new octets that go out have to say that the window was reduced (§6.1.2).
     cwr_due: bool,
+    /// Where segments may be marked: what was.
+    used: Seldom<Marked>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Marked {
     /// SND.MAX at the last reduction: what was sent before it says nothing new about the network.
     reduced_at: u64,
     /// Segments of the peer that have come with a mark.
@@ -70,9 +76,7 @@ impl EcnVars {
             theirs: Said::Nothing,
             echo: Echo::Off,
             cwr_due: false,
-            reduced_at: ORIGIN,
-            marks: 0,
-            answers: 0,
+            used: Seldom::new(),
         }
     }
 
@@ -128,30 +132,41 @@ impl EcnVars {
     }
 
     /// The congestion window was reduced, for whatever reason, when `max` was SND.MAX.
-    pub(super) const fn reduced(&mut self, max: u64) {
-        self.reduced_at = max;
+    pub(super) fn reduced(&mut self, max: u64) {
         self.cwr_due = self.may_be_marked();
+        if self.cwr_due {
+            self.used.make().reduced_at = max;
+        }
     }
 
     /// That was taken back.
-    pub(super) const fn restored(&mut self) {
-        (self.reduced_at, self.cwr_due) = (ORIGIN, false);
+    pub(super) fn restored(&mut self) {
+        self.cwr_due = false;
+        if let Some(used) = self.used.if_any() {
+            used.reduced_at = 0;
+        }
     }
 
     /// The window is lowered for an echo.
-    pub(super) const fn answered(&mut self) {
-        self.answers = self.answers.saturating_add(1);
+    pub(super) fn answered(&mut self) {
+        let answers = &mut self.used.make().answers;
+        *answers = answers.saturating_add(1);
+    }
+
+    /// Octets of memory held.
+    pub(super) fn memory(&self) -> usize {
+        self.used.memory()
     }
 
     /// How many segments of the peer have come with a mark, and how often an echo has lowered our window.
-    pub(super) const fn counts(&self) -> (u32, u32) {
-        (self.marks, self.answers)
+    pub(super) fn counts(&self) -> (u32, u32) {
+        self.used.read(|used| (used.marks, used.answers))
     }
 
     /// Whether an echo counts that comes when SND.UNA is `una`. Until something is acknowledged that was sent after
     /// the window was reduced, it tells of what has been answered (§6.1.2).
-    pub(super) const fn is_news(&self, una: u64) -> bool {
-        una > self.reduced_at
+    pub(super) fn is_news(&self, una: u64) -> bool {
+        una > self.used.read(|used| used.reduced_at)
     }
 }
 
@@ -190,7 +205,8 @@ impl Tcb {
             }
         }
         if seg.ecn == EcnCodepoint::Ce {
-            self.ecn.marks = self.ecn.marks.saturating_add(1);
+            let marks = &mut self.ecn.used.make().marks;
+            *marks = marks.saturating_add(1);
             // The sooner it is told, the shorter the queue.
             self.ack_now |= self.ecn.echo == Echo::Off;
             self.ecn.echo = if self.ecn.echo == Echo::Told { Echo::Told } else { Echo::Due };

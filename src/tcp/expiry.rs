@@ -81,10 +81,10 @@ impl Tcb {
         }
         if self.timers.runs(Timer::Persist) {
             // The peer was there all the time: R2 counts from now (MUST-37).
-            self.patient_since = now;
+            self.rare.make().patient_since = now;
             if self.probes > 0 {
                 self.records.end_of_probes();
-                self.recovery.duplicates.forget();
+                self.recovery.forget_duplicates();
             }
         }
         self.timers.stop(Timer::Persist);
@@ -196,7 +196,7 @@ impl Tcb {
         let Some(oldest) = self.records.oldest().copied() else {
             return;
         };
-        if now.since(oldest.first_sent.max(self.patient_since)) >= r2 {
+        if now.since(oldest.first_sent.max(self.rare.read(|rare| rare.patient_since))) >= r2 {
             return self.give_up(CloseReason::RetransmissionsExhausted, notices);
         }
         let unpolled = if opening { self.snd.nxt == self.snd.una } else { !self.polled };
@@ -209,7 +209,8 @@ impl Tcb {
             notices.retransmitting = true;
         }
         self.rtt.back_off();
-        self.timeouts = self.timeouts.saturating_add(1);
+        let timeouts = &mut self.rare.make().timeouts;
+        *timeouts = timeouts.saturating_add(1);
         if opening {
             self.syn_repeated = true;
             self.snd.nxt = self.snd.una;
@@ -221,7 +222,11 @@ impl Tcb {
 
     /// A probe of a closed window. The connection stays as long as the peer answers (MUST-37).
     fn probe_is_due(&mut self, now: Instant, notices: &mut Notices) {
-        if self.unanswered_since.is_some_and(|since| now.since(since) >= self.config.r2) {
+        if self
+            .rare
+            .read(|rare| rare.unanswered_since)
+            .is_some_and(|since| now.since(since) >= self.config.r2)
+        {
             return self.give_up(CloseReason::RetransmissionsExhausted, notices);
         }
         self.probe_due = true;

@@ -34,7 +34,7 @@ impl Tcb {
 
     /// The choices of the connection as they are now.
     #[must_use]
-    pub const fn config(&self) -> &TcpConfig {
+    pub fn config(&self) -> &TcpConfig {
         &self.config
     }
 
@@ -84,11 +84,6 @@ impl Tcb {
     #[must_use]
     pub fn rcv_wnd(&self) -> u32 {
         self.rcv.wnd()
-    }
-
-    /// Octets of memory that the list of [`out_of_order`](Self::out_of_order) takes.
-    pub(crate) fn out_of_order_memory(&self) -> usize {
-        self.rcv.ranges.memory()
     }
 
     /// How far the windows that we send are shifted: 0..=14 (RFC 7323 §2).
@@ -146,8 +141,8 @@ impl Tcb {
 
     /// Octets until the end of the urgent data, counted from the first unread one (RFC 9293 MUST-33).
     #[must_use]
-    pub const fn urgent_remaining(&self) -> u64 {
-        self.rcv.up.saturating_sub(self.rcv.consumed)
+    pub fn urgent_remaining(&self) -> u64 {
+        self.rare.read(|rare| rare.rcv_up).saturating_sub(self.rcv.consumed)
     }
 
     /// The congestion window, in octets.
@@ -188,13 +183,13 @@ impl Tcb {
 
     /// Duplicate acknowledgments since the last one of something new (RFC 5681 §2).
     #[must_use]
-    pub const fn duplicate_acks(&self) -> u32 {
-        self.recovery.duplicates.count()
+    pub fn duplicate_acks(&self) -> u32 {
+        self.recovery.duplicates().count()
     }
 
     /// Octets of sequence space that were sent again, ever.
     #[must_use]
-    pub const fn retransmitted(&self) -> u64 {
-        self.retransmitted
+    pub fn retransmitted(&self) -> u64 {
+        self.rare.read(|rare| rare.retransmitted)
     }
 }

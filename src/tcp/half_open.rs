@@ -4,6 +4,7 @@
 //! §3.10.7.4, and becomes one when the acknowledgment of its SYN,ACK comes. Two things are less: octets and a FIN
 //! that come with the SYN are not kept (their sender sends them again), and no duplicate is reported (RFC 2883).
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::config::{Ecn, TcpConfig, Unpredictable};
@@ -27,8 +28,9 @@ const ASKING: TcpFlags = TcpFlags::ECE.union(TcpFlags::CWR);
 /// ```
 /// use tcpstate::tcp::{HalfOpen, SegmentMeta, TcpConfig, Unpredictable};
 /// use tcpstate::{Instant, State, TcpFlags};
+/// use std::sync::Arc;
 ///
-/// let (now, config) = (Instant::ZERO, TcpConfig::default());
+/// let (now, config) = (Instant::ZERO, Arc::new(TcpConfig::default()));
 /// let syn = SegmentMeta { seq: 100.into(), flags: TcpFlags::SYN, window: 65_535, ..SegmentMeta::default() };
 /// let secrets = Unpredictable { iss: 7.into(), timestamp_offset: 0 };
 /// let mut row = HalfOpen::meet(&config, &syn, secrets, now).ok_or("not a SYN")?;
@@ -301,13 +303,15 @@ impl HalfOpen {
         if self.bits.has(Bits::STAMPED) {
             ts.begin(self.began, self.ts_recent);
         }
-        ts.on = self.bits.has(Bits::TIMESTAMPS);
+        if !self.bits.has(Bits::TIMESTAMPS) {
+            ts.turn_off();
+        }
         ts
     }
 
     fn timestamps_option(&self, now: Instant) -> Option<Timestamps> {
         let ts = self.timestamps();
-        ts.on.then(|| ts.option(now))
+        ts.on().then(|| ts.option(now))
     }
 
     fn rto(&self, config: &TcpConfig) -> Duration {
@@ -490,7 +494,7 @@ impl HalfOpen {
                     if octets { self.acknowledgment(config, now) } else { self.challenge(config, now) };
                 Err(Heard::Refused(DropReason::OldTimestamp, answer))
             }
-            None if ts.on && (!syn || seg.flags.contains(TcpFlags::ACK)) => {
+            None if ts.on() && (!syn || seg.flags.contains(TcpFlags::ACK)) => {
                 Err(Heard::Refused(DropReason::TimestampMissing, None))
             }
             _ => Ok(()),
@@ -546,8 +550,8 @@ impl HalfOpen {
 
     /// The machine in SYN-RECEIVED that this row stands for: as if it had been there since the SYN.
     #[must_use]
-    pub fn tcb(&self, config: &TcpConfig) -> Tcb {
-        let mut tcb = Tcb::listen(config);
+    pub fn tcb(&self, config: &Arc<TcpConfig>) -> Tcb {
+        let mut tcb = Tcb::listen(Arc::clone(config));
         tcb.prepare(Unpredictable { iss: self.iss, timestamp_offset: self.ts_offset });
         tcb.on_segment(self.began, &self.syn());
         for time in 0..self.times.saturating_add(u8::from(self.bits.has(Bits::TIMELESS))) {
@@ -559,10 +563,14 @@ impl HalfOpen {
         }
         if self.bits.has(Bits::TIMELESS) {
             // It counts as sent twice only so that nobody takes a round trip from it.
-            (tcb.retransmitted, tcb.retransmissions) = (0, 0);
+            if let Some(rare) = tcb.rare.if_any() {
+                (rare.retransmitted, rare.retransmissions) = (0, 0);
+            }
         }
         tcb.rtt = self.rtt();
-        tcb.timeouts = u32::from(self.timeouts);
+        if self.timeouts > 0 {
+            tcb.rare.make().timeouts = u32::from(self.timeouts);
+        }
         tcb.syn_repeated = self.timeouts > 0;
         if self.bits.has(Bits::OWED) {
             tcb.snd.nxt = ORIGIN;
@@ -577,8 +585,9 @@ impl HalfOpen {
             tcb.rcv.scale = 0;
         }
         if self.challenges > 0 {
-            tcb.challenges = self.challenges;
-            tcb.challenged_at = self.began + Duration::from_millis(u64::from(self.challenged));
+            let rare = tcb.rare.make();
+            rare.challenges = self.challenges;
+            rare.challenged_at = self.began + Duration::from_millis(u64::from(self.challenged));
         }
         tcb
     }

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::config::CongestionAlgorithm;
 use super::congestion::CongestionControl as _;
+use super::rare::Rare;
 use super::recovery::Phase;
 use super::state::State;
 use super::tcb::Tcb;
@@ -162,12 +163,14 @@ impl Tcb {
         let [limited_by_user, limited_by_network, limited_by_peer] = self.limits.spent(now);
         let (delivery_rate, delivery_rate_app_limited) = self.delivered.rate();
         let (marks_received, marks_answered) = self.ecn.counts();
+        let none = Rare::default();
+        let rare = self.rare.get().unwrap_or(&none);
         TcpInfo {
             state: self.state,
             algorithm: self.config.congestion,
             recovery: self.recovery_phase(),
             sack: self.sack_on,
-            timestamps: self.ts.on,
+            timestamps: self.ts.on(),
             ecn: self.uses_ecn(),
             window_scales: (self.snd.scale, self.rcv.scale),
             srtt: self.rtt.srtt(),
@@ -184,21 +187,21 @@ impl Tcb {
             mtu_probes: self.path.probes(),
             pipe: self.in_flight(),
             lost: self.records.lost(),
-            sacked: self.records.sacked() + self.recovery.duplicates.arrived(),
+            sacked: self.records.sacked() + self.recovery.duplicates().arrived(),
             unsent: self.snd.queued.saturating_sub(self.snd.nxt),
-            duplicate_acks: self.recovery.duplicates.count(),
+            duplicate_acks: self.recovery.duplicates().count(),
             reordering_seen: self.recovery.rack.reordering_seen(),
             reo_wnd: self.reo_wnd(),
             snd_wnd: self.snd.wnd,
             rcv_wnd: self.rcv.wnd(),
             receive_buffer: self.rcv.capacity(),
             delivered: self.delivered.octets(),
-            retransmitted: self.retransmitted,
-            retransmissions: self.retransmissions,
-            spurious_retransmissions: self.spurious,
-            undone: self.undone,
-            timeouts: self.timeouts,
-            tail_probes: self.probes_sent,
+            retransmitted: rare.retransmitted,
+            retransmissions: rare.retransmissions,
+            spurious_retransmissions: rare.spurious,
+            undone: rare.undone,
+            timeouts: rare.timeouts,
+            tail_probes: rare.probes_sent,
             marks_received,
             marks_answered,
             delivery_rate,
@@ -210,7 +213,7 @@ impl Tcb {
     }
 
     fn recovery_phase(&self) -> RecoveryPhase {
-        let missing = self.records.sacked() > 0 || self.recovery.duplicates.arrived() > 0;
+        let missing = self.records.sacked() > 0 || self.recovery.duplicates().arrived() > 0;
         match self.recovery.phase {
             Phase::Open if missing => RecoveryPhase::Disorder,
             Phase::Open => RecoveryPhase::Open,

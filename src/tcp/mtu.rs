@@ -15,6 +15,7 @@
 
 use core::time::Duration;
 
+use super::compact::Seldom;
 use super::config::{MtuProbing, TcpConfig};
 use crate::Instant;
 
@@ -104,6 +105,12 @@ pub(super) struct PathMtuState {
     lost: u8,
     /// Timeouts since something new was acknowledged last.
     timeouts: u8,
+    watched: Seldom<Watched>,
+}
+
+/// What is waited for, and what most connections never have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Watched {
     /// The size before a black hole was suspected, as long as that may prove wrong.
     before: Option<u32>,
     /// The probe that is under way.
@@ -130,11 +137,7 @@ impl PathMtuState {
             probe_at: Instant::MAX,
             lost: 0,
             timeouts: 0,
-            before: None,
-            probe: None,
-            witness: None,
-            claim: None,
-            probes: 0,
+            watched: Seldom::new(),
         }
     }
 
@@ -181,7 +184,7 @@ impl PathMtuState {
             return Reported::Nothing;
         }
         if self.proven > claimed {
-            self.claim = Some(Claim { size: claimed, position });
+            self.watched.make().claim = Some(Claim { size: claimed, position });
             return Reported::Kept;
         }
         self.lower(config, claimed, now);
@@ -190,7 +193,11 @@ impl PathMtuState {
 
     /// A report about the probe says where to search on.
     fn hint(&mut self, claimed: u32, position: u64, now: Instant) {
-        let Some(probe) = self.probe.filter(|probe| probe.start <= position && position < probe.end) else {
+        let Some(probe) = self
+            .watched
+            .read(|watched| watched.probe)
+            .filter(|probe| probe.start <= position && position < probe.end)
+        else {
             return;
         };
         if claimed < probe.size && claimed + 1 < self.too_large {
@@ -204,12 +211,16 @@ impl PathMtuState {
 
     /// The position that a report quoted which has not been borne out.
     pub(super) fn claimed(&self) -> Option<u64> {
-        self.claim.map(|claim| claim.position)
+        Some(self.watched.get()?.claim?.position)
     }
 
     /// What the report quoted that is kept seems to be lost: it was true. Says whether there was one.
     pub(super) fn claim_is_borne_out(&mut self, config: &TcpConfig, now: Instant) -> bool {
-        let claim = self.claim.take().filter(|claim| claim.size < self.size);
+        let claim = self
+            .watched
+            .if_any()
+            .and_then(|watched| watched.claim.take())
+            .filter(|claim| claim.size < self.size);
         if let Some(claim) = claim {
             self.lower(config, claim.size, now);
         }
@@ -218,26 +229,27 @@ impl PathMtuState {
 
     /// What the report quoted has arrived: it is not true.
     pub(super) fn forget_claim(&mut self) {
-        self.claim = None;
+        if let Some(watched) = self.watched.if_any() {
+            watched.claim = None;
+        }
     }
 
     /// Whether neither a probe nor a report waits for what becomes of a segment.
     #[inline]
     pub(super) fn awaits_nothing(&self) -> bool {
-        self.probe.is_none() && self.claim.is_none()
+        self.watched.get().is_none_or(|watched| watched.probe.is_none() && watched.claim.is_none())
     }
 
     /// Everything before `una` is acknowledged, and something of it newly.
     pub(super) fn on_progress(&mut self, una: u64, now: Instant) {
         self.timeouts = 0;
-        if self.claim.is_some_and(|claim| claim.position < una) {
-            self.claim = None;
-        }
-        if let Some(witness) = self.witness.filter(|witness| witness.end <= una) {
+        let Some(watched) = self.watched.if_any() else { return };
+        watched.claim = watched.claim.filter(|claim| claim.position >= una);
+        if let Some(witness) = watched.witness.filter(|witness| witness.end <= una) {
             self.proven = self.proven.max(witness.size);
-            self.witness = None;
+            watched.witness = None;
         }
-        if self.probe.is_some_and(|probe| probe.end <= una) {
+        if watched.probe.is_some_and(|probe| probe.end <= una) {
             self.probe_delivered(now);
         }
     }
@@ -246,13 +258,11 @@ impl PathMtuState {
     /// segments are to be smaller from now on (RFC 4821 §7.7, RFC 8899 §4.3): the base size after two timeouts in a
     /// row, and half of it after each further one.
     pub(super) fn on_timeout(&mut self, config: &TcpConfig, size: u32, now: Instant) -> bool {
-        if self.probe.take().is_some() {
-            // Lost with everything else: that says nothing about its size (RFC 4821 §7.6.4).
-            self.pause(now);
-        }
-        self.witness = None;
-        if self.timeouts == 0 {
-            self.before = None;
+        // Lost with everything else: that says nothing about its size (RFC 4821 §7.6.4).
+        self.probe_inconclusive(now);
+        if let Some(watched) = self.watched.if_any() {
+            watched.witness = None;
+            watched.before = watched.before.filter(|_| self.timeouts > 0);
         }
         self.timeouts = self.timeouts.saturating_add(1);
         let smaller = if self.size > self.base { self.base } else { (self.size / 2).max(self.floor) };
@@ -260,16 +270,17 @@ impl PathMtuState {
         if !suspected || size <= smaller || self.size <= smaller {
             return false;
         }
-        if self.before.is_none() {
+        let watched = self.watched.make();
+        if watched.before.is_none() {
             // More timeouts come from an outage than from a black hole: what was sent before is the first to be tried
             // again, and if that is lost too, once is enough.
-            self.before = Some(self.size);
+            watched.before = Some(self.size);
             self.candidate = self.size;
             self.lost = MAX_PROBES - 1;
         }
+        watched.claim = None;
         self.size = smaller;
         self.proven = 0;
-        self.claim = None;
         self.probe_at = now + PROBE_PAUSE;
         true
     }
@@ -278,7 +289,8 @@ impl PathMtuState {
     /// again.
     pub(super) fn on_spurious_timeout(&mut self, now: Instant) -> bool {
         self.timeouts = 0;
-        let before = self.before.take().filter(|&before| before > self.size);
+        let before = self.watched.if_any().and_then(|watched| watched.before.take());
+        let before = before.filter(|&before| before > self.size);
         if let Some(before) = before {
             self.passed(before, now);
         }
@@ -288,37 +300,39 @@ impl PathMtuState {
     /// The size of the probe that may go out now (RFC 4821 §7.4: not while one is under way, nor before its time).
     #[inline]
     pub(super) fn probe_due(&self, now: Instant) -> Option<u32> {
-        let due = self.probe_at <= now && self.probe.is_none();
+        let due = self.probe_at <= now && self.watched.get().is_none_or(|watched| watched.probe.is_none());
         due.then_some(self.candidate).filter(|&candidate| candidate > self.size)
     }
 
     /// The probe has gone out.
     pub(super) fn probe_sent(&mut self, start: u64, end: u64) {
-        debug_assert!(self.probe.is_none() && start < end, "one probe at a time: {self:?}");
-        self.probe = Some(Marked { start, end, size: self.candidate });
-        self.probes = self.probes.saturating_add(1);
+        let size = self.candidate;
+        let watched = self.watched.make();
+        debug_assert!(watched.probe.is_none() && start < end, "one probe at a time: {watched:?}");
+        watched.probe = Some(Marked { start, end, size });
+        watched.probes = watched.probes.saturating_add(1);
     }
 
     /// Probes that were sent, ever.
-    pub(super) const fn probes(&self) -> u32 {
-        self.probes
+    pub(super) fn probes(&self) -> u32 {
+        self.watched.read(|watched| watched.probes)
     }
 
     /// The positions of the probe that is under way.
     pub(super) fn probe(&self) -> Option<core::ops::Range<u64>> {
-        self.probe.map(|probe| probe.start..probe.end)
+        self.watched.get()?.probe.map(|probe| probe.start..probe.end)
     }
 
     /// The probe has arrived: segments are as large as it from now on (RFC 4821 §7.6.1).
     pub(super) fn probe_delivered(&mut self, now: Instant) {
-        if let Some(probe) = self.probe.take().filter(|probe| probe.size > self.size) {
+        if let Some(probe) = self.take_probe().filter(|probe| probe.size > self.size) {
             self.passed(probe.size, now);
         }
     }
 
     /// The probe is lost, and what was sent around it is not (RFC 4821 §7.6.2).
     pub(super) fn probe_lost(&mut self, now: Instant) {
-        let Some(probe) = self.probe.take() else { return };
+        let Some(probe) = self.take_probe() else { return };
         if probe.size != self.candidate {
             // A report was faster, and has said where to go on.
             return;
@@ -332,9 +346,13 @@ impl PathMtuState {
         self.pause(now);
     }
 
+    fn take_probe(&mut self) -> Option<Marked> {
+        self.watched.if_any()?.probe.take()
+    }
+
     /// The probe is lost, and others with it: that says nothing about its size (RFC 4821 §7.6.4).
     pub(super) fn probe_inconclusive(&mut self, now: Instant) {
-        if self.probe.take().is_some() {
+        if self.take_probe().is_some() {
             self.pause(now);
         }
     }
@@ -345,10 +363,12 @@ impl PathMtuState {
         if again {
             // Which of the copies arrives is not known, nor in how many pieces.
             let elsewhere = |other: &Marked| end <= other.start || other.end <= start;
-            self.witness = self.witness.filter(elsewhere);
-            self.probe = self.probe.filter(elsewhere);
-        } else if size > self.proven && self.witness.is_none() {
-            self.witness = Some(Marked { start, end, size });
+            if let Some(watched) = self.watched.if_any() {
+                watched.witness = watched.witness.filter(elsewhere);
+                watched.probe = watched.probe.filter(elsewhere);
+            }
+        } else if size > self.proven {
+            self.watched.make().witness.get_or_insert(Marked { start, end, size });
         }
     }
 
@@ -359,8 +379,11 @@ impl PathMtuState {
             // What did not pass before does now: the path has changed.
             self.too_large = self.ceiling + 1;
         }
-        (self.size, self.proven, self.before) = (size, size, None);
-        self.probe = self.probe.filter(|probe| probe.size > size);
+        (self.size, self.proven) = (size, size);
+        if let Some(watched) = self.watched.if_any() {
+            watched.before = None;
+            watched.probe = watched.probe.filter(|probe| probe.size > size);
+        }
         self.search(now);
     }
 
@@ -370,8 +393,10 @@ impl PathMtuState {
         self.size = size;
         self.too_large = size + 1;
         self.proven = 0;
-        (self.timeouts, self.before) = (0, None);
-        (self.probe, self.witness, self.claim) = (None, None, None);
+        self.timeouts = 0;
+        if let Some(watched) = self.watched.if_any() {
+            *watched = Watched { probes: watched.probes, ..Watched::default() };
+        }
         if config.mtu_probing == MtuProbing::Off {
             self.probe_at = Instant::MAX;
         } else {
@@ -396,6 +421,16 @@ impl PathMtuState {
         }
     }
 
+    /// Gives back memory where nothing is waited for.
+    pub(super) fn rest(&mut self) {
+        self.watched.rest();
+    }
+
+    /// Octets of memory held.
+    pub(super) fn memory(&self) -> usize {
+        self.watched.memory()
+    }
+
     fn pause(&mut self, now: Instant) {
         self.probe_at = self.probe_at.max(now + PROBE_PAUSE);
     }
@@ -409,8 +444,10 @@ impl PathMtuState {
             && self.proven <= self.ceiling
             && self.lost < MAX_PROBES
             && (!seeks || (self.size + 1..=self.ceiling).contains(&self.candidate))
-            && self.claim.is_none_or(|claim| self.floor <= claim.size && claim.size < self.size)
-            && self.probe.is_none_or(|probe| probe.size > self.size && probe.size <= self.ceiling)
+            && self.watched.get().is_none_or(|watched| {
+                watched.claim.is_none_or(|claim| self.floor <= claim.size && claim.size < self.size)
+                    && watched.probe.is_none_or(|probe| probe.size > self.size && probe.size <= self.ceiling)
+            })
     }
 }
 

@@ -56,6 +56,15 @@ impl Transitions {
         }
     }
 
+    /// Notes what happened before all others.
+    pub(crate) fn prepend(&mut self, event: Event, to: State) {
+        debug_assert!(self.list.last().is_none_or(Option::is_none), "there is room for one more");
+        self.list.rotate_right(1);
+        if let Some(first) = self.list.first_mut() {
+            *first = Some((event, to));
+        }
+    }
+
     /// What happened, and the state after it.
     pub fn iter(&self) -> impl Iterator<Item = (Event, State)> {
         self.list.into_iter().map_while(|step| step)

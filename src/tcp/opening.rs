@@ -1,6 +1,9 @@
 //! Segments that arrive in LISTEN and SYN-SENT (RFC 9293 §3.10.7.2 and §3.10.7.3), and the way to ESTABLISHED.
 
+use alloc::sync::Arc;
+
 use super::arrival::{Arrived, Stop};
+use super::compact::Maybe;
 use super::congestion::{CongestionControl as _, initial_window};
 use super::notices::{CloseReason, Notices};
 use super::segment::{DropReason, Placed, SegmentMeta, Verdict};
@@ -24,7 +27,7 @@ impl Tcb {
             return Err(Stop::Refused(DropReason::ResetInListen));
         }
         if seg.flags.contains(TcpFlags::ACK) {
-            self.reply = seg.reset_in_answer();
+            self.reply(seg.reset_in_answer());
             return Err(Stop::Refused(DropReason::AckInListen));
         }
         if !seg.flags.contains(TcpFlags::SYN) {
@@ -47,7 +50,7 @@ impl Tcb {
         let acknowledged = self.snd.position(seg.ack);
         let acknowledges = has(TcpFlags::ACK);
         if acknowledges && !(acknowledged > self.snd.una && acknowledged <= self.snd.max) {
-            self.reply = seg.reset_in_answer();
+            self.reply(seg.reset_in_answer());
             return Err(Stop::Refused(DropReason::AckNotOfOurSyn));
         }
         if has(TcpFlags::RST) {
@@ -87,7 +90,7 @@ impl Tcb {
         // The window of a SYN is never scaled (RFC 7323 §2.2).
         self.snd.wnd = u32::from(seg.window);
         self.snd.max_wnd = self.snd.wnd;
-        (self.snd.wl1, self.snd.wl2) = (ORIGIN, self.snd.una);
+        self.snd.wl1 = ORIGIN;
     }
 
     /// Takes the options of the peer's SYN; where it comes again, those of the last.
@@ -102,7 +105,7 @@ impl Tcb {
         if let Some(timestamps) = seg.options.timestamps.filter(|_| self.config.timestamps) {
             self.ts.begin(now, timestamps.val);
         } else {
-            self.ts.on = false;
+            self.ts.turn_off();
         }
     }
 
@@ -117,7 +120,7 @@ impl Tcb {
             out.store = Some(Placed { offset: offset(start), skip: 0, len });
         }
         if seg.flags.contains(TcpFlags::FIN) && end == start + u64::from(seg.len) && end < self.rcv.edge {
-            self.rcv.fin = Some(end);
+            self.rcv.fin = Maybe::some(end);
         }
     }
 
@@ -154,7 +157,7 @@ impl Tcb {
             self.state == State::SynReceived && self.passive,
             "only a listener goes back to LISTEN"
         );
-        let mut fresh = Self::listen(&self.config);
+        let mut fresh = Self::listen(Arc::clone(&self.config));
         core::mem::swap(self, &mut fresh);
         self.state = fresh.state;
         self.change(Event::BackToListen, notices);

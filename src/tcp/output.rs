@@ -1,5 +1,6 @@
 //! Forming segments: what may be sent now, and what goes into its header (RFC 9293 §3.8.6.2.1, §3.7.4, §3.10.2).
 
+use alloc::boxed::Box;
 use core::ops::Range;
 use core::time::Duration;
 
@@ -42,8 +43,8 @@ impl Span {
 impl Tcb {
     /// The next segment to send, if there is any.
     pub(super) fn next_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
-        if let Some(meta) = self.reply.take() {
-            return Some(SegmentPlan { meta, offset: 0, notices: Notices::default() });
+        if let Some(meta) = self.rare.if_any().and_then(|rare| rare.reply.take()) {
+            return Some(SegmentPlan { meta: *meta, offset: 0, notices: Notices::default() });
         }
         if matches!(self.state, State::Closed | State::Listen) {
             return None;
@@ -173,7 +174,8 @@ impl Tcb {
         };
         let end = start + len + u64::from(fin);
         self.recovery.probe.sent(end.max(max), end <= max);
-        self.probes_sent = self.probes_sent.saturating_add(1);
+        let sent = &mut self.rare.make().probes_sent;
+        *sent = sent.saturating_add(1);
         Some(Span { start, len: u32::try_from(len).unwrap_or(u32::MAX), syn: false, fin })
     }
 
@@ -229,8 +231,10 @@ impl Tcb {
         let first_fin = span.fin && !self.snd.fin_sent();
         let end = span.end();
         let repeated = self.snd.max.min(end).saturating_sub(span.start);
-        let stamp = self.delivered.stamp(now, self.records.in_flight());
-        self.records.sent(span.start..end, now, stamp);
+        let records = self.records.make();
+        let in_flight = records.in_flight();
+        let stamp = self.delivered.stamp(&mut records.clocks, now, in_flight);
+        records.sent(span.start..end, now, stamp);
         if span.len > 0 {
             self.path.on_sent(span.start, end, span.len + self.options_len(), repeated > 0);
         }
@@ -253,7 +257,7 @@ impl Tcb {
             self.start_retransmission(now);
             self.sent_in_window(now, end - span.start);
         } else {
-            self.unanswered_since = self.unanswered_since.or(Some(now));
+            self.rare.make().unanswered_since.get_or_insert(now);
         }
         if first_fin {
             self.change(Event::Close, &mut notices);
@@ -264,8 +268,9 @@ impl Tcb {
 
     /// What is sent again counts for the user, and against the recovery that wants it.
     fn sent_again(&mut self, now: Instant, range: Range<u64>) {
-        self.retransmitted += range.end - range.start;
-        self.retransmissions = self.retransmissions.saturating_add(1);
+        let rare = self.rare.make();
+        rare.retransmitted += range.end - range.start;
+        rare.retransmissions = rare.retransmissions.saturating_add(1);
         if let Some(undo) = self.recovery.undo.as_mut().filter(|undo| undo.until.is_none()) {
             undo.resent(range, now);
         }
@@ -274,7 +279,7 @@ impl Tcb {
     /// What goes out takes its share of the budget in recovery, and its time where sending is paced.
     fn sent_in_window(&mut self, now: Instant, octets: u64) {
         if self.recovery.is_reducing() {
-            self.recovery.prr.sent(octets);
+            self.recovery.odd.make().prr.sent(octets);
         }
         // PRR spreads what it lets out by itself.
         if self.config.pacing && self.recovery.phase != Phase::Recovery {
@@ -339,8 +344,8 @@ impl Tcb {
             mss: Some(self.config.mss),
             window_scale: offered(self.config.window_scaling, self.scaling_on).then_some(self.rcv.scale),
             sack_permitted: offered(self.config.sack, self.sack_on),
-            timestamps: offered(self.config.timestamps, self.ts.on).then(|| self.ts.option(now)),
-            fast_open: self.cookie.filter(|_| !answers),
+            timestamps: offered(self.config.timestamps, self.ts.on()).then(|| self.ts.option(now)),
+            fast_open: self.rare.get().and_then(|rare| rare.cookie).filter(|_| !answers),
             ..SegmentOptions::default()
         };
         if answers {
@@ -394,11 +399,13 @@ impl Tcb {
             window: self.rcv.advertise(u32::from(self.config.mss)),
             ..SegmentMeta::default()
         };
-        if self.snd.up > position.max(self.snd.una) {
+        if let Some(up) =
+            self.rare.get().map(|rare| rare.snd_up).filter(|&up| up > position.max(self.snd.una))
+        {
             meta.flags |= TcpFlags::URG;
-            meta.urgent = u16::try_from(self.snd.up - position).unwrap_or(u16::MAX);
+            meta.urgent = u16::try_from(up - position).unwrap_or(u16::MAX);
         }
-        if self.ts.on {
+        if self.ts.on() {
             meta.options.timestamps = Some(self.ts.option(now));
         }
         if self.sack_on && self.rcv.sack_wanted() > 0 {
@@ -417,17 +424,22 @@ impl Tcb {
 
     /// The reset that ends the connection for the peer too (§3.10.5).
     pub(super) fn reset_peer(&mut self) {
-        self.reply = Some(SegmentMeta {
+        self.reply(Some(SegmentMeta {
             seq: self.snd.seq(self.snd.next_expected()),
             ack: self.rcv.seq(self.rcv.nxt),
             flags: TcpFlags::RST | TcpFlags::ACK,
             ..SegmentMeta::default()
-        });
+        }));
+    }
+
+    /// This is to be sent before anything else.
+    pub(super) fn reply(&mut self, reset: Option<SegmentMeta>) {
+        self.rare.make().reply = reset.map(Box::new);
     }
 
     /// How many SACK blocks fit beside the timestamps.
-    const fn sack_room(&self) -> usize {
-        if self.ts.on { 3 } else { 4 }
+    fn sack_room(&self) -> usize {
+        if self.ts.on() { 3 } else { 4 }
     }
 
     /// Octets of payload that fit into a segment now: the MSS less the options (MUST-16).
@@ -446,7 +458,7 @@ impl Tcb {
     }
 
     /// Octets of the options that every segment has.
-    pub(super) const fn options_len(&self) -> u32 {
-        if self.ts.on { TIMESTAMPS_LEN } else { 0 }
+    pub(super) fn options_len(&self) -> u32 {
+        if self.ts.on() { TIMESTAMPS_LEN } else { 0 }
     }
 }

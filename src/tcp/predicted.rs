@@ -17,8 +17,8 @@ impl Tcb {
     /// then no check of §3.10.7.4 can fail, and no timer but that of the acknowledgment is concerned.
     pub(super) fn is_predicted(&self, seg: &SegmentMeta) -> bool {
         let timestamp = match seg.options.timestamps {
-            Some(timestamps) => self.ts.on && self.ts.is_not_behind(timestamps.val),
-            None => !self.ts.on,
+            Some(timestamps) => self.ts.on() && self.ts.is_not_behind(timestamps.val),
+            None => !self.ts.on(),
         };
         timestamp
             && self.state == State::Established
@@ -44,8 +44,8 @@ impl Tcb {
         {
             self.ts.take(now, timestamps.val);
         }
-        self.update_window(seg, start, self.snd.una);
-        self.rcv.full_size = self.rcv.full_size.max(seg.len.min(u32::from(self.config.mss)));
+        self.update_window(seg, start);
+        self.rcv.note_size(seg.len, self.config.mss);
         self.rcv.nxt = start + u64::from(seg.len);
         self.note_round_trip(now, seg.options.timestamps);
         self.acknowledge_soon(now);

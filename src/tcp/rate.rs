@@ -18,54 +18,66 @@ const SECOND: u64 = 1_000_000_000;
 pub(super) struct Delivered {
     /// Octets, ever.
     octets: u64,
-    /// When the last of them were.
+    /// The last sample, in octets per second.
+    rate: u64,
+    /// Until so many more are delivered, what is under way was sent by a user who had not enough to fill the window.
+    app_limited: u32,
+    /// The user limited the rate.
+    rate_is_low: bool,
+}
+
+/// Two moments that count as long as something is under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Clocks {
+    /// When something was delivered last.
     at: Instant,
     /// When the segment was sent that was delivered last.
     flight_began: Instant,
-    /// Until so much is delivered, what is under way was sent by a user who had not enough to fill the window.
-    app_limited_until: u64,
-    /// The last sample, in octets per second.
-    rate: u64,
-    /// The user limited it.
-    rate_is_low: bool,
+}
+
+impl Clocks {
+    /// Nothing was sent yet.
+    pub(super) const fn new() -> Self {
+        Self { at: Instant::ZERO, flight_began: Instant::ZERO }
+    }
 }
 
 impl Delivered {
     pub(super) const fn new() -> Self {
-        Self {
-            octets: 0,
-            at: Instant::ZERO,
-            flight_began: Instant::ZERO,
-            app_limited_until: 0,
-            rate: 0,
-            rate_is_low: false,
-        }
+        Self { octets: 0, rate: 0, app_limited: 0, rate_is_low: false }
     }
 
     /// A segment is sent, with so much in flight before it.
-    pub(super) const fn stamp(&mut self, now: Instant, in_flight: u64) -> Stamp {
+    pub(super) const fn stamp(&self, clocks: &mut Clocks, now: Instant, in_flight: u64) -> Stamp {
         if in_flight == 0 {
-            (self.at, self.flight_began) = (now, now);
+            *clocks = Clocks { at: now, flight_began: now };
         }
         Stamp {
             delivered: self.octets,
-            delivered_at: self.at,
-            flight_began: self.flight_began,
-            app_limited: self.octets < self.app_limited_until,
+            delivered_at: clocks.at,
+            flight_began: clocks.flight_began,
+            app_limited: self.app_limited > 0,
         }
     }
 
     /// Something was delivered. A sample that took less than the least round trip is the work of acknowledgments
     /// that were squeezed together.
-    pub(super) fn on_delivery(&mut self, now: Instant, news: &Delivery, min_rtt: Option<Duration>) {
+    pub(super) fn on_delivery(
+        &mut self,
+        clocks: &mut Clocks,
+        now: Instant,
+        news: &Delivery,
+        min_rtt: Option<Duration>,
+    ) {
         if news.octets == 0 {
             return;
         }
         self.octets += news.octets;
-        self.at = now;
+        self.app_limited = self.app_limited.saturating_sub(u32::try_from(news.octets).unwrap_or(u32::MAX));
+        clocks.at = now;
         let Some(newest) = &news.newest else { return };
         let stamp = &newest.stamp;
-        self.flight_began = newest.sent_at;
+        clocks.flight_began = newest.sent_at;
         let sending = newest.sent_at.since(stamp.flight_began);
         let acknowledging = now.since(stamp.delivered_at);
         let span = sending.max(acknowledging);
@@ -85,8 +97,8 @@ impl Delivered {
     }
 
     /// The user has nothing more to send, though there is room in the window.
-    pub(super) const fn on_app_limited(&mut self, in_flight: u64) {
-        self.app_limited_until = self.octets + if in_flight > 0 { in_flight } else { 1 };
+    pub(super) fn on_app_limited(&mut self, in_flight: u64) {
+        self.app_limited = u32::try_from(in_flight.max(1)).unwrap_or(u32::MAX);
     }
 
     /// Octets delivered, ever.
@@ -120,8 +132,8 @@ pub(super) enum LimitedBy {
 pub(super) struct Limits {
     by: LimitedBy,
     since: Instant,
-    /// Nanoseconds, by the number of the reason.
-    spent: [u64; 4],
+    /// Nanoseconds of the user, the network, the peer.
+    spent: [u64; 3],
 }
 
 impl Limits {
@@ -134,10 +146,10 @@ impl Limits {
         }
     }
 
-    fn until(&self, now: Instant) -> [u64; 4] {
+    fn until(&self, now: Instant) -> [u64; 3] {
         let mut spent = self.spent;
-        if let Some(place) = spent.get_mut(self.by as usize) {
-            let span = u64::try_from(now.since(self.since).as_nanos()).unwrap_or(u64::MAX);
+        if let Some(place) = (self.by as usize).checked_sub(1).and_then(|place| spent.get_mut(place)) {
+            let span = now.as_nanos().saturating_sub(self.since.as_nanos());
             *place = place.saturating_add(span);
         }
         spent
@@ -145,8 +157,7 @@ impl Limits {
 
     /// How long each has held up to now: user, network, peer.
     pub(super) fn spent(&self, now: Instant) -> [Duration; 3] {
-        let [_, user, network, peer] = self.until(now);
-        [user, network, peer].map(Duration::from_nanos)
+        self.until(now).map(Duration::from_nanos)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The receive sequence variables of RFC 9293 §3.3.1, and the window that they offer (§3.8.6).
 
+use super::compact::Maybe;
 use super::config::{MAX_WINDOW, TcpConfig};
 use super::ranges::Ranges;
 use super::segment::SackList;
@@ -18,8 +19,6 @@ pub(super) struct ReceiveVars {
     pub(super) nxt: u64,
     /// RCV.NXT + RCV.WND: the furthest right edge that was ever advertised. It never moves left (SHLD-14).
     pub(super) edge: u64,
-    /// RCV.UP: the position after the urgent octets.
-    pub(super) up: u64,
     /// Everything before it was taken by the user.
     pub(super) consumed: u64,
     /// The size of the receive buffer.
@@ -29,18 +28,18 @@ pub(super) struct ReceiveVars {
     /// What has arrived beyond `nxt` (SHLD-31).
     pub(super) ranges: Ranges,
     /// The position of the peer's FIN, once it is known.
-    pub(super) fin: Option<u64>,
+    pub(super) fin: Maybe,
     /// A duplicate that the next acknowledgment reports (RFC 2883).
-    pub(super) dsack: Option<(u64, u64)>,
+    pub(super) dsack: Dsack,
     /// Last.ACK.sent of RFC 7323 §4.3.
     pub(super) last_ack_sent: u64,
     /// The largest payload seen: what "full-sized" means for delayed acknowledgments.
-    pub(super) full_size: u32,
+    full_size: u16,
 }
 
 /// A "full-sized" segment is taken to have at least this many octets, so that small ones do not count as
 /// full before a large one was seen.
-const LEAST_FULL_SIZE: u32 = 536;
+const LEAST_FULL_SIZE: u16 = 536;
 
 /// So many ranges are kept even in a small window.
 const LEAST_RANGES: u32 = 64;
@@ -51,15 +50,14 @@ impl ReceiveVars {
             irs: SeqNumber::default(),
             nxt: ORIGIN,
             edge: ORIGIN,
-            up: ORIGIN,
             consumed: ORIGIN + 1,
             tuning: ReceiveTuning::new(config.receive_window.clamp(1, MAX_WINDOW)),
             scale: if config.window_scaling { scale_for(config.largest_window()) } else { 0 },
             ranges: Ranges::new(),
-            fin: None,
-            dsack: None,
+            fin: Maybe::NONE,
+            dsack: Dsack::default(),
             last_ack_sent: ORIGIN,
-            full_size: LEAST_FULL_SIZE.min(u32::from(config.mss)),
+            full_size: LEAST_FULL_SIZE.min(config.mss),
         }
     }
 
@@ -67,7 +65,6 @@ impl ReceiveVars {
     pub(super) fn begin(&mut self, irs: SeqNumber) {
         self.irs = irs;
         self.nxt = ORIGIN + 1;
-        self.up = self.nxt;
         self.edge = self.nxt + u64::from(self.unscaled_window());
     }
 
@@ -89,8 +86,19 @@ impl ReceiveVars {
     /// How many ranges out of order are worth keeping: as many as a window leaves of which every other segment
     /// was lost. What a peer sends in small pieces takes no more memory for that, in proportion.
     pub(super) fn ranges_worth_keeping(&self) -> usize {
-        let pair = 2 * self.full_size.max(LEAST_FULL_SIZE);
+        let pair = 2 * u32::from(self.full_size.max(LEAST_FULL_SIZE));
         (self.wnd() / pair).max(LEAST_RANGES) as usize
+    }
+
+    /// "Full-sized" for delayed acknowledgments: the largest payload seen.
+    pub(super) fn full_size(&self) -> u32 {
+        u32::from(self.full_size)
+    }
+
+    /// A segment with so many octets has come; `mss` is the most that we have asked for.
+    #[inline]
+    pub(super) fn note_size(&mut self, len: u32, mss: u16) {
+        self.full_size = self.full_size.max(u16::try_from(len).unwrap_or(mss).min(mss));
     }
 
     /// RCV.WND in octets.
@@ -100,12 +108,12 @@ impl ReceiveVars {
 
     /// The position after the last octet that has arrived in order; a FIN is none.
     pub(super) fn data_end(&self) -> u64 {
-        self.fin.map_or(self.nxt, |fin| self.nxt.min(fin))
+        self.fin.get().map_or(self.nxt, |fin| self.nxt.min(fin))
     }
 
     /// Whether the peer's FIN and everything before it has arrived.
     pub(super) fn fin_received(&self) -> bool {
-        self.fin.is_some_and(|fin| self.nxt > fin)
+        self.fin.get().is_some_and(|fin| self.nxt > fin)
     }
 
     /// Octets that the user could take.
@@ -156,6 +164,11 @@ impl ReceiveVars {
         field
     }
 
+    /// The next acknowledgment reports these positions, which are not none, as a duplicate.
+    pub(super) fn report_duplicate(&mut self, start: u64, end: u64) {
+        self.dsack = Dsack(self.seq(start), self.seq(end));
+    }
+
     /// The SACK blocks of the next acknowledgment: at most `room`, a duplicate first (RFC 2883 §4), then the
     /// newest first (RFC 2018 §4).
     pub(super) fn sack(&mut self, room: usize) -> SackList {
@@ -163,8 +176,8 @@ impl ReceiveVars {
         if room == 0 {
             return list;
         }
-        if let Some((start, end)) = self.dsack.take() {
-            list.push(self.seq(start), self.seq(end));
+        if let Some((start, end)) = core::mem::take(&mut self.dsack).get() {
+            list.push(start, end);
         }
         for range in self.ranges.newest_first().take(room - list.len()) {
             list.push(self.seq(range.start), self.seq(range.end));
@@ -174,7 +187,23 @@ impl ReceiveVars {
 
     /// How many SACK blocks there would be, without a limit.
     pub(super) fn sack_wanted(&self) -> usize {
-        self.ranges.len() + usize::from(self.dsack.is_some())
+        self.ranges.len() + usize::from(self.dsack.get().is_some())
+    }
+}
+
+/// A duplicate to be reported, if there is one: the number of its first octet and the one after its last.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct Dsack(SeqNumber, SeqNumber);
+
+impl Dsack {
+    fn get(self) -> Option<(SeqNumber, SeqNumber)> {
+        (self.0 != self.1).then_some((self.0, self.1))
+    }
+}
+
+impl core::fmt::Debug for Dsack {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.get().fmt(f)
     }
 }
 

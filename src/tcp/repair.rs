@@ -19,6 +19,7 @@ use super::recovery::{Delivery, FRto, Fate, Heard, Phase, Probed, Prr, Rack, Rec
 use super::segment::SegmentMeta;
 use super::tcb::Tcb;
 use super::timers::Timer;
+use super::tuning::micros;
 use crate::Instant;
 
 /// An acknowledgment, as far as it concerns recovery.
@@ -46,7 +47,7 @@ impl Tcb {
     /// Octets in flight: pipe of RFC 6675. Without SACK it is what duplicates leave of it.
     pub(super) fn in_flight(&self) -> u64 {
         let in_flight = self.records.in_flight();
-        if self.sack_on { in_flight } else { in_flight.saturating_sub(self.recovery.duplicates.arrived()) }
+        if self.sack_on { in_flight } else { in_flight.saturating_sub(self.recovery.duplicates().arrived()) }
     }
 
     pub(super) fn in_flight_u32(&self) -> u32 {
@@ -86,10 +87,11 @@ impl Tcb {
     pub(super) fn judge(&mut self, now: Instant, seg: &SegmentMeta, news: &Delivery, ack: &Acknowledgment) {
         let mut ack = *ack;
         let una = self.snd.una;
-        self.delivered.on_delivery(now, news, self.rtt.min_rtt());
+        if let Some(records) = self.records.if_any() {
+            self.delivered.on_delivery(&mut records.clocks, now, news, self.rtt.min_rtt());
+        }
         if let Some(newest) = news.newest.filter(|newest| !newest.is_repeated()) {
-            let rtt = now.since(newest.sent_at);
-            self.least_rtt = Some(self.least_rtt.map_or(rtt, |least| least.min(rtt)));
+            self.least_rtt = self.least_rtt.min(micros(now.since(newest.sent_at)).min(u32::MAX - 1));
         }
         ack.echo = self.hear_echo(seg);
         if self.sack_on {
@@ -129,9 +131,11 @@ impl Tcb {
         let smss = self.effective_send_mss();
         let flight = self.in_flight_u32();
         let beyond = self.beyond_the_gap();
-        let arrived = self.recovery.duplicates.on_duplicate(beyond, smss);
+        let arrived = self.recovery.odd.make().duplicates.on_duplicate(beyond, smss);
         let news = Delivery { octets: arrived, ..Delivery::default() };
-        self.delivered.on_delivery(now, &news, None);
+        if let Some(records) = self.records.if_any() {
+            self.delivered.on_delivery(&mut records.clocks, now, &news, None);
+        }
         let ack = Acknowledgment {
             una_before: self.snd.una,
             flight,
@@ -147,7 +151,7 @@ impl Tcb {
         }
         // Until more than `high` is acknowledged, three duplicates may be the answers to what was sent again in
         // the last recovery or after a timeout, and begin no new one (RFC 6582 §3.2 step 2).
-        let third = self.recovery.duplicates.count() == Rack::DUP_THRESH;
+        let third = self.recovery.duplicates().count() == Rack::DUP_THRESH;
         let genuine = match self.recovery.phase {
             Phase::Open => self.snd.una > self.recovery.high,
             // Nothing was sent again for that.
@@ -157,7 +161,7 @@ impl Tcb {
         if third && genuine {
             self.records.lose_first();
             if !self.only_probe_is_missing(now) {
-                self.recovery.duplicates.begin_recovery();
+                self.recovery.odd.make().duplicates.begin_recovery();
                 self.begin_recovery(now, arrived);
             }
         }
@@ -188,9 +192,9 @@ impl Tcb {
     /// (RFC 6582 §3.2 step 3). Outside of recovery the duplicates so far were reordering.
     pub(super) fn hear_progress(&mut self) {
         if self.recovery.phase != Phase::Recovery {
-            self.recovery.duplicates.forget();
+            self.recovery.forget_duplicates();
         } else if self.snd.una < self.recovery.high {
-            self.recovery.duplicates.on_partial_ack();
+            self.recovery.odd.make().duplicates.on_partial_ack();
             self.records.lose_first();
         }
     }
@@ -200,7 +204,8 @@ impl Tcb {
     /// was not either (RFC 3708 §2.2).
     fn hear_dsack(&mut self, now: Instant, ack: &Acknowledgment) {
         let Some((start, end)) = ack.dsack else { return };
-        self.spurious = self.spurious.saturating_add(1).min(self.retransmissions);
+        let rare = self.rare.make();
+        rare.spurious = rare.spurious.saturating_add(1).min(rare.retransmissions);
         if self.recovery.probe.explains(end) {
             return;
         }
@@ -282,9 +287,10 @@ impl Tcb {
         self.recovery.f_rto = FRto::Off;
         // There was no recovery of which duplicates could be an echo: the next ones count.
         self.recovery.high = self.snd.una - 1;
-        self.recovery.duplicates.forget();
+        self.recovery.forget_duplicates();
         self.timers.stop(Timer::Reorder);
-        self.undone = self.undone.saturating_add(1);
+        let undone = &mut self.rare.make().undone;
+        *undone = undone.saturating_add(1);
         if undo.timed_out {
             self.rtt.after_spurious_timeout();
             self.path.on_spurious_timeout(now);
@@ -324,7 +330,7 @@ impl Tcb {
             self.recovery.rack.on_recovered();
         }
         if self.recovery.phase != Phase::Cwr {
-            self.recovery.duplicates.forget();
+            self.recovery.forget_duplicates();
         }
         self.recovery.phase = Phase::Open;
         self.recovery.f_rto = FRto::Off;
@@ -410,9 +416,9 @@ impl Tcb {
     fn reduce(&mut self, now: Instant, signal: Signal, flight: u32, delivered: u64) {
         self.congestion.on_congestion(signal, flight, self.effective_send_mss(), now);
         self.ecn.reduced(self.snd.max);
-        let arrived = self.records.sacked() + self.recovery.duplicates.arrived();
+        let arrived = self.records.sacked() + self.recovery.duplicates().arrived();
         let in_flight = self.snd.outstanding().saturating_sub(arrived) + delivered;
-        self.recovery.prr = Prr::begin(in_flight);
+        self.recovery.odd.make().prr = Prr::begin(in_flight);
         self.recovery.high = self.snd.max;
         self.recovery.f_rto = FRto::Off;
         self.recovery.probe.forget();
@@ -460,7 +466,7 @@ impl Tcb {
             flight: ack.flight,
             limited: ack.limited,
             srtt: self.rtt.srtt(),
-            rtt: core::mem::take(&mut self.least_rtt),
+            rtt: Some(core::mem::replace(&mut self.least_rtt, u32::MAX)).filter(|&rtt| rtt != u32::MAX),
             una: self.snd.una,
             max: self.snd.max,
         });
@@ -471,13 +477,14 @@ impl Tcb {
         if !self.recovery.is_reducing() {
             return;
         }
-        let window = self.recovery.prr.window(&Heard {
+        let heard = Heard {
             delivered,
             in_flight: self.in_flight(),
             safe,
             ssthresh: u64::from(self.congestion.ssthresh()),
             smss: u64::from(self.effective_send_mss()),
-        });
+        };
+        let window = self.recovery.odd.make().prr.window(&heard);
         self.congestion.set_cwnd(u32::try_from(window).unwrap_or(u32::MAX));
     }
 
@@ -496,8 +503,8 @@ impl Tcb {
         // It goes out when the timer expires (RFC 6298 §5.4).
         self.pace_at = now;
         let again = self.recovery.phase == Phase::Loss;
-        let first = self.timed_out != self.snd.una;
-        self.timed_out = self.snd.una;
+        let una = self.snd.una;
+        let first = core::mem::replace(&mut self.rare.make().timed_out, una) != una;
         self.remember_before();
         if let Some(undo) = &mut self.recovery.undo {
             undo.timed_out = true;
@@ -518,7 +525,7 @@ impl Tcb {
         self.congestion.on_rto(flight, self.effective_send_mss(), first, now);
         // One segment, whatever was sent so lately that it is still in flight: the first must go (RFC 6298 §5.4).
         self.allow_one_segment();
-        self.recovery.duplicates.forget();
+        self.recovery.forget_duplicates();
         self.recovery.probe.forget();
         self.recovery.phase = Phase::Loss;
         // RFC 5682 §2.1 step 1: not for a segment that has timed out before.

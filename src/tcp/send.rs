@@ -26,10 +26,6 @@ pub(super) struct SendVars {
     pub(super) max_wnd: u32,
     /// SND.WL1: position in the peer's stream of the segment that last set the window.
     pub(super) wl1: u64,
-    /// SND.WL2: what that segment acknowledged.
-    pub(super) wl2: u64,
-    /// SND.UP: the position after the urgent octets.
-    pub(super) up: u64,
     /// How far the peer's window fields are to be shifted: 0..=14.
     pub(super) scale: u8,
     /// The position after the last octet that the user queued: where the FIN goes.
@@ -52,8 +48,6 @@ impl SendVars {
             wnd: 0,
             max_wnd: 0,
             wl1: 0,
-            wl2: 0,
-            up: ORIGIN,
             scale: 0,
             queued: ORIGIN + 1,
             push: ORIGIN,

@@ -1,19 +1,21 @@
 //! The variables of one connection (RFC 9293 §3.3.1), and the calls that drive it.
 
-use core::time::Duration;
+use alloc::sync::Arc;
 
 use super::arrival::Stop;
 use super::command::{Command, CommandError};
+use super::compact::Seldom;
 use super::config::{TcpConfig, Unpredictable};
 use super::congestion::{Congestion, CongestionControl as _};
 use super::ecn::EcnVars;
 use super::mtu::PathMtuState;
 use super::notices::{CloseReason, Notices};
+use super::rare::Rare;
 use super::rate::{Delivered, LimitedBy, Limits};
 use super::receive::ReceiveVars;
-use super::recovery::{Records, Recovery};
+use super::recovery::{Recovery, Scoreboard};
 use super::rtt::RttEstimator;
-use super::segment::{Cookie, DropReason, SegmentMeta, SegmentPlan, Verdict};
+use super::segment::{DropReason, SegmentMeta, SegmentPlan, Verdict};
 use super::send::{ORIGIN, SendVars};
 use super::state::{Event, State};
 use super::timers::Timers;
@@ -71,7 +73,9 @@ use crate::{Instant, TcpFlags};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tcb {
-    pub(super) config: TcpConfig,
+    /// Shared with other connections of the same choices, and never changed while it is: a call that changes
+    /// something takes a copy first. So it is a value like the others, in comparisons, hashes and clones.
+    pub(super) config: Arc<TcpConfig>,
     pub(super) state: State,
     /// The OPEN was passive: RFC 9293 MUST-11 wants that remembered in SYN-RECEIVED.
     pub(super) passive: bool,
@@ -79,8 +83,6 @@ pub struct Tcb {
     pub(super) reason: Option<CloseReason>,
     pub(super) snd: SendVars,
     pub(super) path: PathMtuState,
-    /// When a report last made segments smaller; zero before that.
-    pub(super) path_lowered_at: Instant,
     pub(super) rcv: ReceiveVars,
     pub(super) ts: TimestampVars,
     pub(super) ecn: EcnVars,
@@ -91,16 +93,16 @@ pub struct Tcb {
     /// The user reads no more.
     pub(super) let_go: bool,
     pub(super) rtt: RttEstimator,
-    pub(super) records: Records,
+    pub(super) records: Scoreboard,
     pub(super) recovery: Recovery,
     pub(super) delivered: Delivered,
-    /// The least round trip since SND.UNA last moved: what fills a gap has taken longer than what has overtaken it.
-    pub(super) least_rtt: Option<Duration>,
+    /// The least round trip since SND.UNA last moved, in microseconds: what fills a gap has taken longer than what has
+    /// overtaken it. [`u32::MAX`] if there is none.
+    pub(super) least_rtt: u32,
     pub(super) limits: Limits,
     pub(super) congestion: Congestion,
     pub(super) timers: Timers,
-    /// A reset to be sent: in answer to a segment, or at the end of the connection.
-    pub(super) reply: Option<SegmentMeta>,
+    pub(super) rare: Seldom<Rare>,
     /// An acknowledgment is owed at once.
     pub(super) ack_now: bool,
     /// A closed window is to be probed.
@@ -111,12 +113,8 @@ pub struct Tcb {
     pub(super) hold_is_over: bool,
     /// Something was sent since the timers were looked after.
     pub(super) unsettled: bool,
-    /// R2 does not count what was before: a closed window.
-    pub(super) patient_since: Instant,
     /// A segment was asked for since the retransmission timer expired.
     pub(super) polled: bool,
-    /// SND.UNA at the last expiry of the retransmission timer.
-    pub(super) timed_out: u64,
     /// The user was told of R1 for what is outstanding.
     pub(super) r1_told: bool,
     /// Our SYN or SYN,ACK had to be repeated.
@@ -124,38 +122,20 @@ pub struct Tcb {
     /// Probes of the closed window since it closed.
     pub(super) probes: u8,
     pub(super) keepalive_probes: u8,
-    /// When the first probe was sent that nothing has answered.
-    pub(super) unanswered_since: Option<Instant>,
-    /// Challenge ACKs without a second's rest between them; the last at `challenged_at`.
-    pub(super) challenges: u8,
-    pub(super) challenged_at: Instant,
     /// When something with sequence space was last sent.
     pub(super) last_sent: Instant,
     /// Where sending is paced, or ECN asks for less than a segment in a round trip: when the next one may go out.
     pub(super) pace_at: Instant,
     /// That it has to wait was all that held us back when we were last asked.
     pub(super) pace_waits: bool,
-    pub(super) cookie: Option<Cookie>,
-    /// Octets of sequence space that were sent again, ever.
-    pub(super) retransmitted: u64,
-    /// Segments that carried some of them.
-    pub(super) retransmissions: u32,
-    /// D-SACKs for what was sent again: it had not been needed.
-    pub(super) spurious: u32,
-    /// Responses to congestion that were taken back.
-    pub(super) undone: u32,
-    /// Expiries of the retransmission timer, ever.
-    pub(super) timeouts: u32,
-    /// Probes of the tail, ever.
-    pub(super) probes_sent: u32,
 }
 
 impl Tcb {
     /// An active OPEN: in SYN-SENT at once; the SYN comes from the next [`poll_segment`](Self::poll_segment)
     /// (RFC 9293 §3.10.1).
     #[must_use]
-    pub fn connect(config: &TcpConfig, secrets: Unpredictable, now: Instant) -> Self {
-        let mut tcb = Self::new(config, secrets);
+    pub fn connect(config: impl Into<Arc<TcpConfig>>, secrets: Unpredictable, now: Instant) -> Self {
+        let mut tcb = Self::new(config.into(), secrets);
         tcb.passive = false;
         tcb.change(Event::ActiveOpen, &mut Notices::default());
         tcb.arm(now);
@@ -165,61 +145,48 @@ impl Tcb {
     /// A passive OPEN: waits in LISTEN for a SYN. [`prepare`](Self::prepare) has to give it the secrets of
     /// whoever calls before the SYN is handed to it.
     #[must_use]
-    pub fn listen(config: &TcpConfig) -> Self {
-        let mut tcb = Self::new(config, Unpredictable::default());
+    pub fn listen(config: impl Into<Arc<TcpConfig>>) -> Self {
+        let mut tcb = Self::new(config.into(), Unpredictable::default());
         tcb.change(Event::PassiveOpen, &mut Notices::default());
         tcb
     }
 
-    fn new(config: &TcpConfig, secrets: Unpredictable) -> Self {
+    fn new(config: Arc<TcpConfig>, secrets: Unpredictable) -> Self {
         Self {
-            config: *config,
             state: State::Closed,
             passive: true,
             reason: None,
             snd: SendVars::new(secrets.iss),
-            path: PathMtuState::new(config),
-            path_lowered_at: Instant::ZERO,
-            rcv: ReceiveVars::new(config),
+            path: PathMtuState::new(&config),
+            rcv: ReceiveVars::new(&config),
             ts: TimestampVars::new(secrets.timestamp_offset),
             ecn: EcnVars::new(),
             sack_on: false,
             scaling_on: false,
             let_go: false,
             rtt: RttEstimator::new(),
-            records: Records::new(),
+            records: Scoreboard::new(),
             recovery: Recovery::new(ORIGIN),
             delivered: Delivered::new(),
-            least_rtt: None,
+            least_rtt: u32::MAX,
             limits: Limits::default(),
             congestion: Congestion::new(config.congestion, u32::from(config.mss)),
+            config,
             timers: Timers::new(),
-            reply: None,
+            rare: Seldom::new(),
             ack_now: false,
             probe_due: false,
             keepalive_due: false,
             hold_is_over: false,
             unsettled: false,
-            patient_since: Instant::ZERO,
             polled: true,
-            timed_out: 0,
             r1_told: false,
             syn_repeated: false,
             probes: 0,
             keepalive_probes: 0,
-            unanswered_since: None,
-            challenges: 0,
-            challenged_at: Instant::ZERO,
             last_sent: Instant::ZERO,
             pace_at: Instant::ZERO,
             pace_waits: false,
-            cookie: None,
-            retransmitted: 0,
-            retransmissions: 0,
-            spurious: 0,
-            undone: 0,
-            timeouts: 0,
-            probes_sent: 0,
         }
     }
 
@@ -298,7 +265,11 @@ impl Tcb {
     pub(crate) fn has_nothing_to_send(&self) -> bool {
         let due = self.ack_now | self.probe_due | self.keepalive_due | self.unsettled;
         let lost = self.records.lost() > 0 || self.recovery.probe.is_due();
-        !due && !lost && self.reply.is_none() && self.snd.nxt == self.snd.end()
+        !due && !lost && self.snd.nxt == self.snd.end() && !self.owes_reset()
+    }
+
+    fn owes_reset(&self) -> bool {
+        self.rare.get().is_some_and(|rare| rare.reply.is_some())
     }
 
     fn form_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
@@ -308,7 +279,7 @@ impl Tcb {
             let bare = !plan.meta.flags.contains(TcpFlags::ACK) || plan.meta.flags.contains(TcpFlags::RST);
             debug_assert!(bare || plan.meta.ack == self.rcv.seq(self.rcv.last_ack_sent), "{plan:?}");
             let reset = plan.meta.flags.contains(TcpFlags::RST | TcpFlags::ACK);
-            if reset && self.ts.on {
+            if reset && self.ts.on() {
                 plan.meta.options.timestamps = Some(self.ts.option(now));
             }
         } else {
@@ -356,10 +327,37 @@ impl Tcb {
     /// Gives back memory that is held for what is to come, where nothing is outstanding. Whoever drives the machine
     /// calls this when the connection has been quiet for a while; nothing else changes.
     pub fn rest(&mut self) {
-        if self.snd.outstanding() == 0 {
+        if self.snd.outstanding() == 0 || self.state == State::Closed {
             self.records.rest();
-            self.recovery.undo = None;
+            self.recovery.rest(self.snd.una);
+            self.path.rest();
         }
+        self.timers.rest();
+        self.rare.rest();
+    }
+
+    /// Forgets what has arrived out of order, and says how many octets of memory that took. The window stays as it is,
+    /// and so does what is known of the FIN (RFC 2018 §8: a receiver may forget, for the sender does not). Nothing is
+    /// forgotten before the handshake is done: what came with a SYN is in order.
+    pub(crate) fn forget_out_of_order(&mut self) -> usize {
+        if self.state == State::SynReceived || self.snd.syn_unacknowledged() {
+            return 0;
+        }
+        let memory = self.rcv.ranges.memory();
+        self.rcv.ranges.clear();
+        self.check_invariants();
+        memory
+    }
+
+    /// Octets of memory that are held beside the machine itself: the scoreboard, what is out of order, and what only
+    /// some connections have.
+    pub(crate) fn memory(&self) -> usize {
+        let own = self.records.memory() + self.recovery.memory() + self.rcv.ranges.memory();
+        own + self.congestion.memory()
+            + self.path.memory()
+            + self.timers.memory()
+            + self.rare.memory()
+            + self.ecn.memory()
     }
 
     /// The machine as a function: the same as the method that `input` names, on a machine that is given and
@@ -429,7 +427,7 @@ impl Tcb {
     pub fn may_reopen(&self, seg: &SegmentMeta) -> bool {
         let opens = seg.flags.contains(TcpFlags::SYN) && !seg.flags.intersects(TcpFlags::ACK | TcpFlags::RST);
         let newer = match seg.options.timestamps {
-            Some(timestamps) if self.ts.on && !self.ts.is_equal(timestamps.val) => {
+            Some(timestamps) if self.ts.on() && !self.ts.is_equal(timestamps.val) => {
                 self.ts.is_newer(timestamps.val)
             }
             _ => self.rcv.position(seg.seq) > self.rcv.nxt,

@@ -2,6 +2,7 @@
 //! are acknowledged (§3.8.6.3, RFC 5681 §4.2).
 
 use super::arrival::{Arrived, Stop};
+use super::compact::Maybe;
 use super::notices::{CloseReason, Notices};
 use super::ranges::Inserted;
 use super::segment::{DropReason, Placed, SegmentMeta, Verdict};
@@ -22,7 +23,7 @@ impl Tcb {
     ) -> Result<(), Stop> {
         if seg.len == 0 {
             let fin_again =
-                seg.flags.contains(TcpFlags::FIN) && self.rcv.fin.is_some_and(|fin| arrived.end > fin);
+                seg.flags.contains(TcpFlags::FIN) && self.rcv.fin.get().is_some_and(|fin| arrived.end > fin);
             self.ack_now |= fin_again;
             return if fin_again { Err(Stop::Refused(DropReason::DataAfterFin)) } else { Ok(()) };
         }
@@ -32,7 +33,7 @@ impl Tcb {
         }
         let next = self.rcv.nxt;
         let start = arrived.start.max(next);
-        let end = arrived.end.min(self.rcv.edge).min(self.rcv.fin.unwrap_or(u64::MAX));
+        let end = arrived.end.min(self.rcv.edge).min(self.rcv.fin.get().unwrap_or(u64::MAX));
         if end <= start {
             self.report_duplicate(arrived.start, arrived.end.min(self.rcv.nxt));
             self.ack_now = true;
@@ -42,14 +43,14 @@ impl Tcb {
         }
         self.hear_mark(seg);
         self.report_duplicate(arrived.start, start);
-        self.rcv.full_size = self.rcv.full_size.max(seg.len.min(u32::from(self.config.mss)));
+        self.rcv.note_size(seg.len, self.config.mss);
         match self.place(now, start, end, out) {
             // The eighth check wants to see a FIN behind octets that are known already.
             Err(Stop::Refused(DropReason::Duplicate)) if seg.flags.contains(TcpFlags::FIN) => return Ok(()),
             placed => placed?,
         }
         if start == next {
-            self.note_round_trip(now, seg.options.timestamps.filter(|_| self.ts.on));
+            self.note_round_trip(now, seg.options.timestamps.filter(|_| self.ts.on()));
         }
         let (skip, len) = (start - arrived.start, end - start);
         out.store = Some(Placed {
@@ -62,7 +63,7 @@ impl Tcb {
 
     /// Why no octet behind RCV.NXT may come any more.
     fn refuses_text(&mut self, arrived: &Arrived, notices: &mut Notices) -> Option<DropReason> {
-        if self.rcv.fin.is_some_and(|fin| arrived.end > fin) {
+        if self.rcv.fin.get().is_some_and(|fin| arrived.end > fin) {
             return Some(DropReason::DataAfterFin);
         }
         if self.let_go && arrived.end > self.rcv.nxt {
@@ -76,7 +77,7 @@ impl Tcb {
 
     fn report_duplicate(&mut self, start: u64, end: u64) {
         if self.sack_on && start < end {
-            self.rcv.dsack = Some((start, end));
+            self.rcv.report_duplicate(start, end);
         }
     }
 
@@ -119,7 +120,7 @@ impl Tcb {
         let unacknowledged = self.rcv.nxt - self.rcv.last_ack_sent;
         let delay = self.ack_delay();
         // Room for an option more or less: two segments that are nearly full count as full.
-        let two = 2 * u64::from(self.rcv.full_size) - u64::from(self.rcv.full_size / 8);
+        let two = u64::from(2 * self.rcv.full_size() - self.rcv.full_size() / 8);
         if delay.is_zero() || unacknowledged >= two {
             self.ack_now = true;
         } else if !self.ack_now {
@@ -140,7 +141,7 @@ impl Tcb {
             let fin = arrived.end;
             let behind_all = fin >= self.rcv.nxt && self.rcv.ranges.end().is_none_or(|end| fin >= end);
             if behind_all && fin < self.rcv.edge {
-                self.rcv.fin = Some(fin);
+                self.rcv.fin = Maybe::some(fin);
             }
         }
         if self.take_fin_if_next(notices) && self.state == State::TimeWait {
@@ -150,7 +151,7 @@ impl Tcb {
 
     /// Moves over the peer's FIN once everything before it is there, and says whether it did.
     pub(super) fn take_fin_if_next(&mut self, notices: &mut Notices) -> bool {
-        if self.rcv.fin != Some(self.rcv.nxt) {
+        if self.rcv.fin.get() != Some(self.rcv.nxt) {
             return false;
         }
         self.rcv.nxt += 1;

@@ -11,6 +11,9 @@ use super::tcb::Tcb;
 use super::timestamps::TimestampVars;
 use crate::{Instant, SeqNumber, TcpFlags};
 
+/// After anything else.
+const LATE: Instant = Instant::from_nanos(u64::MAX - 1);
+
 /// A connection in TIME-WAIT, without a machine. How long it stays is its owner's matter: 2·MSL, and again from every
 /// [`Waited::Again`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,12 +66,12 @@ impl TimeWait {
             max_wnd: tcb.snd.max_wnd,
             wnd: rcv.wnd(),
             window,
-            timestamps_on: tcb.ts.on,
+            timestamps_on: tcb.ts.on(),
             echo: tcb.ecn.clone().echo(),
             ts_offset: tcb.ts.clock(Instant::ZERO),
             ts_recent: tcb.ts.option(Instant::ZERO).ecr,
-            challenged: millis(tcb.challenged_at),
-            challenges: tcb.challenges,
+            challenged: millis(tcb.rare.read(|rare| rare.challenged_at)),
+            challenges: tcb.rare.read(|rare| rare.challenges),
             state: tcb.state,
         })
     }
@@ -95,8 +98,10 @@ impl TimeWait {
 
     fn timestamps(&self) -> TimestampVars {
         let mut ts = TimestampVars::new(self.ts_offset);
-        ts.begin(Instant::MAX, self.ts_recent);
-        ts.on = self.timestamps_on;
+        if self.timestamps_on {
+            // Never so long ago that it would not count.
+            ts.begin(LATE, self.ts_recent);
+        }
         ts
     }
 
@@ -107,7 +112,7 @@ impl TimeWait {
         let opens = seg.flags.contains(TcpFlags::SYN) && !seg.flags.intersects(TcpFlags::ACK | TcpFlags::RST);
         let ts = self.timestamps();
         let newer = match seg.options.timestamps {
-            Some(timestamps) if ts.on && !ts.is_equal(timestamps.val) => ts.is_newer(timestamps.val),
+            Some(timestamps) if ts.on() && !ts.is_equal(timestamps.val) => ts.is_newer(timestamps.val),
             _ => seg.seq.distance_from(self.rcv_nxt) > 0,
         };
         self.state == State::TimeWait && opens && newer

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::compact::Seldom;
 use crate::Instant;
 
 /// What may come due.
@@ -9,12 +10,8 @@ use crate::Instant;
 pub(super) enum Timer {
     /// Something sent has not been acknowledged (RFC 6298). Never beside [`Timer::Persist`].
     Retransmit,
-    /// The peer's window is closed, and something waits (RFC 9293 §3.8.6.1).
-    Persist,
     /// The tail is to be probed (RFC 8985 §7). Never beside [`Timer::Persist`].
     LossProbe,
-    /// What others have overtaken has to arrive by now, or it is lost (RFC 8985 §6.2).
-    Reorder,
     /// The next segment may go out: pacing.
     Pace,
     /// An acknowledgment waits for company (§3.8.6.3).
@@ -23,6 +20,10 @@ pub(super) enum Timer {
     Hold,
     /// The connection is silent (§3.8.4). Never beside [`Timer::Retransmit`] or [`Timer::Persist`].
     Keepalive,
+    /// The peer's window is closed, and something waits (RFC 9293 §3.8.6.1).
+    Persist,
+    /// What others have overtaken has to arrive by now, or it is lost (RFC 8985 §6.2).
+    Reorder,
     /// What was queued makes no progress (§3.10.8).
     UserTimeout,
     /// FIN-WAIT-2 without a user.
@@ -34,31 +35,49 @@ pub(super) enum Timer {
 impl Timer {
     const ALL: [Self; 11] = [
         Self::Retransmit,
-        Self::Persist,
         Self::LossProbe,
-        Self::Reorder,
         Self::Pace,
         Self::DelayedAck,
         Self::Hold,
         Self::Keepalive,
+        Self::Persist,
+        Self::Reorder,
         Self::UserTimeout,
         Self::FinWait2,
         Self::TimeWait,
     ];
+
+    /// So many, from the first on, are set in the course of every connection.
+    const USUAL: usize = 6;
 }
 
 /// When each timer is due; [`Instant::MAX`] for one that does not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Timers([Instant; Timer::ALL.len()]);
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Timers {
+    usual: [Instant; Timer::USUAL],
+    others: Seldom<Others>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Others([Instant; Timer::ALL.len() - Timer::USUAL]);
+
+impl Default for Others {
+    fn default() -> Self {
+        Self([Instant::MAX; _])
+    }
+}
 
 impl Timers {
     pub(super) const fn new() -> Self {
-        Self([Instant::MAX; Timer::ALL.len()])
+        Self { usual: [Instant::MAX; _], others: Seldom::new() }
     }
 
     /// Runs `timer` until `at`, whatever it was before.
     pub(super) fn set(&mut self, timer: Timer, at: Instant) {
-        if let Some(place) = self.0.get_mut(timer as usize) {
+        let number = timer as usize;
+        if let Some(place) = self.usual.get_mut(number) {
+            *place = at;
+        } else if let Some(place) = self.others.make().0.get_mut(number - Timer::USUAL) {
             *place = at;
         }
     }
@@ -70,12 +89,25 @@ impl Timers {
         }
     }
 
+    #[inline]
     pub(super) fn stop(&mut self, timer: Timer) {
-        self.set(timer, Instant::MAX);
+        if (timer as usize) < Timer::USUAL || self.others.get().is_some() {
+            self.set(timer, Instant::MAX);
+        }
     }
 
-    pub(super) const fn stop_all(&mut self) {
+    pub(super) fn stop_all(&mut self) {
         *self = Self::new();
+    }
+
+    /// Gives back the memory of timers that are seldom set, if none of them runs.
+    pub(super) fn rest(&mut self) {
+        self.others.rest();
+    }
+
+    /// Octets of memory held.
+    pub(super) fn memory(&self) -> usize {
+        self.others.memory()
     }
 
     pub(super) fn runs(&self, timer: Timer) -> bool {
@@ -84,7 +116,13 @@ impl Timers {
 
     /// When `timer` is due; [`Instant::MAX`] if it does not run.
     pub(super) fn at(&self, timer: Timer) -> Instant {
-        self.0.get(timer as usize).copied().unwrap_or(Instant::MAX)
+        let number = timer as usize;
+        match self.usual.get(number) {
+            Some(at) => *at,
+            None => self.others.get().map_or(Instant::MAX, |others| {
+                others.0.get(number - Timer::USUAL).copied().unwrap_or(Instant::MAX)
+            }),
+        }
     }
 
     /// When `timer`, which runs for `span`, was set; `None` if it does not run.
@@ -95,7 +133,11 @@ impl Timers {
 
     /// The earliest deadline.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.0.iter().copied().min().filter(|&at| at != Instant::MAX)
+        let mut first = self.usual.iter().copied().fold(Instant::MAX, Instant::min);
+        if let Some(others) = self.others.get() {
+            first = others.0.iter().copied().fold(first, Instant::min);
+        }
+        Some(first).filter(|&at| at != Instant::MAX)
     }
 
     /// Stops `timer` if it is due, and says whether it was.

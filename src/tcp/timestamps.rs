@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::compact::MaybeInstant;
 use super::segment::Timestamps;
 use crate::Instant;
 
@@ -17,19 +18,28 @@ const OVERTAKEN: i32 = 100;
 /// TS.Recent and our own clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TimestampVars {
-    /// Both SYNs offered timestamps.
-    pub(super) on: bool,
     /// What is added to our clock: nobody outside shall learn it from another connection (§5.4).
     offset: u32,
     /// TS.Recent.
     recent: u32,
-    /// When TS.Recent was set.
-    recent_at: Instant,
+    /// When TS.Recent was set; never, unless both SYNs offered timestamps.
+    recent_at: MaybeInstant,
 }
 
 impl TimestampVars {
     pub(super) const fn new(offset: u32) -> Self {
-        Self { on: false, offset, recent: 0, recent_at: Instant::ZERO }
+        Self { offset, recent: 0, recent_at: MaybeInstant::NONE }
+    }
+
+    /// Whether both SYNs offered timestamps.
+    #[inline]
+    pub(super) fn on(&self) -> bool {
+        !self.recent_at.is_none()
+    }
+
+    /// They did not.
+    pub(super) const fn turn_off(&mut self) {
+        self.recent_at = MaybeInstant::NONE;
     }
 
     /// TSval: milliseconds, and the offset.
@@ -39,8 +49,8 @@ impl TimestampVars {
     }
 
     /// Whether our clock said `ecr` before it was `at`.
-    pub(super) const fn is_before(&self, ecr: u32, at: Instant) -> bool {
-        self.on && ecr.wrapping_sub(self.clock(at)).cast_signed() < 0
+    pub(super) fn is_before(&self, ecr: u32, at: Instant) -> bool {
+        self.on() && ecr.wrapping_sub(self.clock(at)).cast_signed() < 0
     }
 
     /// The option of a segment that is sent now.
@@ -50,9 +60,8 @@ impl TimestampVars {
 
     /// Takes the timestamp of a SYN.
     pub(super) const fn begin(&mut self, now: Instant, val: u32) {
-        self.on = true;
         self.recent = val;
-        self.recent_at = now;
+        self.recent_at = MaybeInstant::some(now);
     }
 
     /// Whether `val` is TS.Recent or newer: certainly not [old](Self::is_old).
@@ -63,13 +72,13 @@ impl TimestampVars {
     /// Takes `val`, which is not behind, for TS.Recent.
     pub(super) const fn take(&mut self, now: Instant, val: u32) {
         self.recent = val;
-        self.recent_at = now;
+        self.recent_at = MaybeInstant::some(now);
     }
 
     /// PAWS: whether `val` is older than TS.Recent (§5.3, R1).
     pub(super) fn is_old(&self, now: Instant, val: u32) -> bool {
         let behind = val.wrapping_sub(self.recent).cast_signed() < 0;
-        self.on && behind && now.since(self.recent_at) <= RECENT_IS_VALID_FOR
+        behind && self.recent_at.get().is_some_and(|at| now.since(at) <= RECENT_IS_VALID_FOR)
     }
 
     /// Whether `val`, which is old, is so little older than TS.Recent that its segment may have been overtaken.
@@ -78,8 +87,8 @@ impl TimestampVars {
     }
 
     /// Whether a SYN with this timestamp is certainly newer than the connection (RFC 6191).
-    pub(super) const fn is_newer(&self, val: u32) -> bool {
-        self.on && val.wrapping_sub(self.recent).cast_signed() > 0
+    pub(super) fn is_newer(&self, val: u32) -> bool {
+        self.on() && val.wrapping_sub(self.recent).cast_signed() > 0
     }
 
     /// Whether `val` is TS.Recent.
@@ -91,7 +100,7 @@ impl TimestampVars {
     pub(super) fn keep(&mut self, now: Instant, val: u32) {
         if !self.is_old(now, val) {
             self.recent = val;
-            self.recent_at = now;
+            self.recent_at = MaybeInstant::some(now);
         }
     }
 
@@ -99,6 +108,6 @@ impl TimestampVars {
     /// which is how long the octets that it acknowledges have been on their way.
     pub(super) fn elapsed(&self, now: Instant, ecr: u32, most: Duration) -> Option<Duration> {
         let elapsed = Duration::from_millis(u64::from(self.clock(now).wrapping_sub(ecr)));
-        (self.on && elapsed <= most + Duration::from_millis(1)).then_some(elapsed)
+        (self.on() && elapsed <= most + Duration::from_millis(1)).then_some(elapsed)
     }
 }

@@ -17,6 +17,7 @@ use core::time::Duration;
 
 use super::config::MAX_WINDOW;
 use super::segment::Timestamps;
+use super::send::wire_bits;
 use super::tcb::Tcb;
 use crate::Instant;
 
@@ -44,11 +45,9 @@ pub(super) struct ReceiveTuning {
     rtt: u32,
     /// The round trip that was measured last, long or short.
     latest: u32,
-    /// TSecr of the segment that it was measured with.
-    echo: u32,
-    /// Without timestamps: when everything before this position has arrived, a round trip has passed since
-    /// `marked`.
-    mark: u64,
+    /// With timestamps: TSecr of the segment that it was measured with. Without: the low bits of a position. When everything
+    /// before it has arrived, a round trip has passed since `marked`.
+    mark: u32,
     marked: Instant,
     /// When the round trip that is counted is over; never, as long as none is.
     due: Instant,
@@ -75,7 +74,6 @@ impl ReceiveTuning {
             busiest: 0,
             rtt: 0,
             latest: 0,
-            echo: 0,
             mark: 0,
             marked: Instant::ZERO,
             due: Instant::MAX,
@@ -89,8 +87,9 @@ impl ReceiveTuning {
     #[inline]
     fn learns_from(&self, timestamps: Option<Timestamps>, nxt: u64) -> bool {
         match timestamps {
-            Some(timestamps) => timestamps.ecr != self.echo,
-            None => nxt >= self.mark,
+            Some(timestamps) => timestamps.ecr != self.mark,
+            // The mark is never further away than a window.
+            None => self.mark == 0 || wire_bits(nxt).wrapping_sub(self.mark).cast_signed() >= 0,
         }
     }
 
@@ -113,7 +112,8 @@ impl ReceiveTuning {
     /// that does not fill the window it takes longer, and so only what is shorter counts.
     fn reached(&mut self, now: Instant, edge: u64, known: Option<Duration>, consumed: u64) {
         let measured = (self.mark > 0).then(|| now.since(self.marked));
-        (self.mark, self.marked) = (edge.saturating_add(1), now);
+        // Zero is none.
+        (self.mark, self.marked) = (wire_bits(edge.saturating_add(1)).max(1), now);
         let known = known.filter(|_| self.rtt == 0);
         if let Some(shortest) = measured.into_iter().chain(known).map(micros).min()
             && (self.rtt == 0 || shortest < self.rtt)
@@ -182,7 +182,7 @@ impl ReceiveTuning {
 }
 
 /// At least one, and no more than fit: an hour.
-fn micros(span: Duration) -> u32 {
+pub(super) fn micros(span: Duration) -> u32 {
     u32::try_from(span.as_micros()).unwrap_or(u32::MAX).max(1)
 }
 
@@ -206,7 +206,7 @@ impl Tcb {
         let (known, consumed) = (self.rtt.srtt(), self.rcv.consumed);
         match timestamps {
             Some(timestamps) => {
-                self.rcv.tuning.echo = timestamps.ecr;
+                self.rcv.tuning.mark = timestamps.ecr;
                 if let Some(after) = self.ts.elapsed(now, timestamps.ecr, OLDEST_ECHO) {
                     self.rcv.tuning.echoed(now, after, known, consumed);
                 }

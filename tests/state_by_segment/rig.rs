@@ -222,9 +222,9 @@ impl Rig {
             _ => world.we_open,
         };
         let tcb = if we_open {
-            Tcb::connect(&config, secrets, now)
+            Tcb::connect(config, secrets, now)
         } else {
-            let mut tcb = Tcb::listen(&config);
+            let mut tcb = Tcb::listen(config);
             tcb.prepare(secrets);
             tcb
         };

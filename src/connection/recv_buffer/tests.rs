@@ -24,8 +24,9 @@ fn bytes(octets: &[u8], pinned: usize) -> Payload<'static> {
 }
 
 fn put(buffer: &mut RecvBuffer, offset: u64, payload: Payload<'_>) -> u32 {
-    let conflict = buffer.store(NOW, offset, payload);
-    buffer.set_readable(buffer.in_order_to);
+    let conflict = buffer.store(NOW, WINDOW, offset, payload);
+    let in_order_to = buffer.make(WINDOW).in_order_to;
+    buffer.set_readable(in_order_to);
     conflict
 }
 
@@ -35,7 +36,7 @@ fn drain(buffer: &mut RecvBuffer) -> Vec<u8> {
 
 #[test]
 fn octets_come_out_as_they_went_in() {
-    let mut buffer = RecvBuffer::new(WINDOW);
+    let mut buffer = RecvBuffer::new(0);
     put(&mut buffer, 0, slice(b"hello "));
     put(&mut buffer, 6, slice(b"world"));
     assert_eq!(buffer.readable(), 11);
@@ -48,7 +49,7 @@ fn octets_come_out_as_they_went_in() {
 
 #[test]
 fn bytes_are_handed_on_without_copying() {
-    let mut buffer = RecvBuffer::new(WINDOW);
+    let mut buffer = RecvBuffer::new(0);
     let [first, second] = [0, 1448].map(|at| Bytes::from(stream(at, 1500)).slice(52..));
     for (offset, octets) in [(1448, &second), (0, &first)] {
         put(&mut buffer, offset, Payload::Bytes { octets: octets.clone(), pinned: 1500 });
@@ -59,33 +60,42 @@ fn bytes_are_handed_on_without_copying() {
 
 #[test]
 fn copied_octets_are_read_without_copying_them_again() {
-    let mut buffer = RecvBuffer::new(WINDOW);
+    let mut buffer = RecvBuffer::new(0);
     put(&mut buffer, 0, slice(&stream(0, 1000)));
-    let here = buffer.tail.as_ptr();
+    let here = buffer.make(WINDOW).tail.as_ptr();
     let read = buffer.read(NOW, 400).unwrap();
     assert_eq!((read.as_ptr(), read.len()), (here, 400));
 }
 
 #[test]
-fn an_empty_buffer_holds_no_memory() {
-    let mut buffer = RecvBuffer::new(WINDOW);
+fn an_empty_buffer_that_rests_holds_no_memory() {
+    let mut buffer = RecvBuffer::new(0);
     assert_eq!(buffer.memory(), 0);
     put(&mut buffer, 10, slice(b"later"));
     put(&mut buffer, 0, slice(b"0123456789"));
     assert_eq!(drain(&mut buffer).len(), 15);
-    assert_eq!(buffer.memory(), 0, "a slow stream keeps nothing for what may come");
+    assert!(buffer.is_ready_for_more());
+    assert!(buffer.memory() < KEPT, "a slow stream keeps little for what may come: {}", buffer.memory());
+    buffer.rest();
+    assert_eq!((buffer.memory(), buffer.consumed_to()), (0, 15));
+    assert!(!buffer.is_ready_for_more());
+    put(&mut buffer, 15, slice(b"more"));
+    assert_eq!(drain(&mut buffer), b"more");
+    put(&mut buffer, 19, slice(&[7; 2 * KEPT]));
+    assert_eq!(drain(&mut buffer).len(), 2 * KEPT);
+    assert!(buffer.memory() < KEPT, "no chunk that is large: {}", buffer.memory());
 }
 
 #[test]
 fn a_one_line_request_takes_a_few_hundred_octets() {
-    let mut buffer = RecvBuffer::new(WINDOW);
+    let mut buffer = RecvBuffer::new(0);
     put(&mut buffer, 0, slice(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n"));
     assert!(buffer.memory() < 600, "{} octets", buffer.memory());
 }
 
 #[test]
 fn a_fast_stream_keeps_its_chunk_until_it_rests() {
-    let mut buffer = RecvBuffer::new(WINDOW);
+    let mut buffer = RecvBuffer::new(0);
     let mut at = 0;
     while at < 1 << 20 {
         put(&mut buffer, at, slice(&stream(at, 1448)));
@@ -93,14 +103,14 @@ fn a_fast_stream_keeps_its_chunk_until_it_rests() {
         drain(&mut buffer);
     }
     assert!(buffer.is_ready_for_more());
-    assert_eq!(buffer.tail_held, MAX_CHUNK);
-    let here = buffer.tail.as_ptr() as usize;
+    assert_eq!(buffer.make(WINDOW).tail_held, MAX_CHUNK);
+    let here = buffer.make(WINDOW).tail.as_ptr() as usize;
     for _ in 0..1000 {
         put(&mut buffer, at, slice(&stream(at, 1448)));
         at += 1448;
         drain(&mut buffer);
     }
-    let there = buffer.tail.as_ptr() as usize;
+    let there = buffer.make(WINDOW).tail.as_ptr() as usize;
     assert!(here.abs_diff(there) <= MAX_CHUNK, "the chunk is filled anew when the reader has let go of it");
     buffer.rest();
     assert_eq!(buffer.memory(), 0);
@@ -108,8 +118,8 @@ fn a_fast_stream_keeps_its_chunk_until_it_rests() {
 
 #[test]
 fn what_the_machine_holds_back_is_not_readable() {
-    let mut buffer = RecvBuffer::new(WINDOW);
-    buffer.store(NOW, 0, slice(b"with the SYN"));
+    let mut buffer = RecvBuffer::new(0);
+    buffer.store(NOW, WINDOW, 0, slice(b"with the SYN"));
     assert_eq!((buffer.readable(), buffer.read(NOW, 10)), (0, None));
     assert!(buffer.islands().eq(Some(0..12)));
     buffer.set_readable(12);
@@ -118,7 +128,7 @@ fn what_the_machine_holds_back_is_not_readable() {
 
 #[test]
 fn the_first_copy_stays_and_octets_that_differ_are_counted() {
-    let mut buffer = RecvBuffer::new(WINDOW);
+    let mut buffer = RecvBuffer::new(0);
     assert_eq!(put(&mut buffer, 4, slice(b"efgh")), 0);
     assert_eq!(put(&mut buffer, 10, slice(b"kl")), 0);
     assert_eq!(put(&mut buffer, 2, slice(b"cdEFghijklmn")), 2);
@@ -128,7 +138,7 @@ fn the_first_copy_stays_and_octets_that_differ_are_counted() {
 
 #[test]
 fn in_order_a_thousand_tiny_segments_do_not_keep_a_thousand_packets() {
-    let mut buffer = RecvBuffer::new(WINDOW);
+    let mut buffer = RecvBuffer::new(0);
     for at in 0..1000 {
         put(&mut buffer, at, bytes(&stream(at, 1), 1500));
     }
@@ -145,7 +155,7 @@ fn out_of_order_a_thousand_tiny_segments_do_not_keep_a_thousand_packets() {
         ("mixed", (1..=1000).map(|at| at * 377 % 1009).filter(|&at| at != 0 && at <= 1000).collect()),
     ];
     for (name, order) in orders {
-        let mut buffer = RecvBuffer::new(WINDOW);
+        let mut buffer = RecvBuffer::new(0);
         for &at in &order {
             put(&mut buffer, at, bytes(&stream(at, 1), 1500));
         }
@@ -157,13 +167,14 @@ fn out_of_order_a_thousand_tiny_segments_do_not_keep_a_thousand_packets() {
         put(&mut buffer, 0, slice(&[0]));
         assert!(buffer.memory() < 6 << 10, "{name}: {} octets", buffer.memory());
         assert_eq!(drain(&mut buffer), stream(0, 1001), "{name}");
+        buffer.rest();
         assert_eq!(buffer.memory(), 0, "{name}");
     }
 }
 
 #[test]
 fn sixty_four_separate_octets_take_a_few_hundred_octets_each() {
-    let mut buffer = RecvBuffer::new(WINDOW);
+    let mut buffer = RecvBuffer::new(0);
     for at in 0..64 {
         put(&mut buffer, 2 * at + 1, bytes(&stream(2 * at + 1, 1), 1500));
     }
@@ -175,7 +186,7 @@ fn sixty_four_separate_octets_take_a_few_hundred_octets_each() {
 fn a_full_window_out_of_order_costs_no_more_than_twice_its_octets() {
     for (len, pinned) in [(1, 1500), (536, 576), (1448, 1500), (1448, 65_536)] {
         for by_reference in [false, true] {
-            let mut buffer = RecvBuffer::new(WINDOW);
+            let mut buffer = RecvBuffer::new(0);
             let mut at = 1;
             while at + len as u64 <= u64::from(WINDOW) {
                 let octets = stream(at, len);
@@ -194,7 +205,7 @@ fn a_full_window_out_of_order_costs_no_more_than_twice_its_octets() {
 
 #[test]
 fn nothing_is_left_of_a_stream_that_nobody_reads() {
-    let mut buffer = RecvBuffer::new(WINDOW);
+    let mut buffer = RecvBuffer::new(0);
     put(&mut buffer, 0, slice(&stream(0, 3000)));
     put(&mut buffer, 5000, bytes(&stream(5000, 1400), 1500));
     buffer.discard();
@@ -273,7 +284,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #[test]
     fn the_buffer_does_what_a_plain_vector_does(steps in steps()) {
-        let (mut buffer, mut model, mut now) = (RecvBuffer::new(WINDOW), Model::default(), NOW);
+        let (mut buffer, mut model, mut now) = (RecvBuffer::new(0), Model::default(), NOW);
         for step in steps {
             match step {
                 Step::Store(at, len, pinned, seed) => {
@@ -286,7 +297,7 @@ proptest! {
                         Some(pinned) => bytes(&octets, pinned.max(len)),
                         None => slice(&octets),
                     };
-                    let conflict = buffer.store(now, offset as u64, payload);
+                    let conflict = buffer.store(now, WINDOW, offset as u64, payload);
                     prop_assert_eq!(conflict, model.store(offset, &octets));
                     buffer.set_readable(model.in_order_to as u64);
                 }

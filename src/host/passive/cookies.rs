@@ -13,7 +13,6 @@
 //! one moment, both through the table.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::{Outcome, Passive, Promoted, Refused, Reply, SynCookies, told};
@@ -174,7 +173,7 @@ impl Passive {
         at: u32,
     ) -> Outcome {
         let Some(listener) = self.listeners.row(at) else { return Outcome::Unknown };
-        let config = &listener.connection(tuple).tcp;
+        let config = listener.connection(tuple).tcp();
         let Some(meta) = bake(secret, tuple, config, seg, now) else { return Outcome::Unknown };
         self.stats.cookies_sent += 1;
         self.cookie_sent = Some(now);
@@ -208,8 +207,8 @@ impl Passive {
             return Outcome::Unknown;
         }
         let Some(listener) = self.listeners.row_mut(at) else { return Outcome::Unknown };
-        let config = Arc::clone(listener.connection(tuple));
-        let Some(half) = taste(secret, tuple, &config.tcp, seg, now) else {
+        let config = listener.connection(tuple).clone();
+        let Some(half) = taste(secret, tuple, config.tcp(), seg, now) else {
             self.stats.cookies_failed += 1;
             return Outcome::Unknown;
         };
@@ -221,7 +220,7 @@ impl Passive {
         self.stats.cookies_accepted += 1;
         told(tuple, Event::Syn, State::Listen, half.state());
         let listener = self.listeners.id(at);
-        Outcome::Promote(Box::new(Promoted { tcb: half.tcb(&config.tcp), config, listener, request: None }))
+        Outcome::Promote(Box::new(Promoted { tcb: half.tcb(config.tcp()), config, listener, request: None }))
     }
 }
 

@@ -56,8 +56,8 @@ impl Passive {
             Decision::Later => Ok(None),
             Decision::Accept => {
                 row.half.accept();
-                let config = alloc::sync::Arc::clone(listener.connection(&row.tuple));
-                self.half_open.settle(index, &config.tcp);
+                let config = listener.connection(&row.tuple).clone();
+                self.half_open.settle(index, config.tcp());
                 Ok(None)
             }
             Decision::Refuse | Decision::Drop => {

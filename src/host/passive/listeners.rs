@@ -1,6 +1,5 @@
 //! Who listens where, and how what is accepted there is to be.
 
-use alloc::sync::Arc;
 use core::fmt;
 use core::mem::size_of;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,10 +8,11 @@ use hashbrown::HashTable;
 
 use super::chain::Chain;
 use super::half_open::BY_LISTENER;
-use crate::connection::ConnectionConfig;
+use crate::connection::{ConnectionConfig, SharedConfig};
 use crate::host::single::config::fit_to_ip;
 use crate::host::slab::Slab;
 use crate::host::{FiveTuple, ListenerId};
+use crate::tcp::TcpConfig;
 
 /// Where to listen: an address or any, a port or any. Of several listeners the most specific gets the call: first
 /// address and port, then the port on any address, then any port of the address, then any port of any address.
@@ -145,7 +145,7 @@ pub(crate) struct Listener {
     pub(crate) on: ListenOn,
     pub(crate) config: ListenConfig,
     /// The configuration of its connections over IPv4 and over IPv6.
-    connection: [Arc<ConnectionConfig>; 2],
+    connection: [SharedConfig; 2],
     /// Its half-open connections, the oldest first.
     pub(super) half_open: Chain,
     /// Connections that wait to be accepted.
@@ -154,7 +154,7 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// How a connection of this flow is to be.
-    pub(crate) fn connection(&self, tuple: &FiveTuple) -> &Arc<ConnectionConfig> {
+    pub(crate) fn connection(&self, tuple: &FiveTuple) -> &SharedConfig {
         let [v4, v6] = &self.connection;
         if tuple.local_ip().is_ipv4() { v4 } else { v6 }
     }
@@ -218,9 +218,9 @@ fn places(on: &ListenOn, config: &ListenConfig) -> Option<(Place, Option<Place>)
 }
 
 /// `config` for packets of at most `mtu` octets over one version of IP.
-fn fitted(mut config: ConnectionConfig, mtu: u16, v6: bool) -> Arc<ConnectionConfig> {
+fn fitted(mut config: ConnectionConfig, mtu: u16, v6: bool) -> SharedConfig {
     fit_to_ip(&mut config.tcp, mtu, v6);
-    Arc::new(config)
+    SharedConfig::from(&config)
 }
 
 impl Listeners {
@@ -331,7 +331,7 @@ impl Listeners {
 
     /// Octets of memory.
     pub(super) fn memory(&self) -> usize {
-        let configs = self.rows.len() * 2 * (size_of::<ConnectionConfig>() + 2 * size_of::<usize>());
+        let configs = self.rows.len() * 2 * (size_of::<TcpConfig>() + 2 * size_of::<usize>());
         self.rows.memory() + configs + self.table.allocation_size()
     }
 }

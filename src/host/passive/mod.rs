@@ -25,11 +25,10 @@ mod time_wait;
 mod waiting;
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 
 use super::FiveTuple;
 use super::id::{ListenerId, RequestId};
-use crate::connection::ConnectionConfig;
+use crate::connection::{ConnectionConfig, SharedConfig};
 use crate::secret::Secret;
 use crate::tcp::{DropReason, HalfOpen, Heard, SegmentMeta, Tcb, TcpConfig, Unpredictable};
 use crate::{Event, Instant, State, TcpFlags};
@@ -98,7 +97,7 @@ pub(crate) struct Reply {
 #[derive(Clone, Debug)]
 pub(crate) struct Promoted {
     pub(crate) tcb: Tcb,
-    pub(crate) config: Arc<ConnectionConfig>,
+    pub(crate) config: SharedConfig,
     /// It waits to be accepted there, until [`Passive::taken`].
     pub(crate) listener: ListenerId,
     /// What the owner was asked about, if it was.
@@ -219,8 +218,8 @@ impl Passive {
     fn on_row(&mut self, now: Instant, index: u32, seg: &SegmentMeta, room: bool) -> Outcome {
         let Some(row) = self.half_open.get_mut(index) else { return Outcome::Unknown };
         let Some(listener) = self.listeners.row(row.listener) else { return Outcome::Unknown };
-        let config = Arc::clone(listener.connection(&row.tuple));
-        let heard = row.half.on_segment(&config.tcp, now, seg);
+        let config = listener.connection(&row.tuple).clone();
+        let heard = row.half.on_segment(config.tcp(), now, seg);
         match heard {
             Heard::Acknowledged => return self.promote(index, room),
             Heard::Over => {
@@ -242,7 +241,7 @@ impl Passive {
         if heard == Heard::Again {
             self.stats.syns += 1;
         }
-        self.half_open.settle(index, &config.tcp);
+        self.half_open.settle(index, config.tcp());
         reply
     }
 
@@ -257,8 +256,8 @@ impl Passive {
             return Outcome::Refused(Refused::BacklogFull);
         }
         listener.waiting += 1;
-        let config = Arc::clone(listener.connection(&row.tuple));
-        let tcb = row.half.tcb(&config.tcp);
+        let config = listener.connection(&row.tuple).clone();
+        let tcb = row.half.tcb(config.tcp());
         self.stats.completed += 1;
         self.remove(index);
         let listener = self.listeners.id(at);
@@ -314,8 +313,8 @@ impl Passive {
         at: u32,
     ) -> Outcome {
         let Some(listener) = self.listeners.row(at) else { return Outcome::Unknown };
-        let (config, decide) = (Arc::clone(listener.connection(tuple)), listener.config.decide);
-        let Some(mut half) = HalfOpen::meet(&config.tcp, seg, secrets, now) else {
+        let (config, decide) = (listener.connection(tuple).clone(), listener.config.decide);
+        let Some(mut half) = HalfOpen::meet(config.tcp(), seg, secrets, now) else {
             return Outcome::Unknown;
         };
         if !self.make_room(at) {
@@ -323,12 +322,12 @@ impl Passive {
             return Outcome::Refused(Refused::NoRoom);
         }
         if decide {
-            half.wait(&config.tcp);
+            half.wait(config.tcp());
         }
         told(tuple, Event::Syn, State::Listen, half.state());
         if let Some(listener) = self.listeners.row_mut(at) {
             let index = self.half_open.insert(hash, *tuple, half, at, &mut listener.half_open);
-            self.half_open.settle(index, &config.tcp);
+            self.half_open.settle(index, config.tcp());
         }
         Outcome::Taken
     }
@@ -363,11 +362,11 @@ impl Passive {
         while let Some(index) = self.half_open.next_ready() {
             let Some(row) = self.half_open.get_mut(index) else { continue };
             let Some(listener) = self.listeners.row(row.listener) else { continue };
-            let config = Arc::clone(listener.connection(&row.tuple));
-            let Some(meta) = row.half.poll_segment(&config.tcp, now) else { continue };
+            let config = listener.connection(&row.tuple).clone();
+            let Some(meta) = row.half.poll_segment(config.tcp(), now) else { continue };
             let listener = Some(self.listeners.id(row.listener));
             let reply = Reply { tuple: row.tuple, meta, listener };
-            self.half_open.settle(index, &config.tcp);
+            self.half_open.settle(index, config.tcp());
             self.stats.syn_acks += 1;
             return Some(reply);
         }
@@ -392,9 +391,9 @@ impl Passive {
         while let Some((_, index)) = self.half_open.first_deadline().filter(|&(at, _)| at <= now) {
             let Some(row) = self.half_open.get_mut(index) else { break };
             let Some(listener) = self.listeners.row(row.listener) else { break };
-            let config = Arc::clone(listener.connection(&row.tuple));
-            if row.half.on_timeout(&config.tcp, now) {
-                self.half_open.settle(index, &config.tcp);
+            let config = listener.connection(&row.tuple).clone();
+            if row.half.on_timeout(config.tcp(), now) {
+                self.half_open.settle(index, config.tcp());
             } else {
                 told(&row.tuple, Event::BackToListen, State::SynReceived, row.half.state());
                 self.stats.timed_out += 1;

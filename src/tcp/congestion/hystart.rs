@@ -1,7 +1,5 @@
 //! HyStart++ (RFC 9406): the first slow start ends when round trips grow, before the queue overflows.
 
-use core::time::Duration;
-
 /// The rise that is the least, and the most, to be taken for a queue (RFC 9406 §4.3), in microseconds.
 const MIN_RTT_THRESH: u32 = 4_000;
 const MAX_RTT_THRESH: u32 = 16_000;
@@ -50,11 +48,11 @@ impl HyStart {
         self.baseline != NONE
     }
 
-    /// An acknowledgment has measured `rtt`; `round_ends` with it. Answers whether slow start is over. A round
+    /// An acknowledgment has measured `rtt`, in microseconds; `round_ends` with it. Answers whether slow start is over. A round
     /// counts only if it was `limited` by the window: an unfilled window tells nothing about queues.
-    pub(super) fn on_ack(&mut self, rtt: Option<Duration>, round_ends: bool, limited: bool) -> bool {
+    pub(super) fn on_ack(&mut self, rtt: Option<u32>, round_ends: bool, limited: bool) -> bool {
         if let Some(rtt) = rtt {
-            self.sample(u32::try_from(rtt.as_micros()).unwrap_or(NONE - 1).min(NONE - 1));
+            self.sample(rtt.min(NONE - 1));
         }
         if !round_ends {
             return false;

@@ -54,8 +54,8 @@ pub(in crate::tcp) struct AckSample {
     /// window that was not filled has not been tried, and does not grow.
     pub(in crate::tcp) limited: bool,
     pub(in crate::tcp) srtt: Option<Duration>,
-    /// The round trip that this acknowledgment measured, if it measured one.
-    pub(in crate::tcp) rtt: Option<Duration>,
+    /// The round trip that this acknowledgment measured, in microseconds, if it measured one.
+    pub(in crate::tcp) rtt: Option<u32>,
     /// SND.UNA after this acknowledgment, as a position that never wraps; with `max` it tells where round
     /// trips end.
     pub(in crate::tcp) una: u64,
@@ -129,6 +129,14 @@ impl Congestion {
         match algorithm {
             CongestionAlgorithm::Cubic => Self::Cubic(CubicWindow::new(cwnd)),
             CongestionAlgorithm::NewReno => Self::NewReno(NewRenoWindow::new(cwnd)),
+        }
+    }
+
+    /// Octets of memory held.
+    pub(in crate::tcp) fn memory(&self) -> usize {
+        match self {
+            Self::Cubic(window) => window.memory(),
+            Self::NewReno(_) => 0,
         }
     }
 }

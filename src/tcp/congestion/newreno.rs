@@ -11,7 +11,7 @@ use crate::Instant;
 const BETA: Part = (1, 2);
 const BETA_ECN: Part = (4, 5);
 
-/// The window of NewReno: 88 octets.
+/// The window of NewReno: 80 octets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::tcp) struct NewRenoWindow {
     window: Window,

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::Instant;
 use crate::tcp::config::CongestionAlgorithm;
+use crate::tcp::tuning::micros;
 
 /// A transfer over a path that loses nothing, by a user who always has more to send.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ impl<C: CongestionControl> Flow<C> {
             flight: u32::try_from(self.max - self.una).unwrap_or(u32::MAX),
             limited: self.limited,
             srtt: Some(self.rtt),
-            rtt: Some(self.rtt),
+            rtt: Some(micros(self.rtt)),
             una: self.una + u64::from(acked),
             max: self.max,
         }
@@ -176,6 +177,7 @@ fn apply(control: &mut impl CongestionControl, step: &Step, smss: u32, place: &m
             place.max = place.max.max(place.una) + u64::from(sent);
             let rtt = rtt.map(Duration::from_nanos);
             let (Place { now, una, max }, srtt) = (*place, rtt);
+            let rtt = rtt.map(micros);
             control.on_ack(&AckSample { now, acked, smss, flight, limited, srtt, rtt, una, max });
         }
         Step::Congestion(signal, flight) => control.on_congestion(signal, flight, smss, place.now),

@@ -4,13 +4,14 @@ use core::time::Duration;
 
 use super::AckSample;
 use crate::Instant;
+use crate::tcp::compact::MaybeInstant;
 
 /// The non-validated period: so long may a window stay that is not used (RFC 7661 §4.4.3).
 const NON_VALIDATED_PERIOD: Duration = Duration::from_secs(300);
 /// The least time over which the largest sample counts (RFC 7661 §4.2).
 const MIN_SAMPLING_PERIOD: Duration = Duration::from_secs(1);
 
-/// What the path was seen to carry lately, against what the window permits: 40 octets.
+/// What the path was seen to carry lately, against what the window permits: 32 octets.
 ///
 /// A sample is what was acknowledged in one round trip, and pipeACK the largest sample of the sampling period.
 /// That period is kept in two halves: between half of it and the whole is remembered.
@@ -24,13 +25,19 @@ pub(super) struct Validation {
     /// When this half began.
     half_began: Instant,
     /// Since when the window has not been validated.
-    unvalidated_since: Option<Instant>,
+    unvalidated_since: MaybeInstant,
 }
 
 impl Validation {
     /// Nothing is known, and so the window counts as validated (RFC 7661 §4.2).
     pub(super) const fn new() -> Self {
-        Self { acked: 0, largest: 0, largest_before: 0, half_began: Instant::ZERO, unvalidated_since: None }
+        Self {
+            acked: 0,
+            largest: 0,
+            largest_before: 0,
+            half_began: Instant::ZERO,
+            unvalidated_since: MaybeInstant::NONE,
+        }
     }
 
     /// pipeACK: the most that was acknowledged in one of the last round trips, in octets; 0 while undefined.
@@ -39,7 +46,7 @@ impl Validation {
     }
 
     /// Whether at least half of the window is used (RFC 7661 §4.3).
-    pub(super) const fn is_validated(&self) -> bool {
+    pub(super) fn is_validated(&self) -> bool {
         self.unvalidated_since.is_none()
     }
 
@@ -60,18 +67,18 @@ impl Validation {
         self.largest = self.largest.max(self.acked.min(cwnd));
         self.acked = 0;
         // Less than one segment of a window may be too little to be filled.
-        self.unvalidated_since = if self.pipe_ack() >= cwnd.saturating_sub(ack.smss) / 2 {
-            None
-        } else {
-            self.unvalidated_since.or(Some(ack.now))
-        };
+        if self.pipe_ack() >= cwnd.saturating_sub(ack.smss) / 2 {
+            self.unvalidated_since = MaybeInstant::NONE;
+        } else if self.is_validated() {
+            self.unvalidated_since = MaybeInstant::some(ack.now);
+        }
     }
 
     /// Whether the window has stayed unused for too long; then the period begins anew.
     pub(super) fn expires(&mut self, now: Instant) -> bool {
-        let expired = self.unvalidated_since.is_some_and(|since| now - since >= NON_VALIDATED_PERIOD);
+        let expired = self.unvalidated_since.get().is_some_and(|since| now - since >= NON_VALIDATED_PERIOD);
         if expired {
-            self.unvalidated_since = Some(now);
+            self.unvalidated_since = MaybeInstant::some(now);
         }
         expired
     }

@@ -18,7 +18,7 @@ pub(super) fn part_of(octets: u32, (numerator, denominator): Part) -> u32 {
     u32::try_from(part).unwrap_or(MAX_WINDOW).min(MAX_WINDOW)
 }
 
-/// The congestion window and what slow start, HyStart++ and validation need: 80 octets.
+/// The congestion window and what slow start, HyStart++ and validation need: 72 octets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Window {
     cwnd: u32,

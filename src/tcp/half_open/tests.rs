@@ -147,7 +147,7 @@ impl Both {
             meta.options.sack = SackList::default();
             expected.push(meta);
         }
-        self.tcb.rcv.dsack = None;
+        self.tcb.rcv.dsack = Default::default();
         let syn_ack = self.row.poll_segment(&self.config, self.now());
         let said: Vec<_> = answer.into_iter().chain(syn_ack).collect();
         assert_eq!(said, expected);
@@ -159,7 +159,7 @@ impl Both {
         // An acknowledgment of the SYN takes it back in any case.
         tcb.r1_told = false;
         if self.row.times_sent() > 0 {
-            let made = self.row.tcb(&self.config);
+            let made = self.row.tcb(&self.config.into());
             assert_eq!(made.records.oldest(), tcb.records.oldest());
             // Of copies before the last one a row does not know when they were sent; nor does anybody ask.
             tcb.records = made.records.clone();
@@ -190,7 +190,7 @@ impl Both {
         let now = self.now();
         let heard = self.row.on_segment(&self.config, now, seg);
         if heard == Heard::Acknowledged {
-            let mut made = self.row.tcb(&self.config);
+            let mut made = self.row.tcb(&self.config.into());
             let verdicts = (made.on_segment(now, seg), self.tcb.on_segment(now, seg));
             assert_eq!(verdicts.0, verdicts.1);
             made.records = self.tcb.records.clone();
@@ -263,7 +263,7 @@ fn octets_and_a_fin_on_the_syn_are_left_to_be_sent_again() {
     let mut row = HalfOpen::meet(&config, &syn, secrets(), at(0)).unwrap();
     let syn_ack = row.poll_segment(&config, at(0)).unwrap();
     assert_eq!(syn_ack.ack, SeqNumber::new(IRS + 1));
-    let mut tcb = row.tcb(&config);
+    let mut tcb = row.tcb(&config.into());
     let data = SegmentMeta { len: 100, ..segment(0, TcpFlags::ACK | TcpFlags::FIN, 1, Some(11)) };
     let verdict = tcb.on_segment(at(1), &data);
     assert_eq!((verdict.readable_to, tcb.state()), (100, State::CloseWait));
@@ -331,12 +331,12 @@ fn a_cookie_without_timestamps_gives_no_round_trip() {
     let config = TcpConfig::default();
     let syn = SegmentMeta { options: SegmentOptions::default(), ..plain_syn() };
     let row = HalfOpen::resume(&config, &syn, secrets(), at(500), None).unwrap();
-    let mut tcb = row.tcb(&config);
+    let mut tcb = row.tcb(&config.into());
     tcb.on_segment(at(500), &segment(0, TcpFlags::ACK, 1, None));
     assert_eq!((tcb.state(), tcb.srtt(), tcb.retransmitted()), (State::Established, None, 0));
 
     let row = HalfOpen::resume(&config, &plain_syn(), secrets(), at(500), Some(at(450))).unwrap();
-    let mut tcb = row.tcb(&config);
+    let mut tcb = row.tcb(&config.into());
     tcb.on_segment(at(500), &segment(0, TcpFlags::ACK, 1, Some(10)));
     assert_eq!((tcb.state(), tcb.srtt()), (State::Established, Some(Duration::from_millis(50))));
 }

@@ -50,7 +50,7 @@ impl Tcb {
                 || octets + u64::from(self.options_len()) > u64::from(self.path.size())
         });
         // One step in a round trip: a forger who takes an octet off each time would have everything sent again each time.
-        let since = self.path_lowered_at;
+        let since = self.rare.read(|rare| rare.path_lowered_at);
         let too_soon = since != Instant::ZERO && now < since + self.rtt.srtt().unwrap_or_default();
         if self.snd.syn_unacknowledged() || stale || too_soon {
             return Ok(());
@@ -65,12 +65,12 @@ impl Tcb {
     /// (RFC 1191 §6.4, which would begin with a single segment; but this is no more than has just been sent, and
     /// the routers up to the narrow link have carried that).
     fn resend_smaller(&mut self, now: Instant) {
-        self.path_lowered_at = now;
+        self.rare.make().path_lowered_at = now;
         let room = u64::from(self.payload_room());
         let queued = self.snd.queued;
         self.records.lose_where(|record| record.end().min(queued).saturating_sub(record.start) > room);
         self.records.cut_lost(self.payload_room());
-        self.recovery.duplicates.forget();
+        self.recovery.forget_duplicates();
         self.timers.stop(Timer::LossProbe);
         self.timers.set(Timer::Retransmit, now + self.rto());
     }

@@ -14,13 +14,14 @@ const fn at(millis: u64) -> Instant {
 fn rate(sent: &[u64], acked: &[u64]) -> (u64, bool) {
     let (mut delivered, mut records) = (Delivered::new(), Records::new());
     for (number, &sent) in (0_u64..).zip(sent) {
-        let stamp = delivered.stamp(at(sent), records.in_flight());
+        let in_flight = records.in_flight();
+        let stamp = delivered.stamp(&mut records.clocks, at(sent), in_flight);
         records.sent(number * 1_000..number * 1_000 + 1_000, at(sent), stamp);
     }
     for (number, &acked) in (1_u64..).zip(acked) {
         let mut news = Delivery::default();
         records.acked_to(number * 1_000, &mut news, |_| true);
-        delivered.on_delivery(at(acked), &news, Some(Duration::from_millis(10)));
+        delivered.on_delivery(&mut records.clocks, at(acked), &news, Some(Duration::from_millis(10)));
     }
     delivered.rate()
 }
@@ -46,10 +47,11 @@ fn acknowledgments_that_were_squeezed_together_do_not_look_like_a_fast_path() {
 fn what_the_user_has_limited_says_so() {
     let (mut delivered, mut records) = (Delivered::new(), Records::new());
     delivered.on_app_limited(0);
-    records.sent(0..1_000, at(0), delivered.stamp(at(0), 0));
+    let stamp = delivered.stamp(&mut records.clocks, at(0), 0);
+    records.sent(0..1_000, at(0), stamp);
     let mut news = Delivery::default();
     records.acked_to(1_000, &mut news, |_| true);
-    delivered.on_delivery(at(100), &news, None);
+    delivered.on_delivery(&mut records.clocks, at(100), &news, None);
     assert_eq!((delivered.rate(), delivered.octets()), ((10_000, true), 1_000));
 }
 

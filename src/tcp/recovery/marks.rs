@@ -143,6 +143,14 @@ impl Marks {
         }
     }
 
+    /// Octets of memory held.
+    pub(super) fn memory(&self) -> usize {
+        self.0.as_ref().map_or(0, |lists| {
+            let positions = lists.queue.capacity() + 2 * (lists.known.capacity() + lists.resent.capacity());
+            size_of::<Lists>() + positions * size_of::<u64>()
+        })
+    }
+
     /// Whether `position` was reported.
     #[cfg(test)]
     pub(super) fn is_known(&self, position: u64) -> bool {

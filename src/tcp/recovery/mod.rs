@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `record.rs`, `records.rs`, `marks.rs` | the scoreboard: the fate of each segment (RFC 6675, 2018 §8) |
+//! | `record.rs`, `records.rs`, `marks.rs`, `scoreboard.rs` | the scoreboard: the fate of each segment (RFC 6675, 2018 §8) |
 //! | `rack.rs` | losses told from time (RFC 8985 §6) |
 //! | `probe.rs` | a probe for the tail (TLP, RFC 8985 §7) |
 //! | `newreno.rs` | losses told from duplicates, for peers without SACK (RFC 6582) |
@@ -19,6 +19,7 @@ mod prr;
 mod rack;
 mod record;
 mod records;
+mod scoreboard;
 mod undo;
 
 pub(in crate::tcp) use newreno::Duplicates;
@@ -26,10 +27,14 @@ pub(in crate::tcp) use probe::{Probed, TailProbe};
 pub(in crate::tcp) use prr::{Heard, Prr};
 pub(in crate::tcp) use rack::Rack;
 pub(in crate::tcp) use record::{Delivery, Fate, Record, Stamp};
+#[cfg(test)]
 pub(in crate::tcp) use records::Records;
+pub(in crate::tcp) use scoreboard::Scoreboard;
 pub(in crate::tcp) use undo::{FRto, Undo};
 
 use alloc::boxed::Box;
+
+use super::compact::Seldom;
 
 /// What the sender is doing about congestion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -52,17 +57,24 @@ pub(in crate::tcp) struct Recovery {
     /// What had been sent when this phase, or the last one, began: RecoveryPoint of RFC 6675, `recover` of
     /// RFC 6582 (which counts the last octet itself, one less).
     pub(in crate::tcp) high: u64,
-    pub(in crate::tcp) prr: Prr,
     pub(in crate::tcp) rack: Rack,
     pub(in crate::tcp) probe: TailProbe,
-    pub(in crate::tcp) duplicates: Duplicates,
     pub(in crate::tcp) f_rto: FRto,
     /// How it was before the phase began; kept for a round trip longer.
     pub(in crate::tcp) undo: Option<Box<Undo>>,
-    /// How often something was undone in this window of data, and the position where the next one begins.
-    pub(in crate::tcp) undone: (u8, u64),
     /// Undone because of a timestamp, and no D-SACK has come since: the copy that was not needed should call one forth.
     pub(in crate::tcp) unconfirmed: u8,
+    /// What there is only after a loss, or without SACK.
+    pub(in crate::tcp) odd: Seldom<Odd>,
+}
+
+/// What recovery remembers of losses, and duplicates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(in crate::tcp) struct Odd {
+    pub(in crate::tcp) prr: Prr,
+    pub(in crate::tcp) duplicates: Duplicates,
+    /// How often something was undone in this window of data, and the position where the next one begins.
+    undone: (u8, u64),
 }
 
 impl Recovery {
@@ -71,14 +83,12 @@ impl Recovery {
         Self {
             phase: Phase::Open,
             high: start,
-            prr: Prr::default(),
             rack: Rack::new(),
             probe: TailProbe::new(),
-            duplicates: Duplicates::new(),
             f_rto: FRto::Off,
             undo: None,
-            undone: (0, start),
             unconfirmed: 0,
+            odd: Seldom::new(),
         }
     }
 
@@ -96,16 +106,56 @@ impl Recovery {
     }
 
     /// Something is undone; `una` and `max` are SND.UNA and SND.MAX.
-    pub(in crate::tcp) const fn count_undo(&mut self, una: u64, max: u64) {
-        if una >= self.undone.1 {
-            self.undone = (0, max);
+    pub(in crate::tcp) fn count_undo(&mut self, una: u64, max: u64) {
+        let undone = &mut self.odd.make().undone;
+        if una >= undone.1 {
+            *undone = (0, max);
         }
-        self.undone.0 += 1;
+        undone.0 += 1;
     }
 
     /// Whether one more may be.
-    pub(in crate::tcp) const fn may_undo(&self, una: u64) -> bool {
-        una >= self.undone.1 || self.undone.0 < Self::MOST_UNDONE
+    pub(in crate::tcp) fn may_undo(&self, una: u64) -> bool {
+        let (times, until) = self.odd.read(|odd| odd.undone);
+        una >= until || times < Self::MOST_UNDONE
+    }
+
+    /// What duplicates have said.
+    pub(in crate::tcp) fn duplicates(&self) -> Duplicates {
+        self.odd.read(|odd| odd.duplicates)
+    }
+
+    /// What duplicates have said, where they have, to change it for what says less than one.
+    pub(in crate::tcp) fn heard_duplicates(&mut self) -> Option<&mut Duplicates> {
+        self.odd.if_any().map(|odd| &mut odd.duplicates)
+    }
+
+    /// What duplicates have said is not to be built on any more.
+    pub(in crate::tcp) fn forget_duplicates(&mut self) {
+        if let Some(duplicates) = self.heard_duplicates() {
+            duplicates.forget();
+        }
+    }
+
+    /// Nothing is outstanding, and everything before `una` is acknowledged: gives back memory.
+    pub(in crate::tcp) fn rest(&mut self, una: u64) {
+        self.undo = None;
+        let reducing = self.is_reducing();
+        if let Some(odd) = self.odd.if_any() {
+            if !reducing {
+                odd.prr = Prr::default();
+            }
+            if una >= odd.undone.1 {
+                odd.undone = (0, 0);
+            }
+        }
+        self.odd.rest();
+        self.rack.rest();
+    }
+
+    /// Octets of memory held.
+    pub(in crate::tcp) fn memory(&self) -> usize {
+        self.odd.memory() + self.rack.memory() + self.undo.as_ref().map_or(0, |undo| undo.memory())
     }
 
     /// Whether the window is brought down by PRR.

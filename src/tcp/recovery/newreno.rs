@@ -2,7 +2,7 @@
 //! §3.2 as RFC 6582 completes it.
 
 /// Duplicates, and what they say has left the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::tcp) struct Duplicates {
     /// Since the last acknowledgment of something new.
     count: u32,
@@ -13,10 +13,6 @@ pub(in crate::tcp) struct Duplicates {
 }
 
 impl Duplicates {
-    pub(in crate::tcp) const fn new() -> Self {
-        Self { count: 0, partial: 0, arrived: 0 }
-    }
-
     /// A duplicate as RFC 5681 §2 defines it. `beyond` is what is outstanding beyond the first segment: no more
     /// than that can have arrived, others are made up (RFC 5681 §3.2 step 4, RFC 3042 §4). Answers how many octets
     /// it says have arrived.

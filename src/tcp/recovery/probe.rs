@@ -3,11 +3,13 @@
 //! When the last segments of a flight are lost, nothing arrives behind them that could tell. After two round trips
 //! without an acknowledgment one segment is sent, new or the last one again, so that its acknowledgment tells.
 
+use crate::tcp::compact::Maybe;
+
 /// TLP.* of RFC 8985 §7.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::tcp) struct TailProbe {
     /// TLP.end_seq: SND.MAX after the probe, until that is acknowledged.
-    end: Option<u64>,
+    end: Maybe,
     /// TLP.is_retrans: it was the last segment again.
     repeated: bool,
     /// There was a sample of the round trip since the last probe: one probe, or a row of them, must not be all
@@ -28,7 +30,7 @@ pub(in crate::tcp) enum Probed {
 
 impl TailProbe {
     pub(in crate::tcp) const fn new() -> Self {
-        Self { end: None, repeated: false, sampled: true, due: false }
+        Self { end: Maybe::NONE, repeated: false, sampled: true, due: false }
     }
 
     /// Whether another one may be sent (§7.3): one at a time, and one for each sample.
@@ -38,7 +40,7 @@ impl TailProbe {
 
     /// Whether a D-SACK for what ends at `end` is the answer to the probe.
     pub(in crate::tcp) fn explains(&self, end: u64) -> bool {
-        self.repeated && self.end == Some(end)
+        self.repeated && self.end == Maybe::some(end)
     }
 
     /// The probe timer has expired.
@@ -58,7 +60,7 @@ impl TailProbe {
 
     /// It was sent; `end` is SND.MAX then.
     pub(in crate::tcp) const fn sent(&mut self, end: u64, repeated: bool) {
-        *self = Self { end: Some(end), repeated, sampled: false, due: false };
+        *self = Self { end: Maybe::some(end), repeated, sampled: false, due: false };
     }
 
     /// A round trip was measured.
@@ -68,21 +70,21 @@ impl TailProbe {
 
     /// The probe is of no concern any more: a timeout came first.
     pub(in crate::tcp) const fn forget(&mut self) {
-        (self.end, self.due) = (None, false);
+        (self.end, self.due) = (Maybe::NONE, false);
     }
 
     /// An acknowledgment up to `acknowledged` (§7.4.2). `dsack_end` is the end of what it reports as a duplicate,
     /// `plain` says that it is a duplicate without SACK blocks.
     pub(in crate::tcp) fn hear(&mut self, acknowledged: u64, dsack_end: Option<u64>, plain: bool) -> Probed {
-        let Some(end) = self.end.filter(|&end| acknowledged >= end) else { return Probed::Nothing };
+        let Some(end) = self.end.get().filter(|&end| acknowledged >= end) else { return Probed::Nothing };
         if !self.repeated || dsack_end == Some(end) {
             // New data was the probe, or both copies of the last segment have arrived.
-            self.end = None;
+            self.end = Maybe::NONE;
         } else if acknowledged > end {
-            self.end = None;
+            self.end = Maybe::NONE;
             return Probed::Repaired;
         } else if plain {
-            self.end = None;
+            self.end = Maybe::NONE;
         }
         Probed::Nothing
     }

@@ -8,24 +8,32 @@ use core::time::Duration;
 
 use super::record::Delivery;
 use crate::Instant;
+use crate::tcp::compact::{Maybe, Seldom};
 
 /// RACK.* of RFC 8985 §5.3.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::tcp) struct Rack {
     /// The number of the transmission that was sent last of all that have arrived: it stands for RACK.xmit_ts and
     /// RACK.end_seq.
-    newest: Option<u64>,
+    newest: Maybe,
     /// RACK.rtt in nanoseconds: how long that took.
     rtt: u64,
-    /// Both, of what was sent only once: that it has arrived by that transmission is certain.
-    certain: (Option<u64>, u64),
     /// RACK.fack: the highest position that has arrived.
     fack: u64,
+    disorder: Seldom<Disorder>,
+}
+
+/// What there is only where something was sent again, or overtaken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Disorder {
+    /// `newest` and `rtt` of what was sent only once: that it has arrived by that transmission is certain. `None` where
+    /// they are the same.
+    certain: Option<(Maybe, u64)>,
     /// RACK.dsack_round: until this is acknowledged, further D-SACKs are of the same round trip.
-    dsack_round: Option<u64>,
-    /// RACK.reo_wnd_mult: quarters of the least round trip.
+    dsack_round: Maybe,
+    /// RACK.reo_wnd_mult, less one: quarters of the least round trip beyond the first.
     quarters: u8,
-    /// RACK.reo_wnd_persist: recoveries until `quarters` is one again.
+    /// RACK.reo_wnd_persist: recoveries until `quarters` is none again.
     persist: u8,
     /// RACK.reordering_seen.
     reordering_seen: bool,
@@ -38,70 +46,70 @@ impl Rack {
     pub(in crate::tcp) const DUP_THRESH: u32 = 3;
 
     pub(in crate::tcp) const fn new() -> Self {
-        Self {
-            newest: None,
-            rtt: 0,
-            certain: (None, 0),
-            fack: 0,
-            dsack_round: None,
-            quarters: 1,
-            persist: 0,
-            reordering_seen: false,
-        }
+        Self { newest: Maybe::NONE, rtt: 0, fack: 0, disorder: Seldom::new() }
     }
 
     /// §6.2 steps 1 to 3: what an acknowledgment says of time and of order.
     pub(in crate::tcp) fn hear(&mut self, now: Instant, una: u64, news: &Delivery) {
         if let Some(newest) = &news.newest
-            && self.newest.is_none_or(|before| before <= newest.number)
+            && self.newest.get().is_none_or(|before| before <= newest.number)
         {
-            self.newest = Some(newest.number);
-            self.rtt = u64::try_from(now.since(newest.sent_at).as_nanos()).unwrap_or(u64::MAX);
-            if !newest.is_repeated() {
-                self.certain = (self.newest, self.rtt);
+            if newest.is_repeated() {
+                self.disorder.make().certain.get_or_insert((self.newest, self.rtt));
+            } else if let Some(disorder) = self.disorder.if_any() {
+                disorder.certain = None;
             }
+            self.newest = Maybe::some(newest.number);
+            self.rtt = now.as_nanos().saturating_sub(newest.sent_at.as_nanos());
         }
         if news.lowest_original.is_some_and(|end| end < self.fack) {
-            self.reordering_seen = true;
+            self.on_late_arrival();
         }
         self.fack = self.fack.max(news.highest);
-        if self.dsack_round.is_some_and(|round| una >= round) {
-            self.dsack_round = None;
+        if let Some(disorder) = self.disorder.if_any()
+            && disorder.dsack_round.get().is_some_and(|round| una >= round)
+        {
+            disorder.dsack_round = Maybe::NONE;
         }
     }
 
     /// What was taken for lost has arrived by its first transmission: it was only overtaken.
-    pub(in crate::tcp) const fn on_late_arrival(&mut self) {
-        self.reordering_seen = true;
+    pub(in crate::tcp) fn on_late_arrival(&mut self) {
+        self.disorder.make().reordering_seen = true;
     }
 
     /// A D-SACK: something was sent again without need, so the order was not kept. The window grows once a round
     /// trip (§6.2 step 4); `max` is SND.MAX.
     pub(in crate::tcp) fn on_dsack(&mut self, max: u64) {
-        self.reordering_seen = true;
-        if self.dsack_round.is_none() {
-            self.dsack_round = Some(max);
-            self.quarters = self.quarters.saturating_add(1);
-            self.persist = Self::PERSIST;
+        let disorder = self.disorder.make();
+        disorder.reordering_seen = true;
+        if disorder.dsack_round.is_none() {
+            disorder.dsack_round = Maybe::some(max);
+            // With the first quarter there are 255 at the most.
+            disorder.quarters = disorder.quarters.saturating_add(1).min(254);
+            disorder.persist = Self::PERSIST;
         }
     }
 
     /// A recovery is over.
-    pub(in crate::tcp) const fn on_recovered(&mut self) {
-        self.persist = self.persist.saturating_sub(1);
-        if self.persist == 0 {
-            self.quarters = 1;
+    pub(in crate::tcp) fn on_recovered(&mut self) {
+        let Some(disorder) = self.disorder.if_any() else { return };
+        disorder.persist = disorder.persist.saturating_sub(1);
+        if disorder.persist == 0 {
+            disorder.quarters = 0;
         }
     }
 
     /// What was taken for lost was not: the times of its other transmissions say nothing, and what is certain counts.
-    pub(in crate::tcp) const fn begin_again(&mut self) {
-        (self.newest, self.rtt) = self.certain;
+    pub(in crate::tcp) fn begin_again(&mut self) {
+        if let Some(certain) = self.disorder.if_any().and_then(|disorder| disorder.certain.take()) {
+            (self.newest, self.rtt) = certain;
+        }
     }
 
     /// The transmission behind which everything is suspect.
     pub(in crate::tcp) const fn newest(&self) -> Option<u64> {
-        self.newest
+        self.newest.get()
     }
 
     /// How long after its transmission a segment is late, before the reordering window.
@@ -117,16 +125,28 @@ impl Rack {
         srtt: Option<Duration>,
         hurry: bool,
     ) -> Duration {
-        if !self.reordering_seen && hurry {
+        let (seen, quarters) =
+            self.disorder.read(|disorder| (disorder.reordering_seen, 1 + u32::from(disorder.quarters)));
+        if !seen && hurry {
             return Duration::ZERO;
         }
-        let window = min_rtt.unwrap_or_default() * u32::from(self.quarters) / 4;
+        let window = min_rtt.unwrap_or_default() * quarters / 4;
         srtt.map_or(window, |srtt| window.min(srtt))
     }
 
+    /// Octets of memory held.
+    pub(super) fn memory(&self) -> usize {
+        self.disorder.memory()
+    }
+
+    /// Gives back memory that is not needed.
+    pub(super) fn rest(&mut self) {
+        self.disorder.rest();
+    }
+
     /// Whether segments have overtaken each other on this path.
-    pub(in crate::tcp) const fn reordering_seen(&self) -> bool {
-        self.reordering_seen
+    pub(in crate::tcp) fn reordering_seen(&self) -> bool {
+        self.disorder.read(|disorder| disorder.reordering_seen)
     }
 }
 

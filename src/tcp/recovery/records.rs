@@ -22,6 +22,7 @@ use core::ops::Range;
 use super::marks::Marks;
 use super::record::{Delivery, Fate, Record, Stamp};
 use crate::Instant;
+use crate::tcp::rate::Clocks;
 
 /// The records from SND.UNA to SND.MAX: ascending, without gaps, at most [`MAX_RECORDS`](Self::MAX_RECORDS).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -39,6 +40,8 @@ pub(in crate::tcp) struct Records {
     /// All records before this position that were sent once have been settled: by loss, by SACK, or by being sent
     /// again. The rest were sent in the order in which they stand.
     settled: u64,
+    /// What the rate is measured by; it says something while anything is under way.
+    pub(in crate::tcp) clocks: Clocks,
 }
 
 impl Records {
@@ -56,7 +59,13 @@ impl Records {
             sacked_records: 0,
             transmissions: 0,
             settled: 0,
+            clocks: Clocks::new(),
         }
+    }
+
+    /// Nothing is under way after so many transmissions.
+    pub(in crate::tcp) fn after(transmissions: u64) -> Self {
+        Self { transmissions, ..Self::new() }
     }
 
     /// Notes that `range` was sent. What lies beyond the last record is new; the rest was sent again.
@@ -118,13 +127,6 @@ impl Records {
             news.sample = oldest;
         }
         self.marks.acked_to(position);
-    }
-
-    /// Gives back memory that is held for what is to come.
-    pub(in crate::tcp) fn rest(&mut self) {
-        if self.records.is_empty() {
-            *self = Self { transmissions: self.transmissions, ..Self::new() };
-        }
     }
 
     /// The first `len` positions of the first record are acknowledged, and not all of it.
@@ -438,9 +440,14 @@ impl Records {
         self.records.len()
     }
 
-    /// Forgets everything and gives the memory back.
-    pub(in crate::tcp) fn clear(&mut self) {
-        *self = Self::new();
+    /// Transmissions so far.
+    pub(in crate::tcp) const fn transmissions(&self) -> u64 {
+        self.transmissions
+    }
+
+    /// Octets of memory held.
+    pub(in crate::tcp) fn memory(&self) -> usize {
+        self.records.capacity() * size_of::<Record>() + self.marks.memory()
     }
 
     /// What has to hold: the tallies are those of the records. O(n): for tests.

@@ -35,6 +35,12 @@ impl Undo {
     /// More pieces than that are not kept: so many needless retransmissions in a round trip are not reordering.
     const MAX_PIECES: usize = 256;
 
+    /// Octets of memory held.
+    pub(super) fn memory(&self) -> usize {
+        let pieces = self.resent.as_ref().map_or(0, Vec::capacity);
+        size_of::<Self>() + pieces * size_of::<Range<u64>>()
+    }
+
     /// Something was sent again.
     pub(in crate::tcp) fn resent(&mut self, range: Range<u64>, now: Instant) {
         self.first_resent = self.first_resent.or(Some(now));

@@ -35,7 +35,7 @@ fn segment(offset: u32, ack: u32, flags: TcpFlags, len: u32, val: Option<u32>) -
 /// A machine in TIME-WAIT that has sent SYN, 10 octets and FIN, and received SYN, `octets` and FIN, of which the user
 /// has read some.
 fn waiting(config: &TcpConfig, octets: u32, read: u32, val: Option<u32>, wscale: Option<u8>) -> Tcb {
-    let mut tcb = Tcb::listen(config);
+    let mut tcb = Tcb::listen(*config);
     tcb.prepare(Unpredictable { iss: SeqNumber::new(ISS), timestamp_offset: 99 });
     let dry = |tcb: &mut Tcb| while tcb.poll_segment(at(0)).is_some() {};
     let mut syn = segment(0, 0, TcpFlags::SYN, 0, val);
@@ -121,7 +121,7 @@ proptest! {
                 meta.options.sack = SackList::default();
                 said.push(meta);
             }
-            tcb.rcv.dsack = None;
+            tcb.rcv.dsack = Default::default();
             let (reason, answer) = match waited {
                 Waited::Heard | Waited::Over => (None, None),
                 Waited::Refused(reason, answer) => (Some(reason), answer),
@@ -148,7 +148,7 @@ fn a_row_takes_36_octets() {
 
 #[test]
 fn only_a_machine_in_time_wait_that_has_said_everything_becomes_a_row() {
-    assert_eq!(TimeWait::of(&Tcb::listen(&TcpConfig::default())), None);
+    assert_eq!(TimeWait::of(&Tcb::listen(TcpConfig::default())), None);
     let mut tcb = usual();
     assert!(TimeWait::of(&tcb).is_some());
     let fin =

@@ -215,7 +215,7 @@ fn what_was_read_before_the_first_measurement_does_not_count() {
 fn a_segment_with_another_echo_is_worth_a_look() {
     let echo = |ecr| Some(Timestamps { val: 1, ecr });
     let mut tuning = ReceiveTuning::new(BEGIN);
-    tuning.echo = 7;
+    tuning.mark = 7;
     assert!(!tuning.learns_from(echo(7), u64::MAX) && tuning.learns_from(echo(8), 0));
 }
 

@@ -98,7 +98,7 @@ fn connections_are_made_for_their_version_of_ip() {
     let id = listen(&mut all, on("[::]:80")).unwrap();
     let listener = all.get(id).unwrap();
     let of = |local| {
-        let tcp = listener.connection(&call(local)).tcp;
+        let tcp = listener.connection(&call(local)).tcp();
         (tcp.mss, tcp.default_mss, tcp.ip_header)
     };
     assert_eq!(of("10.0.0.1:80"), (1460, 536, 20));

@@ -13,7 +13,7 @@ const ISS: u32 = 70_000;
 
 /// A machine in TIME-WAIT whose peer has begun with [`syn`].
 fn over(secret: &Secret, tuple: &FiveTuple, now: Instant) -> Tcb {
-    let mut tcb = Tcb::listen(&TcpConfig::default());
+    let mut tcb = Tcb::listen(TcpConfig::default());
     let timestamp_offset = secret.unpredictable(tuple.local(), tuple.remote(), now).timestamp_offset;
     tcb.prepare(Unpredictable { iss: SeqNumber::new(ISS), timestamp_offset });
     tcb.on_segment(now, &syn());
@@ -133,7 +133,7 @@ fn the_oldest_row_makes_room() {
 fn only_a_machine_in_time_wait_becomes_a_row_and_no_name_is_there_twice() {
     let mut side = Side::new(limits());
     let hash = demux::hash(&side.secret, &peer(1));
-    assert!(!side.passive.add_time_wait(side.now, hash, &peer(1), &Tcb::listen(&TcpConfig::default())));
+    assert!(!side.passive.add_time_wait(side.now, hash, &peer(1), &Tcb::listen(TcpConfig::default())));
     assert!(side.add(&peer(1)) && !side.add(&peer(1)));
     assert_eq!(side.passive.time_waits(), 1);
 }

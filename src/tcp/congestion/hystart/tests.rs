@@ -1,5 +1,3 @@
-use core::time::Duration;
-
 use super::{CSS_ROUNDS, HyStart, N_RTT_SAMPLE};
 use crate::tcp::config::CongestionAlgorithm;
 use crate::tcp::congestion::tests::{Flow, millis};
@@ -7,20 +5,16 @@ use crate::tcp::congestion::{Congestion, CongestionControl as _, Signal};
 
 const SMSS: u32 = 1000;
 
-fn micros(micros: u64) -> Duration {
-    Duration::from_micros(micros)
-}
-
 /// A round of `samples` round trips, all of them `rtt`. Answers whether slow start is over.
-fn round(hystart: &mut HyStart, samples: u8, rtt: Duration) -> bool {
+fn round(hystart: &mut HyStart, samples: u8, rtt: u32) -> bool {
     (1..=samples).any(|sample| hystart.on_ack(Some(rtt), sample == samples, true))
 }
 
 /// In conservative slow start since the first round of 60 ms after one of 50 ms; one of its rounds is over.
 fn conservative() -> HyStart {
     let mut hystart = HyStart::new();
-    assert!(!round(&mut hystart, 8, millis(50)));
-    assert!(!round(&mut hystart, 8, millis(60)));
+    assert!(!round(&mut hystart, 8, 50_000));
+    assert!(!round(&mut hystart, 8, 60_000));
     assert!(hystart.is_conservative());
     hystart
 }
@@ -33,8 +27,8 @@ fn the_rise_that_ends_slow_start_is_an_eighth_between_4_and_16_milliseconds() {
     {
         for (more, expected) in [(rise - 1, false), (rise, true)] {
             let mut hystart = HyStart::new();
-            round(&mut hystart, 8, micros(last));
-            round(&mut hystart, 8, micros(last + more));
+            round(&mut hystart, 8, last);
+            round(&mut hystart, 8, last + more);
             assert_eq!(hystart.is_conservative(), expected, "{last} µs and {more} µs more");
         }
     }
@@ -44,31 +38,31 @@ fn the_rise_that_ends_slow_start_is_an_eighth_between_4_and_16_milliseconds() {
 #[test]
 fn less_than_eight_round_trips_are_no_evidence() {
     let mut hystart = HyStart::new();
-    round(&mut hystart, 8, millis(50));
-    round(&mut hystart, N_RTT_SAMPLE - 1, millis(500));
+    round(&mut hystart, 8, 50_000);
+    round(&mut hystart, N_RTT_SAMPLE - 1, 500_000);
     assert!(!hystart.is_conservative());
-    round(&mut hystart, N_RTT_SAMPLE, millis(1000));
+    round(&mut hystart, N_RTT_SAMPLE, 1_000_000);
     assert!(hystart.is_conservative());
 }
 
 #[test]
 fn the_smallest_round_trip_of_a_round_counts() {
     let mut hystart = HyStart::new();
-    round(&mut hystart, 8, millis(50));
-    hystart.on_ack(Some(millis(51)), false, true);
-    round(&mut hystart, 20, millis(300));
+    round(&mut hystart, 8, 50_000);
+    hystart.on_ack(Some(51_000), false, true);
+    round(&mut hystart, 20, 300_000);
     assert!(!hystart.is_conservative());
 }
 
 #[test]
 fn the_first_round_has_nothing_to_be_compared_with() {
     let mut hystart = HyStart::new();
-    round(&mut hystart, 8, Duration::MAX);
+    round(&mut hystart, 8, u32::MAX);
     assert!(!hystart.is_conservative());
     for _ in 0..10 {
         assert!(!hystart.on_ack(None, true, true), "nor have rounds without a sample");
     }
-    round(&mut hystart, 8, millis(50));
+    round(&mut hystart, 8, 50_000);
     assert!(!hystart.is_conservative());
 }
 
@@ -86,16 +80,16 @@ fn conservative_slow_start_grows_by_a_quarter() {
 fn five_conservative_rounds_end_slow_start() {
     let mut hystart = conservative();
     for _ in 2..CSS_ROUNDS {
-        assert!(!round(&mut hystart, 8, millis(60)));
+        assert!(!round(&mut hystart, 8, 60_000));
     }
-    assert!(round(&mut hystart, 8, millis(60)));
+    assert!(round(&mut hystart, 8, 60_000));
 }
 
 #[test]
 fn rounds_that_do_not_fill_the_window_do_not_end_slow_start() {
     let mut hystart = conservative();
     for _ in 0..50 {
-        assert!(!hystart.on_ack(Some(millis(60)), true, false));
+        assert!(!hystart.on_ack(Some(60_000), true, false));
     }
     assert!(hystart.is_conservative());
 }
@@ -104,15 +98,15 @@ fn rounds_that_do_not_fill_the_window_do_not_end_slow_start() {
 #[test]
 fn a_rise_that_goes_away_was_none_and_slow_start_goes_on() {
     let mut hystart = conservative();
-    round(&mut hystart, 8, millis(60));
+    round(&mut hystart, 8, 60_000);
     assert!(hystart.is_conservative());
-    round(&mut hystart, 8, millis(59));
+    round(&mut hystart, 8, 59_000);
     assert!(!hystart.is_conservative());
     assert_eq!(hystart.growth(1000, SMSS), 1000);
     // And it can end again: all five rounds are counted anew.
-    round(&mut hystart, 8, millis(70));
+    round(&mut hystart, 8, 70_000);
     assert!(hystart.is_conservative());
-    let rounds = (1..20).take_while(|_| !round(&mut hystart, 8, millis(70))).count();
+    let rounds = (1..20).take_while(|_| !round(&mut hystart, 8, 70_000)).count();
     assert_eq!(rounds + 2, usize::from(CSS_ROUNDS));
 }
 

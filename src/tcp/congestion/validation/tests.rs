@@ -5,6 +5,7 @@ use super::Validation;
 use crate::Instant;
 use crate::tcp::congestion::AckSample;
 use crate::tcp::congestion::tests::millis;
+use crate::tcp::tuning::micros;
 
 const SMSS: u32 = 1000;
 
@@ -30,7 +31,7 @@ impl Clock {
                 flight: cwnd,
                 limited: true,
                 srtt: Some(rtt),
-                rtt: Some(rtt),
+                rtt: Some(micros(rtt)),
                 una: 1,
                 max: 1,
             };

@@ -1,0 +1,42 @@
+//! What only some connections ever need: those that lose segments, are attacked, use urgent data or Fast Open.
+
+use alloc::boxed::Box;
+
+use super::segment::{Cookie, SegmentMeta};
+use crate::Instant;
+
+/// Variables of a [`Tcb`](super::Tcb) that have their first value on most connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Rare {
+    /// A reset to be sent: in answer to a segment, or at the end of the connection.
+    pub(super) reply: Option<Box<SegmentMeta>>,
+    /// What goes on our SYN.
+    pub(super) cookie: Option<Cookie>,
+    /// SND.UP: the position after the urgent octets; 0 before there were any.
+    pub(super) snd_up: u64,
+    /// RCV.UP: likewise for the peer's.
+    pub(super) rcv_up: u64,
+    /// When a report last made segments smaller; zero before that.
+    pub(super) path_lowered_at: Instant,
+    /// R2 does not count what was before: a closed window.
+    pub(super) patient_since: Instant,
+    /// SND.UNA at the last expiry of the retransmission timer.
+    pub(super) timed_out: u64,
+    /// When the first probe was sent that nothing has answered.
+    pub(super) unanswered_since: Option<Instant>,
+    /// Challenge ACKs without a second's rest between them; the last at `challenged_at`.
+    pub(super) challenges: u8,
+    pub(super) challenged_at: Instant,
+    /// Octets of sequence space that were sent again, ever.
+    pub(super) retransmitted: u64,
+    /// Segments that carried some of them.
+    pub(super) retransmissions: u32,
+    /// D-SACKs for what was sent again: it had not been needed.
+    pub(super) spurious: u32,
+    /// Responses to congestion that were taken back.
+    pub(super) undone: u32,
+    /// Expiries of the retransmission timer, ever.
+    pub(super) timeouts: u32,
+    /// Probes of the tail, ever.
+    pub(super) probes_sent: u32,
+}
