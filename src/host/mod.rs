@@ -2,6 +2,130 @@
 //!
 //! [`Host`] takes raw IP packets and serves many sockets from them. [`Single`] is the smallest host there is: one
 //! connection, without any table.
+//!
+//! # An echo server
+//!
+//! A TCP server over anything that carries IP packets: a TUN device, a tunnel, a queue between threads.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use bytes::Bytes;
+//! use tcpstate::Instant;
+//! use tcpstate::connection::Received;
+//! use tcpstate::host::{ConnId, Event, Host, HostConfig, ListenConfig, ListenOn, LocalAddress};
+//!
+//! trait Pipe {
+//!     /// Waits for packets until the deadline, and says what time it is; `None` when the pipe is gone.
+//!     fn wait(&mut self, deadline: Option<Instant>) -> Option<(Instant, Vec<Bytes>)>;
+//!     fn send(&mut self, packet: &[u8]);
+//! }
+//!
+//! fn echo(pipe: &mut impl Pipe, host: &mut Host) {
+//!     let (mut held, mut out) = (BTreeMap::new(), [0; 1500]);
+//!     while let Some((now, packets)) = pipe.wait(host.poll_timeout()) {
+//!         host.handle_packets(now, &packets);
+//!         host.handle_timeout(now);
+//!         while let Some(event) = host.poll_event() {
+//!             match event {
+//!                 Event::Incoming { listener } => while host.accept(listener).is_some() {},
+//!                 Event::Connection { id, .. } => serve(host, now, id, &mut held),
+//!                 _ => {}
+//!             }
+//!         }
+//!         while let Some(transmit) = host.poll_transmit(now, &mut out) {
+//!             pipe.send(&out[..transmit.len]);
+//!         }
+//!     }
+//! }
+//!
+//! fn serve(host: &mut Host, now: Instant, id: ConnId, held: &mut BTreeMap<ConnId, Bytes>) {
+//!     let Some(mut connection) = host.connection(id) else { return };
+//!     let mut data = held.remove(&id).unwrap_or_default();
+//!     loop {
+//!         let taken = connection.send_bytes(now, data.clone()).unwrap_or(data.len());
+//!         if taken < data.len() {
+//!             return drop(held.insert(id, data.slice(taken..))); // an event comes when there is room again
+//!         }
+//!         match connection.recv(now, usize::MAX) {
+//!             Received::Data(octets) => data = octets,
+//!             Received::Empty => return, // an event comes when there is more
+//!             _ => return host.release(now, id), // what is queued still goes out, and a FIN behind it
+//!         }
+//!     }
+//! }
+//!
+//! let mut config = HostConfig::default();
+//! config.addresses.push(LocalAddress::new("192.0.2.7".parse()?, 24));
+//! let mut host = Host::new(config, [2; 32])?; // a secret: take it from a good source of randomness
+//! host.listen(ListenOn::port(7), &ListenConfig::default())?;
+//! #
+//! # /// A client at the other end of a pipe, in virtual time: it sends, half-closes, and reads to the end.
+//! # struct Client { host: Host, id: ConnId, now: Instant, left: usize, read: Vec<u8>, over: bool }
+//! #
+//! # const OCTETS: usize = 300_000;
+//! #
+//! # impl Client {
+//! #     fn act(&mut self) {
+//! #         let Some(mut connection) = self.host.connection(self.id) else { return };
+//! #         while self.left > 0 {
+//! #             let chunk: Vec<u8> = (OCTETS - self.left..OCTETS).map(|n| n as u8).collect();
+//! #             match connection.send(self.now, &chunk).unwrap() {
+//! #                 0 => break,
+//! #                 sent => self.left -= sent,
+//! #             }
+//! #             if self.left == 0 {
+//! #                 connection.shutdown(self.now).unwrap();
+//! #             }
+//! #         }
+//! #         loop {
+//! #             match connection.recv(self.now, usize::MAX) {
+//! #                 Received::Data(octets) => self.read.extend_from_slice(&octets),
+//! #                 Received::Empty => break,
+//! #                 Received::Eof => { self.over = true; break }
+//! #                 other => panic!("{other:?}"),
+//! #             }
+//! #         }
+//! #     }
+//! # }
+//! #
+//! # impl Pipe for Client {
+//! #     fn wait(&mut self, deadline: Option<Instant>) -> Option<(Instant, Vec<Bytes>)> {
+//! #         let mut out = [0; 1500];
+//! #         self.act();
+//! #         let mut packets = Vec::new();
+//! #         while let Some(transmit) = self.host.poll_transmit(self.now, &mut out) {
+//! #             packets.push(Bytes::copy_from_slice(&out[..transmit.len]));
+//! #         }
+//! #         if packets.is_empty() {
+//! #             let next = [deadline, self.host.poll_timeout()].into_iter().flatten().min();
+//! #             if self.over || next.is_none() {
+//! #                 return None;
+//! #             }
+//! #             self.now = next.unwrap_or(self.now).max(self.now);
+//! #             self.host.handle_timeout(self.now);
+//! #         }
+//! #         Some((self.now, packets))
+//! #     }
+//! #
+//! #     fn send(&mut self, packet: &[u8]) {
+//! #         self.host.handle_packet(self.now, packet);
+//! #     }
+//! # }
+//! #
+//! # let mut config = HostConfig::default();
+//! # config.addresses.push(LocalAddress::new("192.0.2.8".parse()?, 24));
+//! # let mut other = Host::new(config, [1; 32])?;
+//! # let id = other.connect(Instant::ZERO, "192.0.2.7:7".parse()?)?;
+//! # let (left, read, over) = (OCTETS, Vec::new(), false);
+//! # let mut client = Client { host: other, id, now: Instant::ZERO, left, read, over };
+//! # echo(&mut client, &mut host);
+//! # assert!(client.read == (0..OCTETS).map(|n| n as u8).collect::<Vec<_>>());
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! The manual of the host, `docs/host.md`, says what each limit does, when which event comes, and how to steer flows to
+//! many cores.
 
 mod config;
 mod connect;

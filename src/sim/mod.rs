@@ -11,6 +11,7 @@
 //! | `node.rs` | what a world can drive: the trait [`Node`] |
 //! | `endpoint.rs`, `app.rs` | a node that is a connection, and the user who sits on it |
 //! | `pair.rs` | a [`Pair`] of ends: what most tests need |
+//! | `host.rs` | a node that is a [`Host`](crate::host::Host) with its user: many connections, UDP, ICMP |
 //! | `crowd.rs` | a node of many connections that share a link |
 //! | `path.rs` | a [`Path`] by its round trip, rate and faults, and what a bulk transfer gets through it |
 //! | `log.rs` | the states that machines went through, and the frames at which an onlooker can see it |
@@ -23,6 +24,7 @@
 mod app;
 mod crowd;
 mod endpoint;
+mod host;
 mod link;
 mod log;
 mod node;
@@ -35,6 +37,7 @@ mod world;
 pub use app::{App, AppConfig, Ending, Pace, Sends};
 pub use crowd::Crowd;
 pub use endpoint::{Endpoint, EndpointConfig, EndpointStats};
+pub use host::{HostNode, HostUser};
 pub use link::{Arrival, BurstLoss, Link, LinkConfig, LinkDrop, LinkStats, Reorder};
 pub use log::LogEntry;
 pub use node::{Change, Node};
