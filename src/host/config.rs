@@ -9,7 +9,7 @@ use super::passive::PassiveConfig;
 use super::ports::Ports;
 use super::single::config::{MIN_MTU_V4, MIN_MTU_V6, fit_to_ip};
 use super::single::frame::is_an_end;
-use super::{HostError, RateLimit, Shard, UdpConfig};
+use super::{HostError, IcmpConfig, RateLimit, Shard, UdpConfig};
 use crate::connection::ConnectionConfig;
 use crate::wire::FragmentLimits;
 
@@ -54,6 +54,8 @@ pub struct HostConfig {
     /// Where several hosts share an address, each with its share of the flows ([`rss`](super::rss)): which of them
     /// this is. Ports are then chosen such that packets of the flow come back to it. Default: none.
     pub shard: Option<Shard>,
+    /// The choices of ICMP.
+    pub icmp: IcmpConfig,
     /// The choices of UDP.
     pub udp: UdpConfig,
     /// How much may be kept of fragments, and for how long. Default:
@@ -82,6 +84,7 @@ impl Default for HostConfig {
             resets: RateLimit { per_second: 1_000, burst: 1_000 },
             ports: Ports::DYNAMIC,
             shard: None,
+            icmp: IcmpConfig::default(),
             udp: UdpConfig::default(),
             fragments: super::fragments::default_limits(),
             shared_cookies: false,
@@ -156,6 +159,8 @@ pub struct Limits {
     pub memory: usize,
     /// Stateless answers that wait to be polled: resets and the like. Beyond it they are not given. Default: 1,024.
     pub replies: usize,
+    /// Destinations of which a smaller path MTU is remembered. Default: 1,024.
+    pub path_mtus: usize,
     /// How long a connection may stay whose user has released it. Default: an hour.
     pub orphan_time: Duration,
 }
@@ -170,6 +175,7 @@ impl Default for Limits {
             time_wait: 262_144,
             memory: 1 << 30,
             replies: 1_024,
+            path_mtus: 1_024,
             orphan_time: Duration::from_secs(3600),
         }
     }

@@ -2,7 +2,6 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use super::udp::Arriving;
 use super::{Host, UdpBind, UdpBindError, UdpFlowId, UdpFlowMut, UdpId, UdpMut, UdpOptions, UdpStats};
 use crate::wire::IpProtocol;
 
@@ -69,10 +68,5 @@ impl Host {
     /// Every UDP socket, in a fixed order.
     pub fn udp_ids(&self) -> impl Iterator<Item = UdpId> {
         self.udp.ids()
-    }
-
-    /// A datagram that has arrived, and whether anybody wanted it.
-    pub(super) fn take_datagram(&mut self, now: crate::Instant, arriving: Arriving<'_>) -> super::udp::Udp {
-        self.udp.on_datagram(now, arriving)
     }
 }

@@ -14,6 +14,8 @@ impl Host {
         self.passive.on_timeout(now);
         self.udp.handle_timeout(now);
         self.fragments.handle_timeout(now);
+        self.complain_of_expired(now);
+        self.own.expire(now);
         while let Some((_, since)) = self.oldest_orphan()
             && since + self.config.limits.orphan_time <= now
         {

@@ -56,12 +56,13 @@ impl Host {
 
     /// Connections, answers and datagrams take turns, so that none can keep the others from sending.
     fn next_packet(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
-        for _ in 0..3 {
-            self.source = (self.source + 1) % 3;
+        for _ in 0..4 {
+            self.source = (self.source + 1) % 4;
             let written = match self.source {
                 0 => self.next_of_connections(now, out),
                 1 => self.next_answer(now, out),
-                _ => self.next_datagram(out),
+                2 => self.next_datagram(out),
+                _ => self.next_message(out),
             };
             if written.is_some() {
                 return written;
@@ -74,6 +75,12 @@ impl Host {
     fn next_datagram(&mut self, out: &mut [u8]) -> Option<Written> {
         let len = self.udp.next_packet(out, &self.own)?;
         let to = destination(out)?;
+        Some(Written { transmit: Transmit { len, segment_size: None, checksum: None }, to })
+    }
+
+    /// The next ICMP message.
+    fn next_message(&mut self, out: &mut [u8]) -> Option<Written> {
+        let (len, to) = self.icmp.poll_transmit(out)?;
         Some(Written { transmit: Transmit { len, segment_size: None, checksum: None }, to })
     }
 
@@ -226,12 +233,20 @@ fn write(flow: &mut Flow, large: &Large, config: &super::HostConfig, out: &mut [
     Some(Written { transmit, to: flow.tuple.remote_ip() })
 }
 
-/// Where a packet goes that was written here.
+/// Where a packet goes.
 fn destination(packet: &[u8]) -> Option<IpAddr> {
-    let (version, rest) = packet.split_first()?;
-    if version >> 4 == 4 {
-        rest.get(15..19).and_then(|octets| <[u8; 4]>::try_from(octets).ok()).map(IpAddr::from)
-    } else {
-        rest.get(23..39).and_then(|octets| <[u8; 16]>::try_from(octets).ok()).map(IpAddr::from)
+    address(packet, 16, 24)
+}
+
+/// Where a packet comes from.
+pub(super) fn source(packet: &[u8]) -> Option<IpAddr> {
+    address(packet, 12, 8)
+}
+
+/// The address that stands at one place in IPv4 and at another in IPv6.
+fn address(packet: &[u8], v4: usize, v6: usize) -> Option<IpAddr> {
+    match packet.first()? >> 4 {
+        4 => packet.get(v4..v4 + 4).and_then(|octets| <[u8; 4]>::try_from(octets).ok()).map(IpAddr::from),
+        _ => packet.get(v6..v6 + 16).and_then(|octets| <[u8; 16]>::try_from(octets).ok()).map(IpAddr::from),
     }
 }

@@ -34,13 +34,18 @@ pub enum IgnoreReason {
     NoSocket,
     /// A UDP datagram that was not taken: [`UdpStats`](super::UdpStats) says why.
     Udp,
+    /// An ICMP message that is not to be believed or heeded: [`IcmpStats`](super::IcmpStats) says why, or there is no
+    /// such flow.
+    Icmp,
+    /// An extension header of IPv6 that cannot be followed (RFC 8200 §4).
+    ExtensionHeader,
     /// A piece of a datagram that is of no use: it overlaps, is too late or too many.
     BadFragment,
 }
 
 impl IgnoreReason {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::NotIp,
         Self::IpChecksum,
         Self::IpLength,
@@ -55,6 +60,8 @@ impl IgnoreReason {
         Self::NoConnection,
         Self::NoSocket,
         Self::Udp,
+        Self::Icmp,
+        Self::ExtensionHeader,
         Self::BadFragment,
     ];
 
@@ -76,6 +83,8 @@ impl IgnoreReason {
             Self::NoConnection => "no_connection",
             Self::NoSocket => "no_socket",
             Self::Udp => "udp",
+            Self::Icmp => "icmp",
+            Self::ExtensionHeader => "extension_header",
             Self::BadFragment => "bad_fragment",
         }
     }

@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use super::fragments::Taken;
+use super::icmp::Complaint;
 use super::own::Standing;
 use super::packet::{Checksums, Ingress, Packet};
 use super::passive::Reply;
@@ -12,7 +13,7 @@ use super::{FiveTuple, Host, IgnoreReason, demux};
 use crate::Instant;
 use crate::connection::Payload;
 use crate::tcp::SegmentMeta;
-use crate::wire::{ChecksumStatus, IpPacket, IpProtocol, LengthSource, TcpSegment};
+use crate::wire::{ChecksumStatus, IpPacket, IpProtocol, LengthSource, Reassembled, TcpSegment};
 
 /// Where a packet comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,25 @@ pub(super) enum Origin {
     Wire,
     /// This host itself.
     Loop,
+}
+
+/// How a packet came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Came {
+    pub(super) origin: Origin,
+    /// What its destination is to us.
+    pub(super) standing: Standing,
+    /// The number of its link.
+    pub(super) scope: u32,
+}
+
+/// What the sender of a packet is to hear, by what became of it.
+const fn complaint_of(taken: &Result<Ingress, IgnoreReason>) -> Option<Complaint> {
+    match taken {
+        Err(IgnoreReason::NoSocket) => Some(Complaint::Port),
+        Ok(Ingress::Raw) => Some(Complaint::Protocol),
+        _ => None,
+    }
 }
 
 impl Host {
@@ -70,10 +90,18 @@ impl Host {
             return Err(IgnoreReason::OtherDestination);
         }
         self.check_source(ip.src, origin)?;
+        let came = Came { origin, standing, scope: packet.scope };
         if ip.fragment.is_some() {
-            return self.take_fragment(now, packet, &ip, standing);
+            return self.take_fragment(now, packet, &ip, came);
         }
-        self.take_whole(now, packet, &ip, standing)
+        if ip.src.is_ipv6() {
+            self.examine(now, packet, came)?;
+        }
+        let taken = self.take_whole(now, packet, &ip, came);
+        if let Some(complaint) = complaint_of(&taken) {
+            self.complain(now, packet.as_slice(), came, complaint);
+        }
+        taken
     }
 
     /// A datagram in one piece.
@@ -82,13 +110,15 @@ impl Host {
         now: Instant,
         packet: &Packet<'_>,
         ip: &IpPacket<'_>,
-        standing: Standing,
+        came: Came,
     ) -> Result<Ingress, IgnoreReason> {
         match ip.protocol {
             // No connection has an end that is not one host's (RFC 9293 MUST-57).
-            IpProtocol::TCP if standing == Standing::Ours => self.take_segment(now, packet, ip),
+            IpProtocol::TCP if came.standing == Standing::Ours => self.take_segment(now, packet, ip),
             IpProtocol::TCP => Err(IgnoreReason::OtherDestination),
             IpProtocol::UDP => self.take_udp(now, packet, ip),
+            IpProtocol::ICMP if ip.src.is_ipv4() => self.take_icmp(now, ip, came),
+            IpProtocol::ICMPV6 if ip.src.is_ipv6() => self.take_icmp(now, ip, came),
             _ => Ok(Ingress::Raw),
         }
     }
@@ -100,30 +130,46 @@ impl Host {
         now: Instant,
         packet: &Packet<'_>,
         ip: &IpPacket<'_>,
-        standing: Standing,
+        came: Came,
     ) -> Result<Ingress, IgnoreReason> {
         match self.fragments.take(now, packet.as_slice(), ip) {
             Taken::Waiting => Ok(Ingress::Taken),
-            Taken::Dropped(_, _) => Err(IgnoreReason::BadFragment),
-            Taken::Whole(whole) => {
-                let ip = IpPacket {
-                    src: whole.src,
-                    dst: whole.dst,
-                    protocol: whole.protocol,
-                    traffic_class: whole.traffic_class,
-                    hop_limit: whole.hop_limit,
-                    fragment: None,
-                    payload: &whole.payload,
-                    payload_len: whole.payload.len(),
-                    length: LengthSource::Ip,
-                };
-                // What a card knows of a piece says nothing about the whole.
-                let packet = Packet::from(&whole.payload).with_scope(packet.scope);
-                match self.take_whole(now, &packet, &ip, standing) {
-                    Ok(Ingress::Raw) => Ok(Ingress::RawWhole(whole)),
-                    other => other,
+            Taken::Dropped(_, problem) => {
+                if let Some(problem) = problem {
+                    self.complain(now, packet.as_slice(), came, Complaint::Parameter(problem));
                 }
+                Err(IgnoreReason::BadFragment)
             }
+            Taken::Whole(whole) => self.take_reassembled(now, whole, came),
+        }
+    }
+
+    fn take_reassembled(
+        &mut self,
+        now: Instant,
+        whole: Reassembled,
+        came: Came,
+    ) -> Result<Ingress, IgnoreReason> {
+        let ip = IpPacket {
+            src: whole.src,
+            dst: whole.dst,
+            protocol: whole.protocol,
+            traffic_class: whole.traffic_class,
+            hop_limit: whole.hop_limit,
+            fragment: None,
+            payload: &whole.payload,
+            payload_len: whole.payload.len(),
+            length: LengthSource::Ip,
+        };
+        // What a card knows of a piece says nothing about the whole.
+        let packet = Packet::from(&whole.payload).with_scope(came.scope);
+        let taken = self.take_whole(now, &packet, &ip, came);
+        if let Some(complaint) = complaint_of(&taken) {
+            self.complain_about_whole(now, &whole, came, complaint);
+        }
+        match taken {
+            Ok(Ingress::Raw) => Ok(Ingress::RawWhole(whole)),
+            other => other,
         }
     }
 
@@ -143,7 +189,7 @@ impl Host {
             checksums: packet.checksums,
             payload: packet.payload(ip.payload),
         };
-        match self.take_datagram(now, arriving) {
+        match self.udp.on_datagram(now, arriving) {
             Udp::Delivered(_) => Ok(Ingress::Taken),
             Udp::NoSocket => Err(IgnoreReason::NoSocket),
             Udp::Dropped(_) => Err(IgnoreReason::Udp),

@@ -129,6 +129,7 @@
 
 mod config;
 mod connect;
+mod control;
 mod datagrams;
 mod deadlines;
 mod demux;
@@ -137,6 +138,7 @@ mod error;
 mod event;
 mod flow;
 pub mod fragments;
+pub mod icmp;
 mod id;
 mod identification;
 mod ignore;
@@ -147,6 +149,7 @@ mod memory;
 mod own;
 mod packet;
 mod passive;
+mod pmtu;
 mod ports;
 mod replies;
 mod roll;
@@ -171,7 +174,10 @@ pub use event::{Event, Readiness};
 use event::{Events, Subject};
 use flow::{Flow, Marks};
 use fragments::Fragments;
+use icmp::Icmp;
+pub use icmp::{IcmpConfig, IcmpKind, IcmpStats, Silence, Unheeded};
 pub use id::{ConnId, ListenerId, RequestId, UdpFlowId, UdpId};
+use identification::Identifications;
 use limiter::Limiter;
 pub use limiter::RateLimit;
 use own::Own;
@@ -242,6 +248,9 @@ pub struct Host {
     own: Own,
     udp: UdpTable,
     fragments: Fragments,
+    icmp: Icmp,
+    /// Numbers for datagrams that have to be cut up.
+    identifications: Identifications,
     passive: Passive,
     accepts: listen::AcceptQueues,
     /// Octets of memory in the buffers of all connections.
@@ -280,6 +289,8 @@ impl Host {
             own: Own::new(&config),
             udp: UdpTable::new(config.udp, secret.clone()),
             fragments: Fragments::new(config.fragments),
+            icmp: Icmp::new(config.icmp, &secret),
+            identifications: Identifications::new(),
             passive: Passive::new(config.passive()),
             accepts: listen::AcceptQueues::default(),
             held: 0,

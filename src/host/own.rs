@@ -4,8 +4,10 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::config::{HostConfig, LocalAddress};
+use super::pmtu::PathMtus;
 use super::single::frame::is_an_end;
 use super::udp::Surroundings;
+use crate::Instant;
 
 /// The addresses of a host, and the MTU of its link.
 #[derive(Clone, Debug)]
@@ -14,6 +16,7 @@ pub(super) struct Own {
     groups: Vec<IpAddr>,
     any_destination: bool,
     mtu: u16,
+    paths: PathMtus,
 }
 
 /// What an address is to us.
@@ -34,6 +37,7 @@ impl Own {
             groups: config.groups.clone(),
             any_destination: config.any_destination,
             mtu: config.mtu,
+            paths: PathMtus::new(config.limits.path_mtus),
         }
     }
 
@@ -70,6 +74,27 @@ impl Own {
         Some(own.find(|&own| own == remote || reach(own) == reach(remote)).unwrap_or(first))
     }
 
+    /// A router reports that a packet of ours was too large: see [`PathMtus::lower`].
+    pub(super) fn lower_path_mtu(
+        &mut self,
+        now: Instant,
+        to: IpAddr,
+        mtu: u32,
+        packet_len: usize,
+    ) -> Option<u16> {
+        self.paths.lower(now, to, mtu, packet_len)
+    }
+
+    /// Forgets reports that are too old.
+    pub(super) fn expire(&mut self, now: Instant) {
+        self.paths.expire(now);
+    }
+
+    /// Octets of memory.
+    pub(super) fn memory(&self) -> usize {
+        self.paths.memory()
+    }
+
     pub(super) const fn takes_anything(&self) -> bool {
         self.any_destination
     }
@@ -84,8 +109,10 @@ impl Surroundings for Own {
         self.standing(ip) != Standing::Foreign
     }
 
-    fn path_mtu(&self, _: IpAddr) -> usize {
-        usize::from(self.mtu)
+    fn path_mtu(&self, remote: IpAddr) -> usize {
+        // What is too old goes whenever time is told of.
+        let reported = self.paths.get(Instant::ZERO, remote).unwrap_or(u16::MAX);
+        usize::from(self.mtu.min(reported))
     }
 }
 

@@ -310,3 +310,44 @@ fn a_datagram_finds_its_socket_and_the_answer_its_way_back() {
     carry(NOW, &mut a, &mut b);
     assert_eq!(a.udp(asks).unwrap().recv_from().unwrap().unwrap().data, "answer");
 }
+
+#[test]
+fn who_sends_to_a_udp_port_that_nobody_has_hears_of_it() {
+    let (mut a, mut b) = (host(A), host(B));
+    let to = "10.0.0.2:9".parse().unwrap();
+    let id = a.udp_connect("10.0.0.1:0".parse().unwrap(), to, UdpOptions::default()).unwrap();
+    a.udp(id).unwrap().send(NOW, b"anybody there?", &UdpSend::default()).unwrap();
+    assert_eq!(carry(NOW, &mut a, &mut b), 2);
+    assert_eq!(a.udp(id).unwrap().recv_from(), Err(UdpNetworkError::Refused));
+    assert_eq!(b.stats().ignored(IgnoreReason::NoSocket), 1);
+}
+
+#[test]
+fn a_report_of_a_smaller_path_reaches_the_connection() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, _) = connected(NOW, &mut a, &mut b);
+    a.connection(client).unwrap().send(NOW, &[1; 5_000]).unwrap();
+    let mut out = [0; 1500];
+    let len = a.poll_transmit(NOW, &mut out).unwrap().len;
+    while a.poll_transmit(NOW, &mut [0; 1500]).is_some() {}
+    // A router at 10.0.0.254 quotes the first 28 octets: type 3, code 4, MTU 1,000.
+    let mut message = vec![3, 4, 0, 0, 0, 0, 3, 232];
+    message.extend_from_slice(&out[..len.min(28)]);
+    let mut sum = crate::wire::Checksum::new();
+    sum.add_bytes(&message);
+    message[2..4].copy_from_slice(&sum.finish().to_be_bytes());
+    let header = crate::wire::Ipv4Repr {
+        payload_len: message.len(),
+        ..crate::wire::Ipv4Repr::new(
+            [10, 0, 0, 254].into(),
+            [10, 0, 0, 1].into(),
+            crate::wire::IpProtocol::ICMP,
+        )
+    };
+    let mut packet = vec![0; 20];
+    header.emit(&mut packet).unwrap();
+    packet.extend_from_slice(&message);
+    assert_eq!(a.handle_packet(NOW, &packet[..]), Ingress::Connection(client));
+    let sizes: Vec<_> = core::iter::from_fn(|| a.poll_transmit(NOW, &mut out)).map(|sent| sent.len).collect();
+    assert!(!sizes.is_empty() && sizes.iter().all(|&len| len <= 1_000), "{sizes:?}");
+}

@@ -62,7 +62,12 @@ pub enum QuotedUpper {
         /// Its number.
         seq: u16,
     },
-    /// Another protocol, or ICMP that is no echo request.
+    /// Another message of ICMP, of this type.
+    Icmp {
+        /// The type.
+        kind: u8,
+    },
+    /// Another protocol.
     Other,
     /// Not quoted: the quote ends before, or the packet was a later piece of a datagram.
     Missing,
@@ -85,7 +90,7 @@ impl Quote {
         let (src_port, dst_port) = match self.upper {
             QuotedUpper::Tcp(tcp) => (tcp.src_port, tcp.dst_port),
             QuotedUpper::Udp { src_port, dst_port } => (src_port, dst_port),
-            QuotedUpper::Echo { .. } | QuotedUpper::Other | QuotedUpper::Missing => return None,
+            _ => return None,
         };
         Some((SocketAddr::new(self.src, src_port), SocketAddr::new(self.dst, dst_port)))
     }
@@ -146,6 +151,7 @@ impl QuotedUpper {
             (IpProtocol::ICMP, 8) | (IpProtocol::ICMPV6, 128) => {
                 Self::Echo { id: be16(b4, b5), seq: be16(b6, b7) }
             }
+            (IpProtocol::ICMP | IpProtocol::ICMPV6, kind) => Self::Icmp { kind },
             _ => Self::Other,
         }
     }

@@ -68,8 +68,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("MUST-53", "3.9.2.1", "A passive open uses the return route")
         .not_here("source routes are the IP layer's, and dropped everywhere (RFC 7126 §4.3)"),
     row("MUST-54", "3.9.2.2", "ICMP errors reach their connection"),
-    row("MUST-55", "3.9.2.2", "Source Quench is dropped")
-        .not_here("ICMP messages are not parsed yet; the machine has no call for this one"),
+    row("MUST-55", "3.9.2.2", "Source Quench is dropped"),
     row("MUST-56", "3.9.2.2", "Soft ICMP errors abort nothing"),
     row("MUST-57", "3.9.2.3", "A SYN to a broadcast or multicast address is dropped"),
     row("MUST-58", "3.10.7.4", "Acknowledgments are aggregated"),

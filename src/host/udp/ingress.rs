@@ -199,6 +199,16 @@ impl UdpTable {
         if cost > room { Err(UdpDrop::MemoryFull) } else { Ok(()) }
     }
 
+    /// Whether a datagram of that flow can have been ours: a socket is connected so, has such a flow, or is bound where
+    /// it came from.
+    pub(in crate::host) fn has_sent(&self, tuple: &FiveTuple) -> bool {
+        let hash = self.hash_if_needed(tuple);
+        let found = self.find(&self.connected, tuple, hash).or_else(|| self.find(&self.flows, tuple, hash));
+        found.is_some()
+            || self.find_bound(tuple.local()).is_some()
+            || self.find_bound(any_address(tuple.local())).is_some()
+    }
+
     /// What the network said about a datagram of ours, with its two ends as we see them. Whether it is passed on: to
     /// the connected socket or the flow with just these ends, or to whoever asked for such reports.
     pub(in crate::host) fn on_error(&mut self, tuple: &FiveTuple, error: UdpNetworkError) -> bool {

@@ -48,7 +48,8 @@ fn eight_octets_of_the_upper_layer_are_enough() {
     let quote = Quote::parse(&v6(IpProtocol::ICMPV6, &[128, 0, 0, 0, 0, 7, 0, 9])).unwrap();
     assert_eq!((quote.upper, quote.ends()), (QuotedUpper::Echo { id: 7, seq: 9 }, None));
     let quote = Quote::parse(&v4(IpProtocol::ICMP, 0, &[], &[0, 0, 0, 0, 0, 7, 0, 9])).unwrap();
-    assert_eq!(quote.upper, QuotedUpper::Other, "a reply of ours is no request");
+    assert_eq!(quote.upper, QuotedUpper::Icmp { kind: 0 }, "a reply of ours is no request");
+    assert_eq!(Quote::parse(&v6(IpProtocol::SCTP, &UPPER)).unwrap().upper, QuotedUpper::Other);
 }
 
 #[test]
