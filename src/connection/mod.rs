@@ -532,7 +532,8 @@ impl Connection {
     /// nothing changes by asking.
     #[inline]
     pub(crate) fn has_something_to_send(&self) -> bool {
-        !self.tcb.has_nothing_to_send()
+        // What a connection that is over has not sent yet it will not send any more.
+        !self.tcb.has_nothing_to_send() && (self.tcb.state() != State::Closed || self.tcb.owes_reset())
     }
 
     /// Whether at least a third of what the send buffer may hold is free: then it is time to tell a writer who had to

@@ -110,7 +110,13 @@ impl Host {
     /// The next packet of a connection.
     fn next_of_connections(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
         while let Some(&index) = self.sending.front() {
-            if self.turn >= TURN {
+            // A place may have outlived its row.
+            if !self.flows.get(index).is_some_and(|flow| flow.marks.has(Marks::SENDING)) {
+                self.turn = 0;
+                self.sending.pop_front();
+                continue;
+            }
+            if self.turn >= TURN && self.waiting.is_none() {
                 self.turn = 0;
                 self.sending.rotate_left(1);
                 continue;
@@ -132,11 +138,11 @@ impl Host {
 
     /// The next segment of a connection: the one that had to wait, or one that is formed now.
     fn next_segment(&mut self, now: Instant, index: u32) -> Option<SegmentPlan> {
-        if let Some(waiting) = self.waiting.take() {
-            if waiting.id == self.id(index) {
-                return Some(waiting.plan);
-            }
-            self.waiting = Some(waiting);
+        // It waits for the next turn of the one that has it now: if that is another, its connection is gone.
+        if let Some(waiting) = self.waiting.take()
+            && waiting.id == self.id(index)
+        {
+            return Some(waiting.plan);
         }
         let plan = self.flows.get_mut(index)?.connection.poll_segment(now)?;
         self.stats.segments_out += 1;

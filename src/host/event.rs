@@ -145,6 +145,18 @@ impl Events {
         self.queue.pop_front()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Leaves out the connections of which `is_there` says that they are gone.
+    pub(super) fn retain(&mut self, is_there: impl Fn(ConnId) -> bool) {
+        self.queue.retain(|subject| match subject {
+            Subject::Connection(id) => is_there(*id),
+            Subject::Listener(_) => true,
+        });
+    }
+
     /// Octets of memory.
     pub(super) fn memory(&self) -> usize {
         self.queue.capacity() * size_of::<Subject>()

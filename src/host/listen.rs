@@ -64,6 +64,9 @@ impl Host {
         }
         let queue = self.accepts.of(listener).map(core::mem::take).unwrap_or_default();
         for id in queue.waiting {
+            if self.index(id).is_none() {
+                continue;
+            }
             let notices = self.flows.get_mut(id.index).and_then(|flow| flow.connection.abort(now).ok());
             self.settle(now, id.index, &notices.unwrap_or_default());
             self.let_go(now, id.index);
@@ -75,17 +78,23 @@ impl Host {
     /// over already.
     pub fn accept(&mut self, listener: ListenerId) -> Option<ConnId> {
         self.passive.listener(listener)?;
-        let queue = self.accepts.of(listener)?;
-        let Some(id) = queue.waiting.pop_front() else {
-            queue.told = false;
-            return None;
-        };
-        self.passive.taken(listener);
-        if let Some(flow) = self.flows.get_mut(id.index) {
-            flow.marks.clear(Marks::UNACCEPTED);
+        loop {
+            let queue = self.accepts.of(listener)?;
+            let Some(id) = queue.waiting.pop_front() else {
+                queue.told = false;
+                return None;
+            };
+            self.passive.taken(listener);
+            // Who was over, and had to make room for others that are over, is gone.
+            if self.index(id).is_none() {
+                continue;
+            }
+            if let Some(flow) = self.flows.get_mut(id.index) {
+                flow.marks.clear(Marks::UNACCEPTED);
+            }
+            self.tell(id.index);
+            return Some(id);
         }
-        self.tell(id.index);
-        Some(id)
     }
 
     /// Who waits for that decision: of a listener with [`ListenConfig::decide`]; `None` if he does not wait any more.
@@ -183,7 +192,7 @@ impl Host {
     }
 
     /// Queues what a listener has to say.
-    fn answer(&mut self, reply: &Reply) {
+    pub(super) fn answer(&mut self, reply: &Reply) {
         if !self.replies.push(*reply) {
             self.stats.answers_withheld += 1;
         }

@@ -49,7 +49,8 @@ impl Host {
 
     /// Forgets what a connection holds out of order.
     fn renege(&mut self, now: Instant, index: u32) {
-        let Some(flow) = self.flows.get_mut(index) else {
+        // A place may have outlived its row.
+        let Some(flow) = self.flows.get_mut(index).filter(|flow| flow.marks.has(Marks::DISORDERED)) else {
             return;
         };
         flow.marks.clear(Marks::DISORDERED);

@@ -2,6 +2,7 @@
 
 use super::event::Subject;
 use super::flow::{Flow, Marks};
+use super::passive::Reply;
 use super::slab::Slab;
 use super::wheel::Wheel;
 use super::{ConnId, Host, demux};
@@ -114,6 +115,30 @@ impl Host {
         } else if flow.marks.has(Marks::ROLLED) {
             self.over.leave(|id| is_there(flows, id));
         }
+        self.tidy();
+    }
+
+    /// Rows that went have left their places in queues behind. They are removed together, before they are more than the
+    /// others.
+    fn tidy(&mut self) {
+        let most = 2 * self.flows.len() + 64;
+        if self.events.len() > most {
+            let flows = &self.flows;
+            self.events.retain(|id| is_there(flows, id));
+        }
+        for (queue, mark) in [(&mut self.sending, Marks::SENDING), (&mut self.disordered, Marks::DISORDERED)]
+        {
+            if queue.len() <= most {
+                continue;
+            }
+            // Each row's first place counts: the mark is taken there, and given back when all were seen.
+            queue.retain(|&index| self.flows.get_mut(index).is_some_and(|flow| flow.marks.take(mark)));
+            for &index in queue.iter() {
+                if let Some(flow) = self.flows.get_mut(index) {
+                    flow.marks.set(mark);
+                }
+            }
+        }
     }
 
     /// Gives the id back: it names nothing any more, and what was not read is forgotten. A connection that is not over
@@ -167,8 +192,16 @@ impl Host {
             return false;
         };
         self.stats.orphans_reset += 1;
-        let notices = self.flows.get_mut(index).and_then(|flow| flow.connection.abort(now).ok());
-        self.settle(now, index, &notices.unwrap_or_default());
+        self.stats.closed += 1;
+        // The reset waits without its row: whoever has to make room cannot wait until somebody polls.
+        if let Some(flow) = self.flows.get_mut(index)
+            && flow.connection.abort(now).is_ok()
+            && let Some(plan) = flow.connection.poll_segment(now)
+        {
+            let reset = Reply { tuple: flow.tuple, meta: plan.meta, listener: None };
+            self.answer(&reset);
+        }
+        self.forget(index);
         true
     }
 }

@@ -351,3 +351,17 @@ fn a_report_of_a_smaller_path_reaches_the_connection() {
     let sizes: Vec<_> = core::iter::from_fn(|| a.poll_transmit(NOW, &mut out)).map(|sent| sent.len).collect();
     assert!(!sizes.is_empty() && sizes.iter().all(|&len| len <= 1_000), "{sizes:?}");
 }
+
+#[test]
+fn queues_do_not_grow_with_connections_that_come_and_go_unpolled() {
+    let (mut a, mut b) = (host(A), host(B));
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    let before = a.memory();
+    for _ in 0..20_000 {
+        let id = a.connect(NOW, "10.0.0.2:81".parse().unwrap()).unwrap();
+        a.connection(id).unwrap().abort(NOW).unwrap();
+        a.release(NOW, id);
+    }
+    assert!(a.memory() < before + 200_000, "{} and {before}", a.memory());
+    carry(NOW, &mut a, &mut b);
+}

@@ -268,7 +268,8 @@ impl Tcb {
         !due && !lost && self.snd.nxt == self.snd.end() && !self.owes_reset()
     }
 
-    fn owes_reset(&self) -> bool {
+    /// Whether a reset waits to be sent: all that a connection that is over may still have to say.
+    pub(crate) fn owes_reset(&self) -> bool {
         self.rare.get().is_some_and(|rare| rare.reply.is_some())
     }
 
