@@ -99,3 +99,8 @@ pub use time::Instant;
 #[cfg(all(doctest, feature = "pcap"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So are the examples of the host's manual.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/host.md")]
+struct HostManual;

@@ -4,6 +4,7 @@
 //! therefore comes first; where no virtual time is set, it asks the kernel.
 
 use std::cell::Cell;
+use std::time::Duration;
 use tcpstate::Instant;
 
 /// Virtual time 0 on the monotonic clock, in nanoseconds: an hour, so that looking back a little is possible.
@@ -26,6 +27,16 @@ pub(crate) fn release() {
 /// The virtual time in milliseconds, for timestamps.
 pub(crate) fn millis() -> u32 {
     (NOW.get().unwrap_or(ORIGIN) / 1_000_000) as u32
+}
+
+/// How long this thread has been computing: while others have the processor, it stands still.
+pub(crate) fn computing() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes a `timespec`, and nothing else.
+    let done =
+        unsafe { libc::syscall(libc::SYS_clock_gettime, libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(done, 0, "Linux has that clock");
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// The C library's function, for the whole program.
@@ -53,7 +64,16 @@ unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, into: *mut libc::time
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    #[test]
+    fn who_sleeps_does_not_compute() {
+        set(Instant::ZERO);
+        let before = computing();
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(computing() - before < Duration::from_millis(20));
+        while computing() == before {}
+        release();
+    }
 
     #[test]
     fn the_standard_clock_shows_virtual_time_in_this_thread_only() {

@@ -1,10 +1,10 @@
 //! `peers goodput`
 
-use crate::goals::Results;
-use crate::peer::{Peer, Tuning};
-use crate::row::{Cell, Row};
-use crate::{clock, table};
+use crate::clock;
 use clap::{Args, ValueEnum};
+use goals::Results;
+use peer::{Peer, Tuning};
+use row::{Cell, Row};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +14,11 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 use tcpstate::sim::{Measured, Path};
+
+mod goals;
+mod peer;
+mod row;
+mod table;
 
 #[derive(Args)]
 pub(crate) struct GoodputArgs {

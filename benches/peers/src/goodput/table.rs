@@ -1,7 +1,7 @@
 //! Results as a person reads them.
 
-use crate::goals::{self, Goal, Results};
-use crate::peer::Peer;
+use super::goals::{self, Goal, Results};
+use super::peer::Peer;
 use std::fmt::Write as _;
 
 /// A line for each cell, with the share of each peer and, in brackets, what it sent again; `*` marks the best one.

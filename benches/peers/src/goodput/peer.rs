@@ -122,7 +122,7 @@ fn tcpstate_settings(tuning: &Tuning) -> String {
 
 /// The version that this program was built with.
 fn version(package: &str) -> &'static str {
-    let lock = include_str!("../Cargo.lock");
+    let lock = include_str!("../../Cargo.lock");
     let (_, after) = lock.split_once(&format!("name = \"{package}\"\nversion = \"")).unwrap_or_default();
     after.split('"').next().unwrap_or_default()
 }

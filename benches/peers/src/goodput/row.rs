@@ -1,6 +1,6 @@
 //! A line of results: what a peer got in a cell.
 
-use crate::peer::Peer;
+use super::peer::Peer;
 use serde_json::Value;
 use tcpstate::sim::Path;
 

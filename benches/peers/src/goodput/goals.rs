@@ -1,7 +1,7 @@
 //! What is wanted of a row, and which rows have it.
 
-use crate::peer::Peer;
-use crate::row::{Cell, Row};
+use super::peer::Peer;
+use super::row::{Cell, Row};
 use std::collections::BTreeMap;
 
 /// Of the link, where nothing is lost by chance and the buffer is no smaller than [`FULL_BUFFER`].
