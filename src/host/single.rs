@@ -60,7 +60,7 @@ pub(super) mod frame;
 pub use super::ignore::IgnoreReason;
 use config::checked;
 pub use config::{OpenError, SingleConfig, SingleError};
-use frame::{Expected, Frame, Framing};
+use frame::{Expected, Framing};
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,28 +147,30 @@ impl Single {
 
     /// Takes in an IP packet. What it carries is copied where it is kept.
     pub fn handle_packet(&mut self, now: Instant, packet: &[u8]) -> Handled {
-        match Frame::parse(packet, &self.expected()) {
-            Ok(frame) => self.on_segment(now, frame.from, &frame.meta, Payload::Slice(frame.payload)),
+        let mut meta = SegmentMeta::default();
+        match frame::read(packet, &self.expected(), &mut meta) {
+            Ok((from, payload)) => self.on_segment(now, from, &meta, Payload::Slice(payload)),
             Err(reason) => self.ignore(reason),
         }
     }
 
     /// Takes in an IP packet that may be kept by reference instead of being copied.
     pub fn handle_packet_bytes(&mut self, now: Instant, packet: &Bytes) -> Handled {
-        match Frame::parse(packet, &self.expected()) {
-            Ok(frame) => {
-                let octets = packet.slice_ref(frame.payload);
-                let payload = Payload::Bytes { octets, pinned: packet.len() };
-                self.on_segment(now, frame.from, &frame.meta, payload)
+        let mut meta = SegmentMeta::default();
+        match frame::read(packet, &self.expected(), &mut meta) {
+            Ok((from, payload)) => {
+                let octets = packet.slice_ref(payload);
+                self.on_segment(now, from, &meta, Payload::Bytes { octets, pinned: packet.len() })
             }
             Err(reason) => self.ignore(reason),
         }
     }
 
-    fn expected(&self) -> Expected {
+    #[inline(always)]
+    fn expected(&self) -> Expected<'_> {
         Expected {
-            local: self.local,
-            peer: self.flow.map(|flow| flow.remote),
+            local: &self.local,
+            peer: self.flow.as_ref().map(|flow| &flow.remote),
             accept_offloaded: self.config.accept_offloaded,
         }
     }

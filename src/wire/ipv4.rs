@@ -171,8 +171,8 @@ impl<'a> Ipv4Header<'a> {
     /// Whether the header checksum is right (RFC 1122 §3.2.1.2 has a host drop the packet if not).
     #[must_use]
     pub fn checksum_ok(&self) -> bool {
-        let mut sum = Checksum::new();
-        sum.add_bytes(self.raw);
+        let (words, _) = self.raw.as_chunks::<4>();
+        let sum = Checksum::of_words(words.iter().map(|word| u64::from(u32::from_be_bytes(*word))).sum());
         sum.sum() == 0xffff
     }
 }
@@ -324,44 +324,31 @@ impl Ipv4Repr<'_> {
         let total_len = self.checked_total_len()?;
         let header_len = self.header_len();
         require(out, header_len)?;
-        let header = out.get_mut(..header_len).unwrap_or_default();
-        let words = (header_len / 4) as u8;
-        let fragment = u16::from(self.dont_fragment) << 14
-            | u16::from(self.more_fragments) << 13
-            | self.fragment_offset >> 3;
-        let [len0, len1] = total_len.to_be_bytes();
-        let [id0, id1] = self.id.to_be_bytes();
-        let [frag0, frag1] = fragment.to_be_bytes();
-        let [s0, s1, s2, s3] = self.src.octets();
-        let [d0, d1, d2, d3] = self.dst.octets();
-        let mut fixed = [
-            0x40 | words,
-            self.dscp << 2 | self.ecn,
-            len0,
-            len1,
-            id0,
-            id1,
-            frag0,
-            frag1, //
-            self.ttl,
-            self.protocol.0,
-            0,
-            0,
-            s0,
-            s1,
-            s2,
-            s3,
-            d0,
-            d1,
-            d2,
-            d3,
+        let fragment = u32::from(self.dont_fragment) << 14
+            | u32::from(self.more_fragments) << 13
+            | u32::from(self.fragment_offset >> 3);
+        let class = u32::from(self.dscp << 2 | self.ecn);
+        let without_sum = [
+            (0x40 | (header_len as u32 / 4)) << 24 | class << 16 | u32::from(total_len),
+            u32::from(self.id) << 16 | fragment,
+            u32::from(self.ttl) << 24 | u32::from(self.protocol.0) << 16,
+            self.src.to_bits(),
+            self.dst.to_bits(),
         ];
-        let mut sum = Checksum::new();
-        sum.add_bytes(&fixed);
+        let mut sum = Checksum::of_words(without_sum.into_iter().map(u64::from).sum());
         sum.add_bytes(self.options);
-        [fixed[10], fixed[11]] = sum.finish().to_be_bytes();
-        let octets = fixed.iter().chain(self.options).copied().chain(core::iter::repeat(0));
-        header.iter_mut().zip(octets).for_each(|(place, octet)| *place = octet);
+        let [first, second, third, src, dst] = without_sum;
+        let third = third | u32::from(sum.finish());
+        let Some((fixed, rest)) = out.split_first_chunk_mut::<20>() else {
+            return Ok(0);
+        };
+        let (places, _) = fixed.as_chunks_mut::<4>();
+        for (place, word) in places.iter_mut().zip([first, second, third, src, dst]) {
+            *place = word.to_be_bytes();
+        }
+        let octets = self.options.iter().copied().chain(core::iter::repeat(0));
+        let padded = rest.iter_mut().take(header_len - Ipv4Header::MIN_LEN);
+        padded.zip(octets).for_each(|(place, octet)| *place = octet);
         Ok(header_len)
     }
 }

@@ -163,12 +163,16 @@ impl Ipv6Header {
         let Some(header) = out.first_chunk_mut::<{ Self::LEN }>() else {
             return Err(EmitError::BufferTooSmall { needed: Self::LEN, available });
         };
-        let [v0, v1, v2, v3] =
-            (6 << 28 | u32::from(self.traffic_class) << 20 | self.flow_label).to_be_bytes();
-        let [len0, len1] = self.payload_len.to_be_bytes();
-        let fixed = [v0, v1, v2, v3, len0, len1, self.next_header.0, self.hop_limit];
-        let octets = fixed.into_iter().chain(self.src.octets()).chain(self.dst.octets());
-        header.iter_mut().zip(octets).for_each(|(place, octet)| *place = octet);
+        let first = 6 << 28 | u32::from(self.traffic_class) << 20 | self.flow_label;
+        let second = u32::from(self.payload_len) << 16
+            | u32::from(self.next_header.0) << 8
+            | u32::from(self.hop_limit);
+        let fixed = u64::from(first) << 32 | u64::from(second);
+        if let Some((place, addresses)) = header.split_first_chunk_mut::<8>() {
+            *place = fixed.to_be_bytes();
+            let (places, _) = addresses.as_chunks_mut::<16>();
+            places.iter_mut().zip([self.src, self.dst]).for_each(|(place, addr)| *place = addr.octets());
+        }
         Ok(Self::LEN)
     }
 

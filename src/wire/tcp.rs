@@ -300,21 +300,23 @@ impl TcpRepr<'_> {
             return Err(EmitError::OptionsTooLong { len: self.options.len() });
         }
         require(out, header_len)?;
-        let header = out.get_mut(..header_len).unwrap_or_default();
-        let [p0, p1] = self.src_port.to_be_bytes();
-        let [p2, p3] = self.dst_port.to_be_bytes();
-        let [s0, s1, s2, s3] = self.seq.get().to_be_bytes();
-        let [a0, a1, a2, a3] = self.ack.get().to_be_bytes();
-        let [off, bits] = ((header_len as u16 / 4) << 12 | self.flags.bits()).to_be_bytes();
-        let [w0, w1] = self.window.to_be_bytes();
-        let [c0, c1] = checksum.to_be_bytes();
-        let [u0, u1] = self.urgent.to_be_bytes();
-        let fixed = [p0, p1, p2, p3, s0, s1, s2, s3, a0, a1, a2, a3, off, bits, w0, w1, c0, c1, u0, u1];
-        if let Some((head, options)) = header.split_first_chunk_mut::<20>() {
-            *head = fixed;
-            let octets = self.options.iter().copied().chain(core::iter::repeat(0));
-            options.iter_mut().zip(octets).for_each(|(place, octet)| *place = octet);
+        let Some((fixed, rest)) = out.split_first_chunk_mut::<20>() else {
+            return Ok(0);
+        };
+        let words = [
+            u32::from(self.src_port) << 16 | u32::from(self.dst_port),
+            self.seq.get(),
+            self.ack.get(),
+            (header_len as u32 / 4) << 28 | u32::from(self.flags.bits()) << 16 | u32::from(self.window),
+            u32::from(checksum) << 16 | u32::from(self.urgent),
+        ];
+        let (places, _) = fixed.as_chunks_mut::<4>();
+        for (place, word) in places.iter_mut().zip(words) {
+            *place = word.to_be_bytes();
         }
+        let octets = self.options.iter().copied().chain(core::iter::repeat(0));
+        let padded = rest.iter_mut().take(header_len - TcpSegment::MIN_HEADER_LEN);
+        padded.zip(octets).for_each(|(place, octet)| *place = octet);
         Ok(header_len)
     }
 }

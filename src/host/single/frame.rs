@@ -3,6 +3,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+mod common;
+
 use super::IgnoreReason;
 use crate::tcp::{Cookie, SegmentMeta, SegmentOptions, Timestamps};
 use crate::wire::{
@@ -10,64 +12,100 @@ use crate::wire::{
     OptionsBuilder, TcpOption, TcpOptions, TcpRepr, TcpSegment,
 };
 use crate::{EcnCodepoint, TcpFlags};
+pub(in crate::host) use common::{Address, Common};
 
 /// What packets must match to be looked at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Expected {
+pub(super) struct Expected<'e> {
     /// Our own socket.
-    pub(super) local: SocketAddr,
-    /// The peer; `None` takes anybody.
-    pub(super) peer: Option<SocketAddr>,
+    pub(super) local: &'e SocketAddr,
+    /// The peer, which [`is_an_end`]; `None` takes anybody.
+    pub(super) peer: Option<&'e SocketAddr>,
     /// Whether checksums and lengths may have been left to a network card.
     pub(super) accept_offloaded: bool,
 }
 
-/// A segment for this connection, verified.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Frame<'a> {
-    /// Who sent it.
-    pub(super) from: SocketAddr,
-    pub(super) meta: SegmentMeta,
-    pub(super) payload: &'a [u8],
+/// Reads a packet, verifies it, and stores what the machine sees of its segment in `meta`: who sent it, and its
+/// payload. What `meta` holds if it is refused says nothing.
+#[inline(always)]
+pub(super) fn read<'a>(
+    bytes: &'a [u8],
+    expected: &Expected<'_>,
+    meta: &mut SegmentMeta,
+) -> Result<(SocketAddr, &'a [u8]), IgnoreReason> {
+    let common = match (expected.local, expected.peer) {
+        (SocketAddr::V4(local), Some(SocketAddr::V4(peer))) => {
+            let ends = ((*peer.ip(), peer.port()), (*local.ip(), local.port()));
+            Common::v4(bytes).and_then(|packet| read_common(&packet, ends, meta))
+        }
+        (SocketAddr::V6(local), Some(SocketAddr::V6(peer))) => {
+            let ends = ((*peer.ip(), peer.port()), (*local.ip(), local.port()));
+            Common::v6(bytes).and_then(|packet| read_common(&packet, ends, meta))
+        }
+        _ => None,
+    };
+    match (common, expected.peer) {
+        (Some(payload), Some(peer)) => Ok((*peer, payload)),
+        _ => read_any(bytes, expected, meta),
+    }
 }
 
-impl<'a> Frame<'a> {
-    /// Reads a packet; the checksum, the one check that reads all of it, comes last.
-    pub(super) fn parse(bytes: &'a [u8], expected: &Expected) -> Result<Self, IgnoreReason> {
-        let packet = ip(bytes)?;
-        match packet.length {
-            LengthSource::Ip => {}
-            LengthSource::Link if expected.accept_offloaded => {}
-            LengthSource::Link | LengthSource::CutByLink => return Err(IgnoreReason::IpLength),
-        }
-        if packet.dst != expected.local.ip() {
-            return Err(IgnoreReason::OtherDestination);
-        }
-        if packet.fragment.is_some() {
-            return Err(IgnoreReason::Fragment);
-        }
-        if packet.protocol != IpProtocol::TCP {
-            return Err(IgnoreReason::NotTcp);
-        }
-        let segment =
-            TcpSegment::parse(packet.payload, packet.payload_len).map_err(|_| IgnoreReason::TcpHeader)?;
-        if segment.dst_port != expected.local.port() {
-            return Err(IgnoreReason::OtherPort);
-        }
-        let from = SocketAddr::new(packet.src, segment.src_port);
-        if !is_an_end(from) || expected.peer.is_none() && from == expected.local {
-            return Err(IgnoreReason::InvalidSource);
-        }
-        if expected.peer.is_some_and(|peer| peer != from) {
-            return Err(IgnoreReason::OtherSource);
-        }
-        match segment.checksum_status(packet.src, packet.dst) {
-            ChecksumStatus::Good => {}
-            ChecksumStatus::Offloaded if expected.accept_offloaded => {}
-            _ => return Err(IgnoreReason::TcpChecksum),
-        }
-        Ok(Self { from, meta: meta(&segment, packet.ecn()), payload: segment.payload })
+/// Takes what came whole from the one end to the other. `None` if anything is else: [`read_any`] finds out what.
+#[inline(always)]
+fn read_common<'a, A: Address>(
+    packet: &Common<'a, A>,
+    (from, to): ((A, u16), (A, u16)),
+    meta: &mut SegmentMeta,
+) -> Option<&'a [u8]> {
+    let (src_port, dst_port) = packet.ports();
+    if (packet.src, src_port) != from || (packet.dst, dst_port) != to || !packet.is_whole() {
+        return None;
     }
+    packet.read(meta);
+    Some(packet.payload)
+}
+
+/// Reads a packet of any form; the checksum, the one check that reads all of it, comes last.
+#[inline(never)]
+fn read_any<'a>(
+    bytes: &'a [u8],
+    expected: &Expected<'_>,
+    meta: &mut SegmentMeta,
+) -> Result<(SocketAddr, &'a [u8]), IgnoreReason> {
+    let packet = ip(bytes)?;
+    match packet.length {
+        LengthSource::Ip => {}
+        LengthSource::Link if expected.accept_offloaded => {}
+        LengthSource::Link | LengthSource::CutByLink => return Err(IgnoreReason::IpLength),
+    }
+    if packet.dst != expected.local.ip() {
+        return Err(IgnoreReason::OtherDestination);
+    }
+    if packet.fragment.is_some() {
+        return Err(IgnoreReason::Fragment);
+    }
+    if packet.protocol != IpProtocol::TCP {
+        return Err(IgnoreReason::NotTcp);
+    }
+    let segment =
+        TcpSegment::parse(packet.payload, packet.payload_len).map_err(|_| IgnoreReason::TcpHeader)?;
+    if segment.dst_port != expected.local.port() {
+        return Err(IgnoreReason::OtherPort);
+    }
+    let from = SocketAddr::new(packet.src, segment.src_port);
+    if !is_an_end(from) || expected.peer.is_none() && from == *expected.local {
+        return Err(IgnoreReason::InvalidSource);
+    }
+    if expected.peer.is_some_and(|peer| *peer != from) {
+        return Err(IgnoreReason::OtherSource);
+    }
+    match segment.checksum_status(packet.src, packet.dst) {
+        ChecksumStatus::Good => {}
+        ChecksumStatus::Offloaded if expected.accept_offloaded => {}
+        _ => return Err(IgnoreReason::TcpChecksum),
+    }
+    *meta = self::meta(&segment, packet.ecn());
+    Ok((from, segment.payload))
 }
 
 /// The IP layer; its options are passed over (RFC 9293 MUST-50). [`IpPacket::parse`] would not verify the header checksum of IPv4.
@@ -154,7 +192,34 @@ pub(in crate::host) struct Framing {
 
 impl Framing {
     /// Writes a packet to the start of `out`, and says how many octets it took.
+    #[inline]
     pub(in crate::host) fn emit<'p>(
+        &self,
+        out: &mut [u8],
+        meta: &SegmentMeta,
+        payload: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Result<usize, EmitError> {
+        let mut payload = payload.into_iter();
+        if common::is_common(meta) {
+            let done = match (self.local, self.remote) {
+                (SocketAddr::V4(src), SocketAddr::V4(dst)) => {
+                    self.emit_v4((*src.ip(), *dst.ip()), out, meta, &mut payload)
+                }
+                (SocketAddr::V6(src), SocketAddr::V6(dst)) => {
+                    self.emit_v6((*src.ip(), *dst.ip()), out, meta, &mut payload)
+                }
+                _ => None,
+            };
+            if let Some(done) = done {
+                return done;
+            }
+        }
+        self.emit_any(out, meta, payload)
+    }
+
+    /// Writes a packet of any form.
+    #[inline(never)]
+    fn emit_any<'p>(
         &self,
         out: &mut [u8],
         meta: &SegmentMeta,

@@ -20,8 +20,38 @@ fn framing([to, from]: [&str; 2]) -> Framing {
     }
 }
 
-fn expected(framing: &Framing) -> Expected {
-    Expected { local: framing.remote, peer: Some(framing.local), accept_offloaded: false }
+fn expected(framing: &Framing) -> Expected<'_> {
+    Expected { local: &framing.remote, peer: Some(&framing.local), accept_offloaded: false }
+}
+
+struct Frame<'a> {
+    from: SocketAddr,
+    meta: SegmentMeta,
+    payload: &'a [u8],
+}
+
+/// What comes of a packet, which is the same with the short way and without.
+fn parse<'a>(bytes: &'a [u8], expected: &Expected<'_>) -> Result<Frame<'a>, IgnoreReason> {
+    let [mut meta, mut by_the_long_way] = [SegmentMeta::default(); 2];
+    let parsed = read(bytes, expected, &mut meta);
+    assert_eq!(parsed, read_any(bytes, expected, &mut by_the_long_way));
+    let (from, payload) = parsed?;
+    assert_eq!(meta, by_the_long_way);
+    Ok(Frame { from, meta, payload })
+}
+
+/// Writes a packet, which has the same octets with the short way and without.
+fn emit(
+    framing: &Framing,
+    out: &mut [u8],
+    meta: &SegmentMeta,
+    payload: &[&[u8]],
+) -> Result<usize, EmitError> {
+    let mut by_the_long_way = out.to_vec();
+    let written = framing.emit(out, meta, payload.iter().copied());
+    assert_eq!(written, framing.emit_any(&mut by_the_long_way, meta, payload.iter().copied()));
+    assert!(written.is_err() || out == by_the_long_way);
+    written
 }
 
 fn meta(flags: TcpFlags) -> SegmentMeta {
@@ -36,7 +66,7 @@ fn meta(flags: TcpFlags) -> SegmentMeta {
 
 fn packet(framing: &Framing, meta: &SegmentMeta, payload: &[u8]) -> Vec<u8> {
     let mut out = [0; 2000];
-    let len = framing.emit(&mut out, meta, [payload]).unwrap();
+    let len = emit(framing, &mut out, meta, &[payload]).unwrap();
     out[..len].to_vec()
 }
 
@@ -51,7 +81,7 @@ fn changed(change: impl FnOnce(&mut Vec<u8>)) -> Result<(), IgnoreReason> {
         sum.add_bytes(&packet[..20]);
         packet[10..12].copy_from_slice(&sum.finish().to_be_bytes());
     }
-    Frame::parse(&packet, &expected(&framing)).map(drop)
+    parse(&packet, &expected(&framing)).map(drop)
 }
 
 // RFC 9293 MUST-3, MUST-57
@@ -89,7 +119,7 @@ fn a_source_that_cannot_be_one_end_of_a_connection_is_ignored() {
         framing.local.set_ip(source.into());
         let packet = packet(&framing, &meta(TcpFlags::SYN), &[]);
         let anybody = Expected { peer: None, ..expected(&framing) };
-        assert_eq!(Frame::parse(&packet, &anybody).map(drop), Err(IgnoreReason::InvalidSource), "{source}");
+        assert_eq!(parse(&packet, &anybody).map(drop), Err(IgnoreReason::InvalidSource), "{source}");
     }
 }
 
@@ -98,7 +128,7 @@ fn a_listener_is_not_called_by_itself() {
     let framing = framing([V4[0]; 2]);
     let packet = packet(&framing, &meta(TcpFlags::SYN), &[]);
     let anybody = Expected { peer: None, ..expected(&framing) };
-    assert_eq!(Frame::parse(&packet, &anybody).map(drop), Err(IgnoreReason::InvalidSource));
+    assert_eq!(parse(&packet, &anybody).map(drop), Err(IgnoreReason::InvalidSource));
 }
 
 #[test]
@@ -108,7 +138,7 @@ fn a_flipped_bit_anywhere_in_an_ipv4_packet_is_noticed() {
     for bit in 0..good.len() * 8 {
         let mut packet = good.clone();
         packet[bit / 8] ^= 1 << (bit % 8);
-        assert!(Frame::parse(&packet, &expected(&framing)).is_err(), "bit {bit}");
+        assert!(parse(&packet, &expected(&framing)).is_err(), "bit {bit}");
     }
 }
 
@@ -120,11 +150,11 @@ fn what_the_network_card_was_to_fill_in_is_taken_where_that_is_allowed() {
     let pseudo = crate::wire::checksum::pseudo_header(src, dst, IpProtocol::TCP, 20);
     packet[36..38].copy_from_slice(&pseudo.sum().to_be_bytes());
     let strict = expected(&framing);
-    assert_eq!(Frame::parse(&packet, &strict).map(drop), Err(IgnoreReason::TcpChecksum));
+    assert_eq!(parse(&packet, &strict).map(drop), Err(IgnoreReason::TcpChecksum));
     let lenient = Expected { accept_offloaded: true, ..strict };
-    assert!(Frame::parse(&packet, &lenient).is_ok());
+    assert!(parse(&packet, &lenient).is_ok());
     packet[37] ^= 1;
-    assert_eq!(Frame::parse(&packet, &lenient).map(drop), Err(IgnoreReason::TcpChecksum));
+    assert_eq!(parse(&packet, &lenient).map(drop), Err(IgnoreReason::TcpChecksum));
 }
 
 #[test]
@@ -132,7 +162,7 @@ fn padding_of_the_link_is_no_payload() {
     let framing = framing(V4);
     let mut packet = packet(&framing, &meta(TcpFlags::ACK), &[]);
     packet.resize(60, 0);
-    assert_eq!(Frame::parse(&packet, &expected(&framing)).unwrap().meta.len, 0);
+    assert_eq!(parse(&packet, &expected(&framing)).unwrap().meta.len, 0);
 }
 
 /// RFC 9293 MUST-50.
@@ -147,7 +177,7 @@ fn ip_options_are_ignored() {
     let mut packet = [0; 60];
     let len = header.emit(&mut packet).unwrap();
     packet[len..len + tcp.len()].copy_from_slice(&tcp);
-    let frame = Frame::parse(&packet[..len + tcp.len()], &expected(&framing)).unwrap();
+    let frame = parse(&packet[..len + tcp.len()], &expected(&framing)).unwrap();
     assert_eq!(frame.meta, meta(TcpFlags::ACK));
 }
 
@@ -253,6 +283,26 @@ fn any_meta() -> impl Strategy<Value = SegmentMeta> {
     )
 }
 
+/// Makes the checksums fit what the headers say, as far as they are headers.
+fn put_sums_right(packet: &mut [u8]) {
+    if packet.len() >= 20 && packet[0] == 0x45 {
+        packet[10..12].fill(0);
+        let mut sum = crate::wire::Checksum::new();
+        sum.add_bytes(&packet[..20]);
+        packet[10..12].copy_from_slice(&sum.finish().to_be_bytes());
+    }
+    let Ok(ip) = IpPacket::parse(packet, packet.len()) else { return };
+    let (src, dst, len) = (ip.src, ip.dst, ip.payload.len());
+    let start = ip.payload.as_ptr() as usize - packet.as_ptr() as usize;
+    let segment = &mut packet[start..start + len];
+    if segment.len() >= 20 {
+        segment[16..18].fill(0);
+        let mut sum = crate::wire::checksum::pseudo_header(src, dst, IpProtocol::TCP, len as u32);
+        sum.add_bytes(segment);
+        segment[16..18].copy_from_slice(&sum.finish().to_be_bytes());
+    }
+}
+
 proptest! {
     // RFC 9293 SHLD-22; RFC 3168 §5
     #[test]
@@ -265,8 +315,9 @@ proptest! {
         let meta = SegmentMeta { len: payload.len() as u32, ..meta };
         let framing = framing(ends);
         let mut out = [0xee; 2000];
-        let len = framing.emit(&mut out, &meta, pieces.iter().map(Vec::as_slice)).unwrap();
-        let frame = Frame::parse(&out[..len], &expected(&framing)).unwrap();
+        let slices: Vec<_> = pieces.iter().map(Vec::as_slice).collect();
+        let len = emit(&framing, &mut out, &meta, &slices).unwrap();
+        let frame = parse(&out[..len], &expected(&framing)).unwrap();
         prop_assert_eq!(frame.from, framing.local);
         prop_assert_eq!(frame.meta, meta);
         prop_assert_eq!(frame.payload, &payload);
@@ -292,12 +343,56 @@ proptest! {
     }
 
     #[test]
+    fn whatever_changes_in_a_packet_the_short_way_agrees_with_the_long_one(
+        meta in any_meta(),
+        payload in prop::collection::vec(any::<u8>(), 0..40),
+        ends in prop_oneof![Just(V4), Just(V6)],
+        // Where a header is, and where what is behind it.
+        changes in prop::collection::vec((prop_oneof![3 => 0_usize..72, 1 => 0_usize..140], any::<u8>()), 0..3),
+        cut in prop_oneof![2 => Just(0_isize), 1 => -30_isize..30],
+        (sums_are_right, lenient) in any::<(bool, bool)>(),
+    ) {
+        let meta = SegmentMeta { len: payload.len() as u32, ..meta };
+        let framing = framing(ends);
+        let mut packet = packet(&framing, &meta, &payload);
+        for (place, octet) in changes {
+            let len = packet.len();
+            packet[place % len] = octet;
+        }
+        packet.resize(packet.len().saturating_add_signed(cut), 0xaa);
+        if sums_are_right {
+            put_sums_right(&mut packet);
+        }
+        let expected = Expected { accept_offloaded: lenient, ..expected(&framing) };
+        // It compares both ways.
+        let _ = parse(&packet, &expected);
+    }
+
+    #[test]
+    fn whatever_is_wrong_with_a_buffer_or_a_header_both_ways_say_the_same(
+        meta in any_meta(),
+        pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..3),
+        room in 0_usize..200,
+        too_many in prop::option::weighted(0.2, 65_500_u32..),
+        (dscp, flow_label) in prop_oneof![Just((46, 0xabcde)), (any::<u8>(), any::<u32>())],
+        ends in prop_oneof![Just(V4), Just(V6), Just([V4[0], V6[1]])],
+    ) {
+        let slices: Vec<_> = pieces.iter().map(Vec::as_slice).collect();
+        let octets = slices.iter().map(|slice| slice.len() as u32).sum();
+        let too_many = too_many.filter(|len| *len > 65_535);
+        let meta = SegmentMeta { len: too_many.unwrap_or(octets), ..meta };
+        let mut out = [0xee; 200];
+        let framing = Framing { dscp, flow_label, ..framing(ends) };
+        let _ = emit(&framing, &mut out[..room], &meta, &slices);
+    }
+
+    #[test]
     fn no_octets_are_too_strange(octets in prop::collection::vec(any::<u8>(), 0..200), version in 4_u8..=6) {
         let mut octets = octets;
         if let Some(first) = octets.first_mut() {
             *first = version << 4 | *first & 15;
         }
-        prop_assert!(Frame::parse(&octets, &expected(&framing(V4))).is_err());
+        prop_assert!(parse(&octets, &expected(&framing(V4))).is_err());
     }
 
     /// The checksums are put right, so that what lies behind them is reached.
@@ -314,7 +409,7 @@ proptest! {
         let mut out = [0; 200];
         let len = framing.emit_ip(&mut out, octets.len(), EcnCodepoint::NotEct).unwrap();
         out[len..len + octets.len()].copy_from_slice(&octets);
-        match Frame::parse(&out[..len + octets.len()], &expected(&framing)) {
+        match parse(&out[..len + octets.len()], &expected(&framing)) {
             Ok(frame) => prop_assert!(frame.payload.len() <= octets.len() - 20),
             Err(reason) => prop_assert_eq!(reason, IgnoreReason::TcpHeader),
         }
