@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`tcp`] | the machine: one connection in sequence space, its states and every transition between them | |
 //! | [`connection`] | a machine and its two buffers: segments in and out, streams in between | |
-//! | [`host`] | IP packets in and out: so far [`host::Single`], one flow | |
+//! | [`host`] | IP packets in and out: [`host::Host`] for many flows, [`host::Single`] for one | |
 //! | [`secret`] | what outsiders must not guess | |
 //! | [`wire`] | IPv4, IPv6, TCP, UDP, links and fragments: octets to header values and back | |
 //! | [`seq`], [`time`], [`flags`], [`ecn`] | sequence numbers, moments, control bits, the ECN field | |

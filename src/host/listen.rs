@@ -43,7 +43,8 @@ impl AcceptQueues {
 
 impl Host {
     /// Listens: `10.0.0.1:80`, `0.0.0.0:80` (any address), [`ListenOn::ANYTHING`] (any port of any address). Goes on
-    /// until [`unlisten`](Self::unlisten), whatever becomes of the connections.
+    /// until [`unlisten`](Self::unlisten), whatever becomes of the connections: they are rows of their own (RFC 9293
+    /// MUST-41, MUST-42).
     ///
     /// # Errors
     ///

@@ -67,7 +67,7 @@ impl Own {
     }
 
     /// The address that we use towards `remote` where none was asked for: of its version, and link-local, loopback or
-    /// neither as it is, if there is such a one (RFC 6724 §5, rule 2).
+    /// neither as it is, if there is such a one (RFC 9293 MUST-44; RFC 6724 §5, rule 2).
     pub(super) fn address_for(&self, remote: IpAddr) -> Option<IpAddr> {
         let mut own = self.addresses.iter().map(|own| own.ip).filter(|own| own.is_ipv4() == remote.is_ipv4());
         let first = own.clone().next()?;

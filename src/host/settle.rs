@@ -24,6 +24,8 @@ impl Host {
             return;
         };
         let tell = flow.note(notices);
+        #[cfg(feature = "tracing")]
+        tell_of_transitions(flow, notices);
         // Who is over and has no name any more is silent: a reader may still take what has come.
         let named = flow.marks.has(Marks::NAMED);
         if sends && named && flow.marks.newly(Marks::SENDING) {
@@ -217,5 +219,19 @@ fn arm(wheel: &mut Wheel, flow: &mut Flow, index: u32) {
     if deadline < flow.armed {
         flow.armed = deadline;
         wheel.set(index, deadline);
+    }
+}
+
+/// An event for every transition that a call has brought.
+#[cfg(feature = "tracing")]
+fn tell_of_transitions(flow: &Flow, notices: &Notices) {
+    for (event, to) in notices.transitions.iter() {
+        tracing::debug!(
+            target: "tcpstate::host",
+            flow = %flow.tuple,
+            event = event.name(),
+            to = to.name(),
+            "state"
+        );
     }
 }

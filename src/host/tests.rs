@@ -365,3 +365,43 @@ fn queues_do_not_grow_with_connections_that_come_and_go_unpolled() {
     assert!(a.memory() < before + 200_000, "{} and {before}", a.memory());
     carry(NOW, &mut a, &mut b);
 }
+
+/// RFC 9293 MUST-41, MUST-42.
+#[test]
+fn a_listener_goes_on_beside_its_connections_and_half_open_ones() {
+    let (mut a, mut b) = (host(A), host(B));
+    let listener = b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
+    let mut half_open = host("10.0.0.3");
+    half_open.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    let mut out = [0; 1500];
+    let len = half_open.poll_transmit(NOW, &mut out).unwrap().len;
+    b.handle_packet(NOW, &out[..len]);
+    for count in 1..=3 {
+        let id = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+        carry(NOW, &mut a, &mut b);
+        assert_eq!(a.connection(id).unwrap().state(), State::Established);
+        assert!(b.accept(listener).is_some());
+        b.listen(ListenOn::port(8_000 + count), &ListenConfig::default()).unwrap();
+        assert_eq!(b.len(), usize::from(count));
+    }
+}
+
+/// RFC 9293 MUST-44.
+#[test]
+fn a_host_with_several_addresses_calls_from_one_that_fits() {
+    let mut config = HostConfig::default();
+    for (ip, prefix) in [("10.0.0.1", 24), ("127.0.0.1", 8), ("2001:db8::1", 64), ("fe80::1", 64)] {
+        config.addresses.push(LocalAddress::new(ip.parse().unwrap(), prefix));
+    }
+    let mut a = Host::new(config, [5; 32]).unwrap();
+    for (remote, local) in [
+        ("192.0.2.7:80", "10.0.0.1"),
+        ("127.0.0.1:80", "127.0.0.1"),
+        ("[2001:db8::2]:80", "2001:db8::1"),
+        ("[fe80::2%3]:80", "fe80::1"),
+    ] {
+        let id = a.connect(NOW, remote.parse().unwrap()).unwrap();
+        let tuple = a.connection(id).unwrap().tuple().unwrap();
+        assert_eq!((tuple.local_ip(), tuple.remote()), (local.parse().unwrap(), remote.parse().unwrap()));
+    }
+}
