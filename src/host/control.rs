@@ -1,11 +1,11 @@
 //! ICMP of a host: what is said about packets, and what is heard about ours.
 
 use super::icmp::{About, Arrived, Complaint, Heard, IcmpStats, Report};
-use super::ingress::Came;
+use super::ingress::{Came, Origin};
 use super::own::Standing;
 use super::packet::{Ingress, Packet};
 use super::udp::Surroundings as _;
-use super::{FiveTuple, Host, IgnoreReason, UdpNetworkError, demux};
+use super::{FiveTuple, Host, IgnoreReason, UdpNetworkError, demux, egress};
 use crate::Instant;
 use crate::connection::Connection;
 use crate::tcp::{CommandError, Notices};
@@ -67,17 +67,21 @@ impl Host {
     /// First fragments whose datagram waited in vain: their senders hear of it.
     pub(super) fn complain_of_expired(&mut self, now: Instant) {
         while let Some(packet) = self.fragments.poll_expired() {
-            let came = Came { origin: super::ingress::Origin::Wire, standing: Standing::Ours, scope: 0 };
+            let (Some(from), Some(to)) = (egress::source(&packet), egress::destination(&packet)) else {
+                continue;
+            };
+            let origin = if self.own.is_listed(from) { Origin::Loop } else { Origin::Wire };
+            let came = Came { origin, standing: self.own.standing(to), scope: 0 };
             self.complain(now, &packet, came, Complaint::Reassembly);
         }
     }
 
     fn about<'a>(&self, packet: &'a [u8], came: Came) -> About<'a> {
-        let speaker = match came.standing {
-            Standing::Ours => None,
-            _ => super::egress::source(packet).and_then(|from| self.own.address_for(from)),
-        };
-        About { packet, origin: came.origin, broadcast: came.standing == Standing::Shared, speaker }
+        // A group is known by its address; a broadcast by our networks.
+        let shared = came.standing == Standing::Shared;
+        let speaker = egress::source(packet).filter(|_| shared).and_then(|from| self.own.address_for(from));
+        let group = egress::destination(packet).is_some_and(|to| to.is_multicast());
+        About { packet, origin: came.origin, broadcast: shared && !group, speaker }
     }
 
     /// An ICMP message: a request is answered, an error is brought to the flow that it is about.
@@ -153,6 +157,9 @@ impl Host {
                 UdpNetworkError::TooBig(mtu)
             }
         };
-        if self.udp.on_error(tuple, error) { Ok(Ingress::Taken) } else { Err(IgnoreReason::Icmp) }
+        let told = self.udp.on_error(tuple, error);
+        // What the path takes counts even if nobody asked to be told.
+        let counts = matches!(error, UdpNetworkError::TooBig(_));
+        if told || counts { Ok(Ingress::Taken) } else { Err(IgnoreReason::Icmp) }
     }
 }

@@ -31,7 +31,12 @@ impl Host {
         }
         let connection = self.first_connection().map(|(at, _)| at);
         let orphan = self.oldest_orphan().map(|(_, since)| since + self.config.limits.orphan_time);
-        let others = [self.passive.first_deadline(), self.udp.poll_timeout(), self.fragments.poll_timeout()];
+        let others = [
+            self.passive.first_deadline(),
+            self.udp.poll_timeout(),
+            self.fragments.poll_timeout(),
+            self.own.poll_timeout(),
+        ];
         [connection, orphan].into_iter().chain(others).flatten().min()
     }
 

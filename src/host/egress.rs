@@ -73,7 +73,7 @@ impl Host {
 
     /// The next packet of a UDP socket.
     fn next_datagram(&mut self, out: &mut [u8]) -> Option<Written> {
-        let len = self.udp.next_packet(out, &self.own)?;
+        let len = self.udp.next_packet(out, &self.own, &mut self.identifications)?;
         let to = destination(out)?;
         Some(Written { transmit: Transmit { len, segment_size: None, checksum: None }, to })
     }
@@ -240,7 +240,7 @@ fn write(flow: &mut Flow, large: &Large, config: &super::HostConfig, out: &mut [
 }
 
 /// Where a packet goes.
-fn destination(packet: &[u8]) -> Option<IpAddr> {
+pub(super) fn destination(packet: &[u8]) -> Option<IpAddr> {
     address(packet, 16, 24)
 }
 

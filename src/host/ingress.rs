@@ -34,11 +34,16 @@ pub(super) struct Came {
     pub(super) scope: u32,
 }
 
-/// What the sender of a packet is to hear, by what became of it.
-const fn complaint_of(taken: &Result<Ingress, IgnoreReason>) -> Option<Complaint> {
+/// What the sender of a packet of this protocol is to hear, by what became of it.
+const fn complaint_of(taken: &Result<Ingress, IgnoreReason>, protocol: IpProtocol) -> Option<Complaint> {
     match taken {
         Err(IgnoreReason::NoSocket) => Some(Complaint::Port),
-        Ok(Ingress::Raw) => Some(Complaint::Protocol),
+        // Messages of ICMP that are not known are passed over in silence (RFC 1122 §3.2.2, RFC 4443 §2.4 (b)), and so
+        // is what has nothing in it (RFC 8200 §4.7).
+        Ok(Ingress::Raw) => match protocol {
+            IpProtocol::ICMP | IpProtocol::ICMPV6 | IpProtocol::NO_NEXT_HEADER => None,
+            _ => Some(Complaint::Protocol),
+        },
         _ => None,
     }
 }
@@ -98,7 +103,7 @@ impl Host {
             self.examine(now, packet, came)?;
         }
         let taken = self.take_whole(now, packet, &ip, came);
-        if let Some(complaint) = complaint_of(&taken) {
+        if let Some(complaint) = complaint_of(&taken, ip.protocol) {
             self.complain(now, packet.as_slice(), came, complaint);
         }
         taken
@@ -132,7 +137,10 @@ impl Host {
         ip: &IpPacket<'_>,
         came: Came,
     ) -> Result<Ingress, IgnoreReason> {
-        match self.fragments.take(now, packet.as_slice(), ip) {
+        let taken = self.fragments.take(now, packet.as_slice(), ip);
+        // It may have found that others are late.
+        self.complain_of_expired(now);
+        match taken {
             Taken::Waiting => Ok(Ingress::Taken),
             Taken::Dropped(_, problem) => {
                 if let Some(problem) = problem {
@@ -164,7 +172,7 @@ impl Host {
         // What a card knows of a piece says nothing about the whole.
         let packet = Packet::from(&whole.payload).with_scope(came.scope);
         let taken = self.take_whole(now, &packet, &ip, came);
-        if let Some(complaint) = complaint_of(&taken) {
+        if let Some(complaint) = complaint_of(&taken, ip.protocol) {
             self.complain_about_whole(now, &whole, came, complaint);
         }
         match taken {

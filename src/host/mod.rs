@@ -289,7 +289,7 @@ impl Host {
             own: Own::new(&config),
             udp: UdpTable::new(config.udp, secret.clone()),
             fragments: Fragments::new(config.fragments),
-            icmp: Icmp::new(config.icmp, &secret),
+            icmp: Icmp::new(config.icmp, config.hop_limit, &secret),
             identifications: Identifications::new(),
             passive: Passive::new(config.passive()),
             accepts: listen::AcceptQueues::default(),

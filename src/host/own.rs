@@ -90,6 +90,11 @@ impl Own {
         self.paths.expire(now);
     }
 
+    /// When a report will be too old.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.paths.poll_timeout()
+    }
+
     /// Octets of memory.
     pub(super) fn memory(&self) -> usize {
         self.paths.memory()
@@ -110,8 +115,7 @@ impl Surroundings for Own {
     }
 
     fn path_mtu(&self, remote: IpAddr) -> usize {
-        // What is too old goes whenever time is told of.
-        let reported = self.paths.get(Instant::ZERO, remote).unwrap_or(u16::MAX);
+        let reported = self.paths.get(remote).unwrap_or(u16::MAX);
         usize::from(self.mtu.min(reported))
     }
 }

@@ -67,11 +67,14 @@ impl PathMtus {
         Some(mtu)
     }
 
-    /// What the path to there takes, in octets of an IP packet, if it was reported in the last ten minutes.
-    pub(super) fn get(&self, now: Instant, to: IpAddr) -> Option<u16> {
-        let row = self.rows.get(&to)?;
-        let (reported, _) = row.age;
-        (now.since(reported) < AGE).then_some(row.mtu)
+    /// What the path to there takes, in octets of an IP packet, if it was reported and not forgotten.
+    pub(super) fn get(&self, to: IpAddr) -> Option<u16> {
+        self.rows.get(&to).map(|row| row.mtu)
+    }
+
+    /// When the next report will be too old.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.by_age.first_key_value().map(|(&(reported, _), _)| reported + AGE)
     }
 
     /// Forgets what is too old.

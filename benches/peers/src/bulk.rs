@@ -151,24 +151,28 @@ impl<E: End> Contender for Flow<E> {
     }
 }
 
-/// Everybody.
-fn contenders(setup: &Setup) -> Vec<Box<dyn Contender>> {
-    let key =
-        |peer, api| Key { bench: "bulk", peer, n: 1, mtu: setup.mtu.into(), api, unit: Unit::GbitPerSecond };
-    let batch = setup.batch;
-    fn flow<E: End + 'static>(key: Key, ends: [E; 2], batch: usize) -> Box<dyn Contender> {
-        Box::new(Flow::new(key, ends, batch))
-    }
-    vec![
-        flow(key("tcpstate", "slice"), tcpstate::hosts(setup, Api::Slice), batch),
-        flow(key("tcpstate", "bytes"), tcpstate::hosts(setup, Api::Reference), batch),
-        flow(key("tcpstate", "single-slice"), tcpstate::singles(setup, Api::Slice), batch),
-        flow(key("tcpstate", "single-bytes"), tcpstate::singles(setup, Api::Reference), batch),
-        flow(key("smoltcp", "slice"), smoltcp::ends(setup, Api::Slice), batch),
-        flow(key("smoltcp", "closure"), smoltcp::ends(setup, Api::Reference), batch),
-        flow(key("pktkit", "slice"), pktkit::ends(setup), batch),
-        Box::new(floor::Floor::new(key("floor", "copy+verify"), batch)),
-    ]
+/// Everybody who is wanted.
+fn contenders(args: &RaceArgs, setup: &Setup) -> Vec<Box<dyn Contender>> {
+    type Make = fn(Key, &Setup) -> Box<dyn Contender>;
+    let all: [(_, _, Make); 8] = [
+        ("tcpstate", "slice", |key, setup| flow(key, setup, tcpstate::hosts(setup, Api::Slice))),
+        ("tcpstate", "bytes", |key, setup| flow(key, setup, tcpstate::hosts(setup, Api::Reference))),
+        ("tcpstate", "single-slice", |key, setup| flow(key, setup, tcpstate::singles(setup, Api::Slice))),
+        ("tcpstate", "single-bytes", |key, setup| flow(key, setup, tcpstate::singles(setup, Api::Reference))),
+        ("smoltcp", "slice", |key, setup| flow(key, setup, smoltcp::ends(setup, Api::Slice))),
+        ("smoltcp", "closure", |key, setup| flow(key, setup, smoltcp::ends(setup, Api::Reference))),
+        ("pktkit", "slice", |key, setup| flow(key, setup, pktkit::ends(setup))),
+        ("floor", "copy+verify", |key, setup| Box::new(floor::Floor::new(key, setup.batch))),
+    ];
+    let mtu = setup.mtu.into();
+    let keyed = all.into_iter().map(|(peer, api, make)| {
+        (Key { bench: "bulk", peer, n: 1, mtu, api, unit: Unit::GbitPerSecond }, make)
+    });
+    keyed.filter(|(key, _)| args.wants(key)).map(|(key, make)| make(key, setup)).collect()
+}
+
+fn flow<E: End + 'static>(key: Key, setup: &Setup, ends: [E; 2]) -> Box<dyn Contender> {
+    Box::new(Flow::new(key, ends, setup.batch))
 }
 
 pub(crate) fn run(args: &BulkArgs) -> ExitCode {
@@ -176,9 +180,30 @@ pub(crate) fn run(args: &BulkArgs) -> ExitCode {
     let mut series = Vec::new();
     for mtu in mtus {
         let setup = Setup { mtu, batch: args.batch.into(), buffer: args.buffer_kib << 10 };
-        let mut contenders = contenders(&setup);
-        contenders.retain(|contender| args.race.wants(&contender.key()));
-        series.extend(alternate(&args.race, &mut contenders));
+        series.extend(alternate(&args.race, &mut contenders(&args.race, &setup)));
     }
     args.race.report(&series, &GOALS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        bulk: BulkArgs,
+    }
+
+    #[test]
+    fn everybody_carries_octets_in_packets_of_every_size() {
+        let Line { bulk } = Line::parse_from(["bulk"]);
+        for mtu in MTUS {
+            let setup = Setup { mtu, batch: 4, buffer: 256 << 10 };
+            let mut contenders = contenders(&bulk.race, &setup);
+            assert_eq!(contenders.len(), 8);
+            contenders.iter_mut().for_each(|contender| contender.work(1 << 20));
+        }
+    }
 }

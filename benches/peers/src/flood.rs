@@ -235,3 +235,21 @@ pub(crate) fn run(args: &FloodArgs) -> ExitCode {
     ];
     args.race.report(&series, &GOALS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_fills_the_link_and_a_flood_is_answered() {
+        let second = Duration::from_secs(1);
+        let mut quiet = World::new(None);
+        assert!(quiet.goodput(second) * 8e-9 > 0.5);
+        let mut flooded = World::new(Some(Duration::from_micros(100)));
+        flooded.goodput(second);
+        let stats = flooded.victim.host.passive_stats();
+        // What is still on its way is not there yet.
+        assert!((9_000..=10_001).contains(&stats.syns), "{stats:?}");
+        assert!(stats.syn_acks + stats.cookies_sent >= stats.syns, "{stats:?}");
+    }
+}

@@ -208,3 +208,16 @@ fn time_wait(n: u64, v6: bool) -> f64 {
     eprintln!("TIME-WAIT: the hosts count {} octets for each", counted(&churn.pair) / n);
     grown
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_there_as_were_asked_for() {
+        // Each looks for itself. What so few take says nothing.
+        for part in PARTS {
+            assert!(part.octets(100) >= 0.0, "{part:?}");
+        }
+    }
+}

@@ -30,8 +30,6 @@ pub struct IcmpConfig {
     pub error_limit_each: RateLimit,
     /// Octets of messages that wait to be polled, bookkeeping included. Default: 64 KiB.
     pub queue: usize,
-    /// IPv4's time to live, IPv6's hop limit: 1..=255. Default: 64.
-    pub hop_limit: u8,
 }
 
 impl Default for IcmpConfig {
@@ -48,7 +46,6 @@ impl Default for IcmpConfig {
             error_limit: RateLimit { per_second: 200, burst: 50 },
             error_limit_each: RateLimit { per_second: 10, burst: 10 },
             queue: 64 << 10,
-            hop_limit: 64,
         }
     }
 }

@@ -85,7 +85,7 @@ impl Icmp {
                     // Nothing is kept by which a report that the path is narrower could be believed: routers may cut
                     // the packet up.
                     dont_fragment: false,
-                    ttl: self.config.hop_limit,
+                    ttl: self.hop_limit,
                     payload_len,
                     ..Ipv4Repr::new(from, to, IpProtocol::ICMP)
                 };
@@ -96,7 +96,7 @@ impl Icmp {
                 let len = Icmpv6Message::EchoReply(request).emit(body, from, to)?;
                 let ip = Ipv6Header {
                     traffic_class: dscp << 2,
-                    hop_limit: self.config.hop_limit,
+                    hop_limit: self.hop_limit,
                     payload_len: len as u16,
                     ..Ipv6Header::new(from, to, IpProtocol::ICMPV6)
                 };

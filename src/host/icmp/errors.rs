@@ -140,8 +140,7 @@ impl Icmp {
         };
         let (header, body) = out.split_at_mut_checked(Ipv4Header::MIN_LEN).unwrap_or_default();
         let payload_len = message.emit(body)?;
-        let repr =
-            Ipv4Repr { ttl: self.config.hop_limit, payload_len, ..Ipv4Repr::new(from, to, IpProtocol::ICMP) };
+        let repr = Ipv4Repr { ttl: self.hop_limit, payload_len, ..Ipv4Repr::new(from, to, IpProtocol::ICMP) };
         Ok(repr.emit(header)? + payload_len)
     }
 
@@ -170,7 +169,7 @@ impl Icmp {
         let (header, body) = out.split_at_mut_checked(Ipv6Header::LEN).unwrap_or_default();
         let len = message.emit(body, from, to)?;
         let ip = Ipv6Header {
-            hop_limit: self.config.hop_limit,
+            hop_limit: self.hop_limit,
             payload_len: len as u16,
             ..Ipv6Header::new(from, to, IpProtocol::ICMPV6)
         };

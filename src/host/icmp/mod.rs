@@ -33,18 +33,20 @@ use crate::secret::Secret;
 #[derive(Clone, Debug)]
 pub(super) struct Icmp {
     config: IcmpConfig,
+    hop_limit: u8,
     rates: Rates,
     out: IcmpOut,
     stats: IcmpStats,
 }
 
 impl Icmp {
-    pub(super) fn new(config: IcmpConfig, secret: &Secret) -> Self {
+    pub(super) fn new(config: IcmpConfig, hop_limit: u8, secret: &Secret) -> Self {
         Self {
             rates: Rates::new(&config, secret),
             out: IcmpOut::new(config.queue),
             stats: IcmpStats::default(),
             config,
+            hop_limit,
         }
     }
 

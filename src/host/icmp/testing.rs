@@ -28,7 +28,7 @@ pub(super) fn icmp() -> Icmp {
 }
 
 pub(super) fn with(config: IcmpConfig) -> Icmp {
-    Icmp::new(config, &Secret::new([7; 32]))
+    Icmp::new(config, 64, &Secret::new([7; 32]))
 }
 
 pub(super) fn v4(src: Ipv4Addr, dst: Ipv4Addr, protocol: IpProtocol, payload: &[u8]) -> Vec<u8> {

@@ -1,12 +1,15 @@
 //! Sockets come and go, and get a peer or part with it.
 
 use alloc::collections::VecDeque;
+use core::mem::size_of;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::super::FiveTuple;
 use super::channel::{Channel, Role};
 use super::ring::{Kind, Ring};
-use super::{Socket, Surroundings, UdpBind, UdpBindError, UdpConnectError, UdpId, UdpOptions, UdpTable};
+use super::{
+    Socket, Surroundings, UdpBind, UdpBindError, UdpConnectError, UdpId, UdpOptions, UdpReport, UdpTable,
+};
 use crate::wire::IpProtocol;
 
 /// Chooses a port (RFC 6056) for our own address and a peer, which may both be unspecified, of which the closure says
@@ -166,6 +169,7 @@ impl UdpTable {
             ended: Ring::new(Kind::Idle),
             flows_held: 0,
             reports: VecDeque::new(),
+            dropped: 0,
         });
         let channel = self.channels.rows.insert(Channel::new(tuple, index, Role::Socket));
         if let Some(socket) = self.sockets.get_mut(index) {
@@ -294,6 +298,7 @@ impl UdpTable {
                 self.ports.remove(&socket.port);
             }
         }
+        self.reports_held -= socket.reports.capacity() * size_of::<UdpReport>();
         self.with_flows -= u32::from(socket.options.flows.is_some());
         self.let_go(socket.channel);
         true

@@ -1,5 +1,6 @@
 //! Datagrams and reports that come in: whose they are, and whether they are to be believed.
 
+use core::mem::size_of;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 
 use super::super::{Checksums, FiveTuple};
@@ -99,7 +100,12 @@ impl UdpTable {
         let payload = payload_of(&arriving.payload, &datagram);
         match self.deliver(now, target, tuple, hash, (arriving.hop_limit, arriving.traffic_class), payload) {
             Ok(id) => Udp::Delivered(id),
-            Err(reason) => Udp::Dropped(reason),
+            Err(reason) => {
+                if let Some(socket) = self.sockets.get_mut(target.socket()) {
+                    socket.dropped += 1;
+                }
+                Udp::Dropped(reason)
+            }
         }
     }
 
@@ -240,7 +246,9 @@ impl UdpTable {
             return false;
         }
         let first = socket.reports.is_empty();
+        let before = socket.reports.capacity();
         socket.reports.push_back(UdpReport { from: tuple.local(), to: tuple.remote(), error });
+        self.reports_held += (socket.reports.capacity() - before) * size_of::<UdpReport>();
         let channel = socket.channel;
         if first {
             self.channels.tell(channel, News::ERROR);

@@ -124,6 +124,8 @@ struct Socket {
     /// Octets of memory behind what waits to be read in its flows.
     flows_held: usize,
     reports: VecDeque<UdpReport>,
+    /// Datagrams for which there was no room.
+    dropped: u64,
 }
 
 /// All UDP sockets of a host.
@@ -150,7 +152,9 @@ pub(super) struct UdpTable {
     idle: Wheel,
     /// Flows that are over, of which the user was not told yet.
     ended: u32,
-    identifications: egress::Identifications,
+    half_sent: egress::HalfSent,
+    /// Octets of memory behind the errors that wait at sockets.
+    reports_held: usize,
     stats: UdpStats,
 }
 
@@ -170,7 +174,8 @@ impl UdpTable {
             sending: Pool::new(config.send_memory),
             idle: Wheel::new(),
             ended: 0,
-            identifications: egress::Identifications::default(),
+            half_sent: egress::HalfSent::default(),
+            reports_held: 0,
             stats: UdpStats::default(),
             config,
         }
@@ -185,14 +190,14 @@ impl UdpTable {
     pub(super) fn memory(&self) -> usize {
         let tables = self.connected.memory() + self.flows.memory() + self.bound.memory();
         let rows = self.sockets.memory() + self.channels.rows.memory();
-        let reports: usize =
-            self.sockets.iter().map(|(_, socket)| socket.reports.capacity() * size_of::<UdpReport>()).sum();
         // A node of the map has eleven places, of which six are taken at least.
         let ports = self.ports.len() * 2 * size_of::<(u16, u32)>();
-        tables + rows + reports + ports + self.idle.memory() + self.received.memory() + self.sending.memory()
+        let waiting = self.received.memory() + self.sending.memory() + self.half_sent.memory();
+        tables + rows + self.reports_held + ports + self.idle.memory() + waiting
     }
 
     /// Sockets.
+    #[cfg(test)]
     pub(super) const fn len(&self) -> usize {
         self.sockets.len()
     }

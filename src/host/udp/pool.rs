@@ -184,6 +184,7 @@ impl Pool {
     }
 
     /// Octets of memory behind what waits, bookkeeping included.
+    #[cfg(test)]
     pub(super) const fn held(&self) -> usize {
         self.held
     }

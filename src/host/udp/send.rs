@@ -99,9 +99,9 @@ impl UdpTable {
         if pool::cost_of(payload) > memory {
             max = max.min(pool::largest(memory));
         }
-        // Nothing is cut up yet.
-        let _ = dont_fragment;
-        max = max.min(surroundings.path_mtu(tuple.remote_ip()).saturating_sub(headers(is_ipv4)));
+        if dont_fragment {
+            max = max.min(surroundings.path_mtu(tuple.remote_ip()).saturating_sub(headers(is_ipv4)));
+        }
         if len > max { Err(UdpSendError::TooLarge { len, max }) } else { Ok(()) }
     }
 

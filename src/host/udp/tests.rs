@@ -10,6 +10,7 @@ use super::*;
 use crate::Instant;
 use crate::connection::Payload;
 use crate::host::Checksums;
+use crate::host::identification::Identifications;
 use crate::wire::{IpPacket, IpProtocol, UdpRepr};
 
 mod model;
@@ -59,6 +60,7 @@ pub(super) struct Tester {
     pub(super) table: UdpTable,
     pub(super) here: Here,
     pub(super) now: Instant,
+    identifications: Identifications,
 }
 
 pub(super) fn tester() -> Tester {
@@ -81,7 +83,8 @@ pub(super) fn arriving<'a>(from: SocketAddr, to: SocketAddr, payload: Payload<'a
 
 impl Tester {
     pub(super) fn with(config: UdpConfig) -> Self {
-        Self { table: UdpTable::new(config, Secret::new([7; 32])), here: here(), now: Instant::ZERO }
+        let table = UdpTable::new(config, Secret::new([7; 32]));
+        Self { table, here: here(), now: Instant::ZERO, identifications: Identifications::new() }
     }
 
     pub(super) fn try_bind(&mut self, bound: UdpBind, options: UdpOptions) -> Result<UdpId, UdpBindError> {
@@ -131,9 +134,13 @@ impl Tester {
 
     pub(super) fn packet(&mut self) -> Option<Vec<u8>> {
         let mut out = vec![0; self.here.mtu];
-        let len = self.table.next_packet(&mut out, &self.here)?;
+        let len = self.packet_into(&mut out)?;
         out.truncate(len);
         Some(out)
+    }
+
+    pub(super) fn packet_into(&mut self, out: &mut [u8]) -> Option<usize> {
+        self.table.next_packet(out, &self.here, &mut self.identifications)
     }
 
     pub(super) fn events(&mut self) -> Vec<UdpEvent> {
@@ -222,6 +229,20 @@ fn a_writer_is_told_when_a_third_of_the_queue_is_free() {
     assert_eq!(host.events(), [UdpEvent { id, flow: None, tag: 0, ready: WRITABLE }]);
     host.packet().unwrap();
     assert_eq!(host.events(), [], "told once");
+}
+
+#[test]
+fn a_writer_who_filled_the_queue_again_before_he_was_told_is_told_later() {
+    let mut host = tester();
+    let mut options = UdpOptions::default();
+    options.send.datagrams = 3;
+    let id = host.bind_with("10.0.0.1:7", options);
+    while host.send(id, b"x", "10.0.0.9:9").is_ok() {}
+    host.packet().unwrap();
+    host.send(id, b"x", "10.0.0.9:9").unwrap();
+    assert_eq!(host.events(), [], "there is no room any more");
+    host.packet().unwrap();
+    assert_eq!(host.events(), [UdpEvent { id, flow: None, tag: 0, ready: WRITABLE }]);
 }
 
 #[test]

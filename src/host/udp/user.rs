@@ -298,6 +298,12 @@ impl UdpMut<'_> {
     pub fn waiting(&self) -> (usize, usize) {
         self.row().map_or((0, 0), |row| (row.received.len(), row.sending.len()))
     }
+
+    /// Datagrams that came and were dropped because there was no room for them, those of its flows included.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.table.socket_of(self.id).map_or(0, |socket| socket.dropped)
+    }
 }
 
 /// One peer of a UDP socket with flows.

@@ -137,6 +137,26 @@ impl<'a> Pieces<'a> {
         Self { form: Form::Whole, payload: packet, done: 0, step: packet.len(), id: 0, ended: false }
     }
 
+    /// How many octets of the part that is cut up have been handed out. With
+    /// [`resume_at`](Self::resume_at) the work can be interrupted by who cannot keep the packet borrowed.
+    #[must_use]
+    pub const fn position(&self) -> usize {
+        self.done
+    }
+
+    /// The fragments of the same packet, cut in the same way, from a [`position`](Self::position) on.
+    #[must_use]
+    pub const fn resume_at(mut self, position: usize) -> Self {
+        self.done = position;
+        self
+    }
+
+    /// Whether all has been handed out.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        self.ended
+    }
+
     /// How many packets there are in all.
     #[must_use]
     pub fn count(&self) -> usize {

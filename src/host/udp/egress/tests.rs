@@ -2,10 +2,13 @@ use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::super::tests::{addr, parse, tester};
-use super::super::{UdpId, UdpOptions};
+use super::super::tests::{Tester, addr, parse, tester};
+use super::super::{UdpId, UdpOptions, UdpSendError};
 use super::*;
-use crate::wire::{Ipv4Header, UdpDatagram};
+use crate::wire::{
+    ChecksumStatus, FragmentLimits, FragmentOutcome, IpPacket, Ipv4Header, Reassembled, Reassembler,
+    UdpDatagram,
+};
 
 const PEER: &str = "10.0.0.9:1000";
 
@@ -23,7 +26,6 @@ fn each_socket_sends_in_its_turn() {
     let ports: Vec<u16> =
         core::iter::from_fn(|| host.packet()).map(|packet| parse(&packet).0.port()).collect();
     assert_eq!(ports, [1, 2, 3, 1, 3, 1, 1, 1]);
-    assert!(!host.table.has_packet());
 }
 
 #[test]
@@ -32,23 +34,10 @@ fn a_buffer_without_room_leaves_the_datagram_where_it_is() {
     let id = host.bind("10.0.0.1:1");
     host.send(id, &[1; 100], PEER).unwrap();
     let mut out = vec![0; 127];
-    assert_eq!(host.table.next_packet(&mut out, &host.here), None);
+    assert_eq!(host.packet_into(&mut out), None);
     out.push(0);
-    assert_eq!(host.table.next_packet(&mut out, &host.here), Some(128));
+    assert_eq!(host.packet_into(&mut out), Some(128));
     assert_eq!(parse(&out).2, [1; 100]);
-}
-
-#[test]
-fn a_datagram_can_be_taken_out_without_a_packet() {
-    let mut host = tester();
-    let id = host.bind("10.0.0.1:1");
-    host.send(id, b"data", PEER).unwrap();
-    let outgoing = host.table.poll_transmit().unwrap();
-    assert_eq!((outgoing.local(), outgoing.remote()), (addr("10.0.0.1:1"), addr(PEER)));
-    assert_eq!((outgoing.payload(), outgoing.hop_limit(), outgoing.traffic_class()), (&b"data"[..], 64, 0));
-    assert_eq!((outgoing.dont_fragment(), outgoing.without_checksum()), (false, false));
-    host.table.recycle(outgoing);
-    assert!(host.table.poll_transmit().is_none());
 }
 
 /// RFC 768, RFC 8200 §8.1: a sum of zero is sent as 65,535; zero would say that there is none.
@@ -113,4 +102,93 @@ fn a_flow_has_one_label() {
     let labels = ["[fd00::9]:1", "[fd00::9]:1", "[fd00::9]:2"].map(&mut label);
     assert_eq!(labels[0], labels[1]);
     assert_ne!(labels[0], labels[2]);
+}
+
+/// Puts the packets of a host together again.
+fn reassemble(host: &mut Tester) -> Vec<Reassembled> {
+    let mut reassembler = Reassembler::new(FragmentLimits::default());
+    let mut whole = Vec::new();
+    while let Some(packet) = host.packet() {
+        assert!(packet.len() <= host.here.mtu);
+        let ip = IpPacket::parse(&packet, packet.len()).unwrap();
+        match reassembler.push(host.now, &ip) {
+            FragmentOutcome::Complete(datagram) => whole.push(datagram),
+            FragmentOutcome::Waiting => {}
+            FragmentOutcome::Dropped(error) => panic!("{error}"),
+        }
+    }
+    assert!(reassembler.is_empty());
+    whole
+}
+
+/// RFC 1122 §3.3.3, RFC 8200 §4.5.
+#[test]
+fn what_is_too_large_for_the_path_goes_in_fragments() {
+    for (local, remote, longest) in [("10.0.0.1:1", PEER, 65_507), ("[fd00::1]:1", "[fd00::9]:9", 65_527)] {
+        let mut host = tester();
+        let id = host.bind(local);
+        for len in [1473, 3000, longest] {
+            let data: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            host.send(id, &data, remote).unwrap();
+            let whole = reassemble(&mut host);
+            assert_eq!(whole.len(), 1);
+            let datagram = UdpDatagram::parse(&whole[0].payload, whole[0].payload.len()).unwrap();
+            assert_eq!(datagram.checksum_status(whole[0].src, whole[0].dst), ChecksumStatus::Good);
+            assert_eq!(datagram.payload, data);
+        }
+        let too_large = host.send(id, &vec![0; longest + 1], remote);
+        assert_eq!(too_large, Err(UdpSendError::TooLarge { len: longest + 1, max: longest }));
+        assert_eq!(host.table.stats().sent, 3);
+    }
+}
+
+#[test]
+fn fragments_wait_for_a_buffer_that_has_room() {
+    let mut host = tester();
+    let id = host.bind("10.0.0.1:1");
+    host.send(id, &[5; 3000], PEER).unwrap();
+    host.send(id, &[6; 10], PEER).unwrap();
+    assert!(host.packet().is_some());
+    assert_eq!(host.packet_into(&mut [0; 100]), None);
+    assert_eq!(host.packet().unwrap().len(), 1500);
+    assert!(host.packet().is_some());
+    assert_eq!(parse(&host.packet().unwrap()).2, [6; 10]);
+}
+
+#[test]
+fn two_datagrams_that_were_cut_up_are_told_apart() {
+    let mut host = tester();
+    let id = host.bind("[fd00::1]:1");
+    for octet in 0..20 {
+        host.send(id, &[octet; 3000], "[fd00::9]:9").unwrap();
+    }
+    let whole = reassemble(&mut host);
+    assert_eq!(
+        whole.iter().map(|datagram| datagram.payload[8]).collect::<Vec<_>>(),
+        (0..20).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn what_must_not_be_cut_up_is_refused_or_reported_when_the_path_is_too_small() {
+    let mut host = tester();
+    let options = UdpOptions { dont_fragment: true, ..UdpOptions::default() };
+    let id = host.bind_with("10.0.0.1:1", options);
+    host.udp(id).connect(addr(PEER)).unwrap();
+    assert_eq!(host.send(id, &[0; 1473], PEER), Err(UdpSendError::TooLarge { len: 1473, max: 1472 }));
+    host.send(id, &[0; 1472], PEER).unwrap();
+    host.here.mtu = 1400;
+    assert_eq!(host.packet(), None);
+    assert_eq!(host.udp(id).recv_from(), Err(UdpNetworkError::TooBig(1400)));
+    assert_eq!((host.table.stats().discarded, host.table.sending.held()), (1, 0));
+}
+
+/// What may be cut up is, when the path has become smaller meanwhile.
+#[test]
+fn a_path_that_became_smaller_makes_fragments() {
+    let mut host = tester();
+    let id = host.bind("10.0.0.1:1");
+    host.send(id, &[0; 1472], PEER).unwrap();
+    host.here.mtu = 600;
+    assert_eq!(reassemble(&mut host).len(), 1);
 }
