@@ -198,16 +198,27 @@ impl Connection {
     }
 
     /// The next segment to send, if there is one. Its octets: [`payload`](Self::payload).
+    #[inline]
     pub fn poll_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
-        let mut plan = self.tcb.poll_segment(now);
-        if let Some(plan) = &mut plan {
+        let mut plan = SegmentPlan::default();
+        self.poll_segment_into(now, &mut plan).then_some(plan)
+    }
+
+    /// [`poll_segment`](Self::poll_segment), written where it is wanted: says whether there is one. Else what is in
+    /// `plan` means nothing.
+    pub(crate) fn poll_segment_into(&mut self, now: Instant, plan: &mut SegmentPlan) -> bool {
+        let formed = self.tcb.poll_segment_into(now, plan);
+        if formed {
             if !plan.notices.transitions.is_empty() {
                 self.after_transition();
             }
             self.tell(&mut plan.notices);
+            if plan.meta.len > 0 {
+                self.send.sends(plan.offset);
+            }
         }
         self.check_mirror();
-        plan
+        formed
     }
 
     /// The octets of a segment that [`poll_segment`](Self::poll_segment) has just given, piece by piece. They

@@ -43,6 +43,8 @@ pub(super) struct SendBuffer {
 struct Held {
     /// Without gaps; the first begins at or before what was acknowledged last.
     chunks: VecDeque<Chunk>,
+    /// Which of them had what was sent last.
+    sent: usize,
     queued_to: u64,
     /// Octets of memory in `chunks`.
     octets: usize,
@@ -53,6 +55,7 @@ struct Held {
 
 static NOTHING: Held = Held {
     chunks: VecDeque::new(),
+    sent: 0,
     queued_to: 0,
     octets: 0,
     spare: [const { Vec::new() }; 3],
@@ -259,6 +262,14 @@ impl SendBuffer {
         held.chunks.push_back(Chunk { start, octets: Octets::Referenced(data) });
     }
 
+    /// The octets from `offset` on go out now; those behind them are likely to be next.
+    #[inline]
+    pub(super) fn sends(&mut self, offset: u64) {
+        if let Some(held) = &mut self.held {
+            held.sent = held.chunk_at(offset);
+        }
+    }
+
     /// The `len` octets from `offset` on, piece by piece.
     pub(super) fn pieces(&self, offset: u64, len: usize) -> impl Iterator<Item = &[u8]> + Clone {
         let end = offset + len as u64;
@@ -350,17 +361,19 @@ impl Held {
 
     /// Which chunk has the octet at `offset`.
     fn chunk_at(&self, offset: u64) -> usize {
-        match self.chunks.back() {
-            // What is sent for the first time is most often among what was queued last.
-            Some(last) if last.start <= offset => self.chunks.len() - 1,
-            _ => self.chunks.partition_point(|chunk| chunk.end() <= offset),
-        }
+        // What goes out most often follows what went out last.
+        let has_it = |number: &usize| {
+            self.chunks.get(*number).is_some_and(|chunk| chunk.start <= offset && offset < chunk.end())
+        };
+        let near = [self.sent, self.sent + 1].into_iter().find(has_it);
+        near.unwrap_or_else(|| self.chunks.partition_point(|chunk| chunk.end() <= offset))
     }
 
     /// Everything before `acked_to` is acknowledged.
     fn forget(&mut self, acked_to: u64) {
         while let Some(chunk) = self.chunks.pop_front_if(|chunk| chunk.end() <= acked_to) {
             self.octets -= chunk.held();
+            self.sent = self.sent.saturating_sub(1);
             if let Octets::Copied(octets) = chunk.octets {
                 self.keep_spare(octets);
             }

@@ -41,6 +41,11 @@ impl Tcb {
     /// Starts the timers that the variables ask for and stops the others.
     pub(super) fn arm(&mut self, now: Instant) {
         self.unsettled = false;
+        self.set_timers(now);
+        self.count_memory();
+    }
+
+    fn set_timers(&mut self, now: Instant) {
         if matches!(self.state, State::Closed | State::Listen) {
             self.timers.stop_all();
             return;

@@ -7,7 +7,6 @@ use core::time::Duration;
 use super::config::Ecn;
 use super::congestion::{CongestionControl as _, initial_window};
 use super::mtu::Probing;
-use super::notices::Notices;
 use super::recovery::{FRto, Phase};
 use super::segment::{SegmentMeta, SegmentOptions, SegmentPlan};
 use super::send::{ORIGIN, offset};
@@ -41,25 +40,24 @@ impl Span {
 }
 
 impl Tcb {
-    /// The next segment to send, if there is any.
-    pub(super) fn next_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
+    /// Writes the next segment to send to `plan`, and says whether there is any.
+    pub(super) fn next_segment(&mut self, now: Instant, plan: &mut SegmentPlan) -> bool {
+        *plan = SegmentPlan::default();
         if let Some(meta) = self.rare.if_any().and_then(|rare| rare.reply.take()) {
-            return Some(SegmentPlan { meta: *meta, offset: 0, notices: Notices::default() });
-        }
-        if matches!(self.state, State::Closed | State::Listen) {
-            return None;
-        }
-        if let Some(span) = self.next_span(now) {
-            return Some(self.transmit(now, span));
-        }
-        if core::mem::take(&mut self.keepalive_due) {
+            plan.meta = *meta;
+        } else if matches!(self.state, State::Closed | State::Listen) {
+            return false;
+        } else if let Some(span) = self.next_span(now) {
+            self.transmit(now, span, plan);
+        } else if core::mem::take(&mut self.keepalive_due) {
             // Before what the peer expects, and empty: it can only answer with an acknowledgment (§3.8.4, SHLD-12).
-            return Some(self.bare(now, self.snd.max - 1));
+            self.bare(now, self.snd.max - 1, plan);
+        } else if self.ack_now && self.state != State::SynSent {
+            self.bare(now, self.snd.next_expected(), plan);
+        } else {
+            return false;
         }
-        if self.ack_now && self.state != State::SynSent {
-            return Some(self.bare(now, self.snd.next_expected()));
-        }
-        None
+        true
     }
 
     /// What sequence space may go out now.
@@ -225,9 +223,8 @@ impl Tcb {
     }
 
     /// The first FIN moves the state, the SYN and whatever else takes sequence space starts the timer.
-    fn transmit(&mut self, now: Instant, span: Span) -> SegmentPlan {
+    fn transmit(&mut self, now: Instant, span: Span, plan: &mut SegmentPlan) {
         self.unsettled = true;
-        let mut notices = Notices::default();
         let first_fin = span.fin && !self.snd.fin_sent();
         let end = span.end();
         let repeated = self.snd.max.min(end).saturating_sub(span.start);
@@ -260,10 +257,14 @@ impl Tcb {
             self.rare.make().unanswered_since.get_or_insert(now);
         }
         if first_fin {
-            self.change(Event::Close, &mut notices);
+            self.change(Event::Close, &mut plan.notices);
         }
-        let meta = if span.syn { self.syn(now) } else { self.carrying(now, span, repeated == 0) };
-        SegmentPlan { meta, offset: offset(span.start), notices }
+        plan.offset = offset(span.start);
+        if span.syn {
+            self.syn(now, &mut plan.meta);
+        } else {
+            self.carrying(now, span, repeated == 0, &mut plan.meta);
+        }
     }
 
     /// What is sent again counts for the user, and against the recovery that wants it.
@@ -331,14 +332,9 @@ impl Tcb {
 
     /// The header of a SYN, with an acknowledgment once the peer's has come. It always has the MSS option (MUST-14,
     /// SHLD-5, MAY-3).
-    fn syn(&mut self, now: Instant) -> SegmentMeta {
+    fn syn(&mut self, now: Instant, meta: &mut SegmentMeta) {
         let answers = self.state != State::SynSent;
-        let mut meta = SegmentMeta {
-            seq: self.snd.iss,
-            flags: TcpFlags::SYN,
-            window: self.rcv.unscaled_window(),
-            ..SegmentMeta::default()
-        };
+        (meta.seq, meta.flags, meta.window) = (self.snd.iss, TcpFlags::SYN, self.rcv.unscaled_window());
         let offered = |asked: bool, agreed: bool| if answers { agreed } else { asked };
         meta.options = SegmentOptions {
             mss: Some(self.config.mss),
@@ -357,12 +353,11 @@ impl Tcb {
             let ask = self.config.ecn == Ecn::Request && !self.syn_repeated;
             meta.flags |= self.ecn.syn(ask);
         }
-        meta
     }
 
     /// The header of a segment with octets or a FIN, of which all is `new` or not.
-    fn carrying(&mut self, now: Instant, span: Span, new: bool) -> SegmentMeta {
-        let mut meta = self.header(now, span.start);
+    fn carrying(&mut self, now: Instant, span: Span, new: bool, meta: &mut SegmentMeta) {
+        self.header(now, span.start, meta);
         if new && span.len > 0 && self.snd.wnd > 0 && self.ecn.may_be_marked() {
             // RFC 3168 §6.1.4 to §6.1.6.
             meta.ecn = EcnCodepoint::Ect0;
@@ -377,28 +372,22 @@ impl Tcb {
         if span.len > 0 && (end == self.snd.queued || pushed) {
             meta.flags |= TcpFlags::PSH;
         }
-        meta
     }
 
     /// A segment without sequence space.
-    fn bare(&mut self, now: Instant, position: u64) -> SegmentPlan {
-        SegmentPlan {
-            meta: self.header(now, position),
-            offset: offset(position),
-            notices: Notices::default(),
-        }
+    fn bare(&mut self, now: Instant, position: u64, plan: &mut SegmentPlan) {
+        plan.offset = offset(position);
+        self.header(now, position, &mut plan.meta);
     }
 
     /// What all segments after the handshake have: an acknowledgment, a window, and the options that were
     /// agreed on.
-    fn header(&mut self, now: Instant, position: u64) -> SegmentMeta {
-        let mut meta = SegmentMeta {
-            seq: self.snd.seq(position),
-            ack: self.rcv.seq(self.rcv.nxt),
-            flags: TcpFlags::ACK | self.ecn.echo(),
-            window: self.rcv.advertise(u32::from(self.config.mss)),
-            ..SegmentMeta::default()
-        };
+    #[inline]
+    fn header(&mut self, now: Instant, position: u64, meta: &mut SegmentMeta) {
+        meta.seq = self.snd.seq(position);
+        meta.ack = self.rcv.seq(self.rcv.nxt);
+        meta.flags = TcpFlags::ACK | self.ecn.echo();
+        meta.window = self.rcv.advertise(u32::from(self.config.mss));
         if let Some(up) =
             self.rare.get().map(|rare| rare.snd_up).filter(|&up| up > position.max(self.snd.una))
         {
@@ -412,7 +401,6 @@ impl Tcb {
             meta.options.sack = self.rcv.sack(self.sack_room());
         }
         self.acknowledged();
-        meta
     }
 
     /// RCV.NXT goes out: no acknowledgment is owed any more.

@@ -181,7 +181,7 @@ impl Cookie {
 }
 
 /// A segment to be sent now: its header, and which octets of the stream it carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SegmentPlan {
     /// Header fields; `meta.len` octets of payload.
     pub meta: SegmentMeta,

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 
 use super::arrival::Stop;
 use super::command::{Command, CommandError};
-use super::compact::Seldom;
+use super::compact::{Noted, Seldom};
 use super::config::{TcpConfig, Unpredictable};
 use super::congestion::{Congestion, CongestionControl as _};
 use super::ecn::EcnVars;
@@ -103,6 +103,9 @@ pub struct Tcb {
     pub(super) congestion: Congestion,
     pub(super) timers: Timers,
     pub(super) rare: Seldom<Rare>,
+    /// Octets of memory that are held beside the machine itself and the scoreboard, when the timers were looked after
+    /// last: this is asked for far more often than it changes.
+    pub(super) odd_memory: Noted,
     /// An acknowledgment is owed at once.
     pub(super) ack_now: bool,
     /// A closed window is to be probed.
@@ -174,6 +177,7 @@ impl Tcb {
             config,
             timers: Timers::new(),
             rare: Seldom::new(),
+            odd_memory: Noted(0),
             ack_now: false,
             probe_due: false,
             keepalive_due: false,
@@ -258,7 +262,15 @@ impl Tcb {
     /// The next segment to send now; `None` when there is nothing (more) to send before something happens.
     #[inline]
     pub fn poll_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
-        if self.has_nothing_to_send() { None } else { self.form_segment(now) }
+        let mut plan = SegmentPlan::default();
+        self.poll_segment_into(now, &mut plan).then_some(plan)
+    }
+
+    /// [`poll_segment`](Self::poll_segment), written where it is wanted: says whether there is one. Else what is in
+    /// `plan` means nothing.
+    #[inline]
+    pub(crate) fn poll_segment_into(&mut self, now: Instant, plan: &mut SegmentPlan) -> bool {
+        !self.has_nothing_to_send() && self.form_segment(now, plan)
     }
 
     /// Whether [`poll_segment`](Self::poll_segment) would find nothing, and nothing has changed for the timers.
@@ -273,10 +285,10 @@ impl Tcb {
         self.rare.get().is_some_and(|rare| rare.reply.is_some())
     }
 
-    fn form_segment(&mut self, now: Instant) -> Option<SegmentPlan> {
+    fn form_segment(&mut self, now: Instant, plan: &mut SegmentPlan) -> bool {
         self.polled = true;
-        let mut plan = self.next_segment(now);
-        if let Some(plan) = &mut plan {
+        let formed = self.next_segment(now, plan);
+        if formed {
             let bare = !plan.meta.flags.contains(TcpFlags::ACK) || plan.meta.flags.contains(TcpFlags::RST);
             debug_assert!(bare || plan.meta.ack == self.rcv.seq(self.rcv.last_ack_sent), "{plan:?}");
             let reset = plan.meta.flags.contains(TcpFlags::RST | TcpFlags::ACK);
@@ -290,7 +302,7 @@ impl Tcb {
             }
         }
         self.check_invariants();
-        plan
+        formed
     }
 
     /// Nothing more can be sent now: what holds it back?
@@ -335,6 +347,7 @@ impl Tcb {
         }
         self.timers.rest();
         self.rare.rest();
+        self.count_memory();
     }
 
     /// Forgets what has arrived out of order, and says how many octets of memory that took. The window stays as it is,
@@ -346,6 +359,7 @@ impl Tcb {
         }
         let memory = self.rcv.ranges.memory();
         self.rcv.ranges.clear();
+        self.count_memory();
         self.check_invariants();
         memory
     }
@@ -353,12 +367,19 @@ impl Tcb {
     /// Octets of memory that are held beside the machine itself: the scoreboard, what is out of order, and what only
     /// some connections have.
     pub(crate) fn memory(&self) -> usize {
-        let own = self.records.memory() + self.recovery.memory() + self.rcv.ranges.memory();
-        own + self.congestion.memory()
+        self.records.memory() + self.odd_memory.0 as usize
+    }
+
+    /// Looks what there is beside the scoreboard.
+    pub(super) fn count_memory(&mut self) {
+        let own = self.recovery.memory() + self.rcv.ranges.memory();
+        let all = own
+            + self.congestion.memory()
             + self.path.memory()
             + self.timers.memory()
             + self.rare.memory()
-            + self.ecn.memory()
+            + self.ecn.memory();
+        self.odd_memory = Noted(u32::try_from(all).unwrap_or(u32::MAX));
     }
 
     /// The machine as a function: the same as the method that `input` names, on a machine that is given and
