@@ -121,19 +121,42 @@ impl Host {
                 self.sending.rotate_left(1);
                 continue;
             }
-            let Some(plan) = self.next_segment(now, index) else {
+            let Some(written) = self.next_of_connection(now, index, out) else {
                 self.has_sent_all(now, index);
                 continue;
             };
             self.turn += 1;
-            let large = self.gather(now, index, plan, out.len());
-            let written = self.flows.get_mut(index).and_then(|flow| write(flow, &large, &self.config, out));
             self.arm(index);
             if written.is_some() {
                 return written;
             }
         }
         None
+    }
+
+    /// The next packet of that connection; `None` if it has no segment to send, and nothing inside if what it had is of
+    /// no use any more.
+    #[inline(always)]
+    fn next_of_connection(&mut self, now: Instant, index: u32, out: &mut [u8]) -> Option<Option<Written>> {
+        if self.config.offload.segmentation > 0 || self.waiting.is_some() {
+            return self.next_large(now, index, out);
+        }
+        // The plan stays where it was formed: to move it costs more than to read it.
+        let plan = self.flows.get_mut(index)?.connection.poll_segment(now);
+        let plan = plan.as_ref()?;
+        self.stats.segments_out += 1;
+        if !plan.notices.is_empty() {
+            self.settle(now, index, &plan.notices);
+        }
+        Some(self.flows.get_mut(index).and_then(|flow| write(flow, plan, None, &self.config, out)))
+    }
+
+    /// The next packet of a connection where a card cuts up large ones.
+    #[inline(never)]
+    fn next_large(&mut self, now: Instant, index: u32, out: &mut [u8]) -> Option<Option<Written>> {
+        let plan = self.next_segment(now, index)?;
+        let Large { plan, size } = self.gather(now, index, plan, out.len());
+        Some(self.flows.get_mut(index).and_then(|flow| write(flow, &plan, size, &self.config, out)))
     }
 
     /// The next segment of a connection: the one that had to wait, or one that is formed now.
@@ -216,10 +239,16 @@ impl Large {
     }
 }
 
-/// Writes a packet.
-fn write(flow: &mut Flow, large: &Large, config: &super::HostConfig, out: &mut [u8]) -> Option<Written> {
-    let plan = &large.plan;
-    let segments = large.size.map_or(1, |size| plan.meta.len.div_ceil(u32::from(size)));
+/// Writes a packet, of segments of `size` octets if there are several in it.
+#[inline]
+fn write(
+    flow: &mut Flow,
+    plan: &SegmentPlan,
+    size: Option<u16>,
+    config: &super::HostConfig,
+    out: &mut [u8],
+) -> Option<Written> {
+    let segments = size.map_or(1, |size| plan.meta.len.div_ceil(u32::from(size)));
     // What waited may have been acknowledged, or given up, meanwhile.
     if plan.meta.len > 0 && !flow.connection.has_octets(plan) {
         return None;
@@ -228,14 +257,14 @@ fn write(flow: &mut Flow, large: &Large, config: &super::HostConfig, out: &mut [
     let framing = flow.framing();
     flow.ip_id = flow.ip_id.wrapping_add(segments as u16 - 1);
     let payload = flow.connection.payload(plan);
-    let partial = large.size.is_some() || config.offload.checksum;
+    let partial = size.is_some() || config.offload.checksum;
     let (len, checksum) = if partial {
         let (len, start) = framing.emit_partial(out, &plan.meta, payload).ok()?;
         (len, Some(PartialChecksum { start, offset: 16 }))
     } else {
         (framing.emit(out, &plan.meta, payload).ok()?, None)
     };
-    let transmit = Transmit { len, segment_size: large.size, checksum };
+    let transmit = Transmit { len, segment_size: size, checksum };
     Some(Written { transmit, to: flow.tuple.remote_ip() })
 }
 

@@ -58,7 +58,10 @@ impl Host {
         let packet = packet.into();
         self.stats.packets_in += 1;
         self.stats.octets_in += packet.as_slice().len() as u64;
-        self.take_in(now, &packet, Origin::Wire)
+        match self.take_common(now, &packet) {
+            Some(ingress) => ingress,
+            None => self.take_in(now, &packet, Origin::Wire),
+        }
     }
 
     /// Takes in packets in the order in which they arrived, and says how many of them were not ignored. Packets that
@@ -206,7 +209,7 @@ impl Host {
 
     /// A source has to be somebody's address (RFC 1122 §3.2.1.3), and on the wire not ours: who sends packets in our
     /// name is a liar (RFC 9293 MUST-63).
-    fn check_source(&self, src: IpAddr, origin: Origin) -> Result<(), IgnoreReason> {
+    pub(super) fn check_source(&self, src: IpAddr, origin: Origin) -> Result<(), IgnoreReason> {
         let ours = self.own.is_listed(src);
         let loops = match src {
             IpAddr::V4(src) => src.is_loopback(),

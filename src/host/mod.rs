@@ -155,6 +155,7 @@ mod replies;
 mod roll;
 pub mod rss;
 mod settle;
+mod shortcut;
 pub mod single;
 mod slab;
 mod stats;
@@ -222,6 +223,8 @@ pub struct Host {
     profiles: [SharedConfig; 2],
     flows: Slab<Flow>,
     names: Demux,
+    /// The connection that the last segment from the wire was for.
+    recent: Option<ConnId>,
     /// Deadlines of connections, each at or before the true one.
     wheel: Wheel,
     events: Events,
@@ -272,6 +275,7 @@ impl Host {
             profiles: [false, true].map(|v6| SharedConfig::from(&config.profile(&config.connection, v6))),
             flows: Slab::new(),
             names: Demux::new(),
+            recent: None,
             wheel: Wheel::new(),
             events: Events::default(),
             sending: VecDeque::new(),

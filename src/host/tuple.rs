@@ -48,15 +48,19 @@ impl FiveTuple {
 
     /// The flow of a packet that came over the link `scope`, as its receiver sees it.
     pub(super) fn between(packet: &IpPacket<'_>, local_port: u16, remote_port: u16, scope: u32) -> Self {
-        let scope = if is_link_local(packet.src) || is_link_local(packet.dst) { scope } else { 0 };
-        Self {
-            local_ip: packet.dst,
-            remote_ip: packet.src,
-            protocol: packet.protocol,
-            local_port,
-            remote_port,
-            scope,
-        }
+        let flow = Self::of_segment((packet.dst, local_port), (packet.src, remote_port), scope);
+        Self { protocol: packet.protocol, ..flow }
+    }
+
+    /// The flow of a TCP segment that came over the link `scope`, as its receiver sees it.
+    #[inline(always)]
+    pub(super) fn of_segment(
+        (local_ip, local_port): (IpAddr, u16),
+        (remote_ip, remote_port): (IpAddr, u16),
+        scope: u32,
+    ) -> Self {
+        let scope = if is_link_local(local_ip) || is_link_local(remote_ip) { scope } else { 0 };
+        Self { local_ip, remote_ip, protocol: IpProtocol::TCP, local_port, remote_port, scope }
     }
 
     /// TCP, UDP or another protocol.
