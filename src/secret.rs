@@ -5,7 +5,6 @@
 //! The same secret and the same calls give the same values, so that a run can be repeated.
 
 use core::fmt;
-use core::hash::Hasher as _;
 use core::net::{IpAddr, SocketAddr};
 
 use siphasher::sip::{SipHasher13, SipHasher24};
@@ -168,16 +167,42 @@ impl Secret {
         hasher.finish()
     }
 
-    fn hasher(&self, purpose: Use) -> SipHasher24 {
-        let mut hasher = SipHasher24::new_with_key(&self.key);
-        hasher.write(&self.salt);
-        hasher.write(&[purpose as u8]);
-        hasher
+    fn hasher(&self, purpose: Use) -> Text<'_> {
+        let mut text = Text { key: &self.key, octets: [0; MOST_TEXT], len: 0 };
+        text.write(&self.salt);
+        text.write(&[purpose as u8]);
+        text
+    }
+}
+
+/// Octets that are hashed at the most: the salt, the use, two sockets of IPv6 and what goes into a cookie are 69.
+const MOST_TEXT: usize = 80;
+
+/// What is to be hashed, put together first: one long piece takes a third of the time of many short ones.
+struct Text<'a> {
+    key: &'a [u8; 16],
+    octets: [u8; MOST_TEXT],
+    len: usize,
+}
+
+impl Text<'_> {
+    #[inline]
+    fn write(&mut self, octets: &[u8]) {
+        let place = self.octets.get_mut(self.len..self.len + octets.len());
+        debug_assert!(place.is_some(), "there is room for all that is ever hashed");
+        if let Some(place) = place {
+            place.copy_from_slice(octets);
+            self.len += octets.len();
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        SipHasher24::new_with_key(self.key).hash(self.octets.get(..self.len).unwrap_or_default())
     }
 }
 
 /// Octets of the address, after how many there are: no two lists of addresses look the same.
-fn write_addr(hasher: &mut SipHasher24, addr: IpAddr) {
+fn write_addr(hasher: &mut Text<'_>, addr: IpAddr) {
     match addr {
         IpAddr::V4(addr) => {
             hasher.write(&[4]);

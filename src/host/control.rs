@@ -108,6 +108,10 @@ impl Host {
             Heard::Raw => Ok(Ingress::Raw),
             Heard::Unheeded(_) => Err(IgnoreReason::Icmp),
             Heard::TcpError(tuple, error) => {
+                let hash = demux::hash(&self.secret, &tuple);
+                if self.passive.on_network_error(hash, &tuple, error) {
+                    return Ok(Ingress::Taken);
+                }
                 self.report(now, &tuple, |connection| connection.network_error(now, error))
             }
             Heard::TcpPathMtu(tuple, report) => {

@@ -175,6 +175,7 @@ impl Host {
         let connection = Connection::from_tcb(&promoted.config, promoted.tcb, now);
         let mut flow = Flow::new(connection, tuple);
         flow.marks.set(Marks::UNACCEPTED);
+        flow.tag = promoted.request.map_or(0, RequestId::to_bits);
         let index = self.admit(flow);
         let listener = promoted.listener;
         if let (Some(flow), Some(its)) = (self.flows.get_mut(index), self.passive.listener(listener)) {
@@ -199,3 +200,6 @@ impl Host {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,7 +184,9 @@ pub use limiter::RateLimit;
 use own::Own;
 pub use packet::{Checksums, Ingress, Packet, PartialChecksum, Transmit};
 use passive::Passive;
-pub use passive::{DecideError, Decision, ListenConfig, ListenError, ListenOn, PassiveStats, SynCookies};
+pub use passive::{
+    DecideError, Decision, ListenConfig, ListenError, ListenOn, PassiveStats, RowView, SynCookies,
+};
 use ports::Ports;
 pub use ports::Shard;
 use replies::Replies;

@@ -243,7 +243,8 @@ impl ConnectionMut<'_> {
         self.host.id(self.index)
     }
 
-    /// The number that it is marked with; 0 at first.
+    /// The number that it is marked with. At first 0, or that of the [request](super::RequestId::to_bits) which it was before
+    /// its listener's owner decided about it.
     #[must_use]
     pub fn tag(&self) -> u64 {
         self.flow().map_or(0, |flow| flow.tag)

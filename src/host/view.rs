@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::flow::Marks;
-use super::{ConnId, FiveTuple, Host};
+use super::{ConnId, FiveTuple, Host, RowView};
 use crate::tcp::{CloseReason, TcpInfo};
 use crate::{Instant, State};
 
@@ -68,6 +68,11 @@ impl Host {
             deadline: flow.connection.poll_timeout(),
             tcp: flow.connection.info(now),
         })
+    }
+
+    /// Connections of which only a row is kept, in a fixed order: those that are half-open, then those in TIME-WAIT.
+    pub fn rows(&self) -> impl Iterator<Item = RowView> {
+        self.passive.rows()
     }
 
     /// Every id that names something, in a fixed order.

@@ -84,3 +84,15 @@ fn a_flow_label_has_twenty_bits() {
 fn a_secret_is_not_printed() {
     assert_eq!(std::format!("{:?}", Secret::new([42; 32])), "Secret(..)");
 }
+
+/// Who has kept a value, a seed of a run or a cookie, finds it again.
+#[test]
+fn the_values_stay_what_they_were() {
+    let secret = Secret::new(core::array::from_fn(|at| at as u8));
+    let (local, remote) = ends();
+    let drawn = secret.unpredictable(local, remote, Instant::ZERO);
+    let six = (addr("[2001:db8::1]:80"), addr("[2001:db8::2]:49152"));
+    let cookie = secret.syn_cookie(six.0, six.1, SeqNumber::new(7), 9, 11);
+    let seen = [drawn.iss.get(), drawn.timestamp_offset, cookie, secret.flow_label(six.0, six.1)];
+    assert_eq!(seen, [3172518, 1497220924, 1653562958, 83102]);
+}

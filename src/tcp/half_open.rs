@@ -1,24 +1,22 @@
 //! What a passive open has to remember between SYN and ACK: a row of 64 octets instead of a machine.
 //!
-//! It does what a [`Tcb`] in SYN-RECEIVED after a passive open does, check by check in the order of RFC 9293
+//! It does what a [`Tcb`](super::Tcb) in SYN-RECEIVED after a passive open does, check by check in the order of RFC 9293
 //! §3.10.7.4, and becomes one when the acknowledgment of its SYN,ACK comes. Two things are less: octets and a FIN
 //! that come with the SYN are not kept (their sender sends them again), and no duplicate is reported (RFC 2883).
 
-use alloc::sync::Arc;
 use core::time::Duration;
 
+use super::command::NetworkError;
 use super::config::{Ecn, TcpConfig, Unpredictable};
-use super::ecn::EcnVars;
 use super::opening::MOST_SCALE;
 use super::receive::ReceiveVars;
 use super::rtt::RttEstimator;
 use super::segment::{DropReason, SegmentMeta, SegmentOptions, Timestamps};
-use super::send::ORIGIN;
 use super::state::{Event, State};
-use super::tcb::Tcb;
-use super::timers::Timer;
 use super::timestamps::TimestampVars;
 use crate::{Instant, SeqNumber, TcpFlags};
+
+mod machine;
 
 /// A SYN with both asks for ECN (RFC 3168 §6.1.1).
 const ASKING: TcpFlags = TcpFlags::ECE.union(TcpFlags::CWR);
@@ -404,6 +402,16 @@ impl HalfOpen {
         true
     }
 
+    /// The network reports an error (RFC 9293 §3.9.2.2). Only one about our SYN,ACK is believed (RFC 5927 §4.1), and a
+    /// hard one ends the attempt (RFC 5461 §4.1). Says whether it is over.
+    pub fn on_network_error(&mut self, error: NetworkError) -> bool {
+        let over = error.hard && self.times > 0 && error.seq == self.iss;
+        if over {
+            self.end(Event::BackToListen);
+        }
+        over
+    }
+
     /// A segment has come (RFC 9293 §3.10.7.4, in SYN-RECEIVED).
     pub fn on_segment(&mut self, config: &TcpConfig, now: Instant, seg: &SegmentMeta) -> Heard {
         let rcv = self.receive(config);
@@ -546,89 +554,6 @@ impl HalfOpen {
             options: SegmentOptions { timestamps: self.timestamps_option(now), ..SegmentOptions::default() },
             ..SegmentMeta::default()
         })
-    }
-
-    /// The machine in SYN-RECEIVED that this row stands for: as if it had been there since the SYN.
-    #[must_use]
-    pub fn tcb(&self, config: &Arc<TcpConfig>) -> Tcb {
-        let mut tcb = Tcb::listen(Arc::clone(config));
-        tcb.prepare(Unpredictable { iss: self.iss, timestamp_offset: self.ts_offset });
-        tcb.on_segment(self.began, &self.syn());
-        for time in 0..self.times.saturating_add(u8::from(self.bits.has(Bits::TIMELESS))) {
-            if time > 0 {
-                tcb.snd.nxt = ORIGIN;
-            }
-            let at = if time > 0 { self.last_sent } else { self.first_sent };
-            while tcb.poll_segment(at).is_some() {}
-        }
-        if self.bits.has(Bits::TIMELESS) {
-            // It counts as sent twice only so that nobody takes a round trip from it.
-            if let Some(rare) = tcb.rare.if_any() {
-                (rare.retransmitted, rare.retransmissions) = (0, 0);
-            }
-        }
-        tcb.rtt = self.rtt();
-        if self.timeouts > 0 {
-            tcb.rare.make().timeouts = u32::from(self.timeouts);
-        }
-        tcb.syn_repeated = self.timeouts > 0;
-        if self.bits.has(Bits::OWED) {
-            tcb.snd.nxt = ORIGIN;
-        }
-        if self.due != Instant::MAX && !self.is_waiting() {
-            tcb.timers.set(Timer::Retransmit, self.due);
-        }
-        tcb.ts = self.timestamps();
-        tcb.ecn = self.ecn();
-        tcb.rcv.edge = tcb.rcv.edge.max(self.receive(config).edge);
-        if self.bits.has(Bits::UNSCALED) {
-            tcb.rcv.scale = 0;
-        }
-        if self.challenges > 0 {
-            let rare = tcb.rare.make();
-            rare.challenges = self.challenges;
-            rare.challenged_at = self.began + Duration::from_millis(u64::from(self.challenged));
-        }
-        tcb
-    }
-
-    /// The SYN as the machine would have taken it.
-    fn syn(&self) -> SegmentMeta {
-        let has = |bit| self.bits.has(bit);
-        let timestamps = Timestamps { val: self.ts_recent, ecr: 0 };
-        let options = SegmentOptions {
-            mss: Some(self.mss),
-            window_scale: has(Bits::SCALING).then_some(self.scale),
-            sack_permitted: has(Bits::SACK),
-            timestamps: has(Bits::TIMESTAMPS).then_some(timestamps),
-            ..SegmentOptions::default()
-        };
-        SegmentMeta {
-            seq: self.irs,
-            flags: TcpFlags::SYN,
-            window: self.window,
-            options,
-            ..SegmentMeta::default()
-        }
-    }
-
-    /// What both sides have said of ECN, said again.
-    fn ecn(&self) -> EcnVars {
-        let has = |bit| self.bits.has(bit);
-        let mut ecn = EcnVars::new();
-        if has(Bits::ASKED) {
-            ecn.hear_syn(ASKING);
-        }
-        if has(Bits::AGREED) {
-            ecn.syn_ack(Ecn::Accept);
-        }
-        if has(Bits::DECLINED) {
-            ecn.syn_ack(Ecn::Off);
-        }
-        if has(Bits::ASKED_NOT) {
-            ecn.hear_syn(TcpFlags::NONE);
-        }
-        ecn
     }
 }
 

@@ -8,7 +8,8 @@ use crate::host::id::{ListenerId, RequestId};
 /// What the owner of a listener makes of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// The handshake goes on.
+    /// The handshake goes on. The connection that comes of it has the [number](RequestId::to_bits) of the request as its
+    /// [tag](crate::host::ConnectionMut::tag).
     Accept,
     /// The caller is told by a reset that nobody is there.
     Refuse,

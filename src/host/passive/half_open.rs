@@ -94,6 +94,11 @@ impl HalfOpenRows {
         self.rows.get_mut(index)
     }
 
+    /// All rows, and when they are due, in a fixed order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Row, Option<Instant>)> {
+        self.rows.iter().map(|(index, row)| (row, self.wheel.at(index)))
+    }
+
     pub(super) fn generation(&self, index: u32) -> u32 {
         self.rows.generation(index)
     }
@@ -167,6 +172,7 @@ impl HalfOpenRows {
     }
 
     /// Whether a row has something to say.
+    #[cfg(test)]
     pub(super) const fn is_ready(&self) -> bool {
         self.ready.len() > 0
     }

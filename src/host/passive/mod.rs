@@ -22,6 +22,7 @@ mod half_open;
 mod listeners;
 mod stats;
 mod time_wait;
+mod view;
 mod waiting;
 
 use alloc::boxed::Box;
@@ -30,7 +31,7 @@ use super::FiveTuple;
 use super::id::{ListenerId, RequestId};
 use crate::connection::{ConnectionConfig, SharedConfig};
 use crate::secret::Secret;
-use crate::tcp::{DropReason, HalfOpen, Heard, SegmentMeta, Tcb, TcpConfig, Unpredictable};
+use crate::tcp::{DropReason, HalfOpen, Heard, NetworkError, SegmentMeta, Tcb, TcpConfig, Unpredictable};
 use crate::{Event, Instant, State, TcpFlags};
 
 pub use decide::{DecideError, Decision};
@@ -40,6 +41,7 @@ use listeners::Listeners;
 pub use listeners::{ListenConfig, ListenError, ListenOn, SynCookies};
 pub use stats::PassiveStats;
 use time_wait::TimeWaitRows;
+pub use view::RowView;
 pub(crate) use waiting::Claim;
 
 /// The limits of the passive side.
@@ -113,6 +115,8 @@ pub(crate) struct Passive {
     time_wait: TimeWaitRows,
     /// When a cookie was sent last.
     cookie_sent: Option<Instant>,
+    /// Octets of memory, as they were when something was last added.
+    held: usize,
     stats: PassiveStats,
 }
 
@@ -124,6 +128,7 @@ impl Passive {
             time_wait: TimeWaitRows::new(config.tcp.time_wait),
             config,
             cookie_sent: None,
+            held: 0,
             stats: PassiveStats::default(),
         }
     }
@@ -134,11 +139,17 @@ impl Passive {
     }
 
     /// Octets of memory.
-    pub(crate) fn memory(&self) -> usize {
-        self.listeners.memory() + self.half_open.memory() + self.time_wait.memory()
+    pub(crate) const fn memory(&self) -> usize {
+        self.held
+    }
+
+    /// Whoever adds something calls this; the host asks for each packet how much memory there is.
+    fn weigh(&mut self) {
+        self.held = self.listeners.memory() + self.half_open.memory() + self.time_wait.memory();
     }
 
     /// Half-open connections.
+    #[cfg(test)]
     pub(crate) const fn half_open(&self) -> u32 {
         self.half_open.len()
     }
@@ -152,7 +163,9 @@ impl Passive {
         usual: &ConnectionConfig,
         mtu: u16,
     ) -> Result<ListenerId, ListenError> {
-        self.listeners.insert(on, config, usual, mtu)
+        let listener = self.listeners.insert(on, config, usual, mtu);
+        self.weigh();
+        listener
     }
 
     /// The listener, if it is still there.
@@ -177,6 +190,7 @@ impl Passive {
             end(&mut row.half, &row.tuple, Event::Abort);
             self.stats.gone += 1;
         }
+        self.weigh();
         true
     }
 
@@ -190,6 +204,19 @@ impl Passive {
     /// Whether the passive side knows of that flow: somebody is calling, or it is in TIME-WAIT.
     pub(crate) fn knows(&self, hash: u64, tuple: &FiveTuple) -> bool {
         self.half_open.find(hash, tuple).is_some() || self.time_wait.find(hash, tuple).is_some()
+    }
+
+    /// The network reports an error about a segment of that flow: whether it ends a call (RFC 5461 §4.1).
+    pub(crate) fn on_network_error(&mut self, hash: u64, tuple: &FiveTuple, error: NetworkError) -> bool {
+        let Some(index) = self.half_open.find(hash, tuple) else { return false };
+        let Some(row) = self.half_open.get_mut(index) else { return false };
+        let over = row.half.on_network_error(error);
+        if over {
+            told(tuple, Event::BackToListen, State::SynReceived, row.half.state());
+            self.stats.gone += 1;
+            self.remove(index);
+        }
+        over
     }
 
     /// A segment for which there is no connection. `room` says whether there may be another one.
@@ -328,6 +355,7 @@ impl Passive {
         if let Some(listener) = self.listeners.row_mut(at) {
             let index = self.half_open.insert(hash, *tuple, half, at, &mut listener.half_open);
             self.half_open.settle(index, config.tcp());
+            self.weigh();
         }
         Outcome::Taken
     }
@@ -367,6 +395,7 @@ impl Passive {
             let listener = Some(self.listeners.id(row.listener));
             let reply = Reply { tuple: row.tuple, meta, listener };
             self.half_open.settle(index, config.tcp());
+            self.weigh();
             self.stats.syn_acks += 1;
             return Some(reply);
         }
@@ -374,6 +403,7 @@ impl Passive {
     }
 
     /// Whether [`poll_reply`](Self::poll_reply) may have something.
+    #[cfg(test)]
     pub(crate) const fn has_reply(&self) -> bool {
         self.half_open.is_ready()
     }
@@ -394,6 +424,7 @@ impl Passive {
             let config = listener.connection(&row.tuple).clone();
             if row.half.on_timeout(config.tcp(), now) {
                 self.half_open.settle(index, config.tcp());
+                self.weigh();
             } else {
                 told(&row.tuple, Event::BackToListen, State::SynReceived, row.half.state());
                 self.stats.timed_out += 1;

@@ -180,6 +180,32 @@ fn a_reset_or_another_syn_in_the_window_frees_the_row() {
     assert_eq!((side.passive.half_open(), side.passive.stats().gone), (0, 2));
 }
 
+/// RFC 5461 §4.1, RFC 5927 §4.1: a hard error about our SYN,ACK ends the call; nothing else does.
+#[test]
+fn only_a_hard_error_about_the_syn_ack_ends_a_call() {
+    let mut side = Side::new(limits());
+    side.listen("10.0.0.1:80", &ListenConfig::default());
+    let iss = side.call(&peer(0)).seq;
+    let hash = crate::host::demux::hash(&side.secret, &peer(0));
+    let error = |hard, seq| NetworkError { hard, code: 3, seq };
+    for error in [error(false, iss), error(true, iss + 1), error(true, iss - 1)] {
+        assert!(!side.passive.on_network_error(hash, &peer(0), error));
+    }
+    assert!(side.passive.on_network_error(hash, &peer(0), error(true, iss)));
+    assert!(!side.passive.on_network_error(hash, &peer(0), error(true, iss)));
+    assert_eq!((side.passive.half_open(), side.passive.first_deadline()), (0, None));
+}
+
+#[test]
+fn rows_can_be_seen() {
+    let mut side = Side::new(limits());
+    side.listen("10.0.0.1:80", &ListenConfig::default());
+    side.call(&peer(0));
+    let rows: Vec<_> = side.passive.rows().collect();
+    assert_eq!((rows.len(), rows[0].deadline), (1, Some(at(1_000))));
+    assert_eq!(alloc::format!("{}", rows[0]), "SYN-RECEIVED 10.0.0.1:80 11.0.0.0:1");
+}
+
 #[test]
 fn a_half_open_connection_takes_256_octets_at_most() {
     let mut side = Side::new(limits());
@@ -289,6 +315,9 @@ proptest! {
                     }
                 }
             }
+            let held = side.passive.memory();
+            side.passive.weigh();
+            prop_assert_eq!(held, side.passive.memory());
             let shares: Vec<_> = ids.iter().map(|&id| side.passive.listener(id).unwrap().half_open.len()).collect();
             prop_assert_eq!(shares.iter().sum::<u32>(), side.passive.half_open());
             prop_assert!(side.passive.half_open() <= 5 && shares.iter().all(|&share| share <= 4));

@@ -166,6 +166,10 @@ impl<N: Name> Table<N> {
     fn memory(&self) -> usize {
         self.rows.memory() + self.demux.memory()
     }
+
+    fn iter(&self) -> impl Iterator<Item = (FiveTuple, &TimeWait, Instant)> {
+        self.rows.iter().map(|(_, row)| (row.name.tuple(), &row.wait, row.due.get()))
+    }
 }
 
 /// Where a row is.
@@ -216,6 +220,11 @@ impl TimeWaitRows {
             Slot::V4(index) => self.v4.rows.get_mut(index).map(|row| &mut row.wait),
             Slot::V6(index) => self.v6.rows.get_mut(index).map(|row| &mut row.wait),
         }
+    }
+
+    /// All of them, and when they are due, in a fixed order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (FiveTuple, &TimeWait, Instant)> {
+        self.v4.iter().chain(self.v6.iter())
     }
 
     /// Adds a row that waits from now on. That its name is not there the caller has looked.

@@ -40,6 +40,7 @@ impl Passive {
             self.end_wait(oldest, Event::TimeWaitTimeout);
         }
         self.time_wait.insert(now, hash, tuple, wait);
+        self.weigh();
         true
     }
 

@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use proptest::prelude::*;
 
+use super::super::Tcb;
+use super::super::command::Command;
 use super::super::config::Ecn;
 use super::super::segment::SackList;
 use super::*;
@@ -92,6 +94,7 @@ enum Act {
     Syn(SegmentMeta),
     Segment(SegmentMeta),
     Wait(u64),
+    Error(NetworkError),
     Poll,
 }
 
@@ -109,11 +112,19 @@ prop_compose! {
     }
 }
 
+fn errors() -> impl Strategy<Value = NetworkError> {
+    (any::<bool>(), 0..3u32).prop_map(|(hard, behind)| {
+        let seq = SeqNumber::new(ISS.wrapping_sub(1).wrapping_add(behind));
+        NetworkError { hard, code: 3, seq }
+    })
+}
+
 fn acts() -> impl Strategy<Value = Act> {
     prop_oneof![
         2 => syns().prop_map(Act::Syn),
         4 => segments().prop_map(Act::Segment),
         3 => (0..4_000u64).prop_map(Act::Wait),
+        1 => errors().prop_map(Act::Error),
         6 => Just(Act::Poll),
     ]
 }
@@ -179,6 +190,10 @@ impl Both {
                 if !self.row.on_timeout(&self.config, self.now()) {
                     return false;
                 }
+            }
+            Act::Error(error) => {
+                let _ = self.tcb.on_command(self.now(), Command::NetworkError(*error));
+                return !self.row.on_network_error(*error);
             }
             Act::Syn(seg) => return self.hear(seg, false),
             Act::Segment(seg) => return self.hear(seg, true),

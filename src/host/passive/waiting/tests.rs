@@ -65,6 +65,8 @@ fn a_row_stays_for_twice_the_msl_and_anew_from_each_fin() {
     assert_eq!((reply.tuple, reply.listener, reply.meta.ack), (peer(1), None, fin().seq + 1));
     side.passive.on_timeout(at(240_000));
     assert_eq!((side.passive.time_waits(), side.passive.first_deadline()), (1, Some(at(340_000))));
+    let rows: alloc::vec::Vec<_> = side.passive.rows().map(|row| (row.tuple, row.state)).collect();
+    assert_eq!(rows, [(peer(1), State::TimeWait)]);
     side.passive.on_timeout(at(340_000));
     assert_eq!((side.passive.time_waits(), side.passive.first_deadline()), (0, None));
     assert!(matches!(side.segment(&peer(1), &fin()), Outcome::Unknown));
