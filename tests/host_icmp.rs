@@ -253,10 +253,13 @@ fn an_option_that_all_must_know_is_spoken_of_even_if_it_came_to_a_group() {
     }
 }
 
+/// The first next header, the headers, code and pointer of what is told.
+type Case<'a> = (IpProtocol, &'a [u8], Option<(u8, u32)>);
+
 #[test]
 fn extension_headers_that_cannot_be_followed_are_told_of() {
     // RFC 8200 §4, §4.2, §4.4.
-    let cases: [(IpProtocol, &[u8], Option<(u8, u32)>); 6] = [
+    let cases: [Case<'_>; 6] = [
         (IpProtocol::DESTINATION_OPTIONS, &[17, 0, 0x5e, 4, 0, 0, 0, 0], None),
         (IpProtocol::DESTINATION_OPTIONS, &[17, 0, 0x9e, 4, 0, 0, 0, 0], Some((2, 42))),
         (IpProtocol::HOP_BY_HOP, &[17, 0, 1, 0, 0xde, 2, 0, 0], Some((2, 44))),
@@ -470,6 +473,49 @@ fn a_report_about_a_flow_that_nobody_has_changes_no_path() {
 }
 
 #[test]
+fn datagrams_larger_than_the_path_go_in_fragments_and_arrive_whole() {
+    for (local, remote) in [("10.0.0.1:5000", "10.0.0.2:9"), ("[2001:db8::1]:5000", "[2001:db8::2]:9")] {
+        let (mut a, mut b) = (host(1), host(2));
+        let from = a.udp_bind(UdpBind::Socket(local.parse().unwrap()), UdpOptions::default()).unwrap();
+        let to = b.udp_bind(UdpBind::Socket(remote.parse().unwrap()), UdpOptions::default()).unwrap();
+        a.udp(from).unwrap().connect(remote.parse().unwrap()).unwrap();
+        for len in [1452, 1453, 1473, 9_000, 65_000] {
+            let data: Vec<_> = (0..len).map(|n: u32| (n * 7 + n / 256) as u8).collect();
+            a.udp(from).unwrap().send(NOW, &data, &UdpSend::default()).unwrap();
+            let packets: Vec<_> = std::iter::from_fn(|| sent(&mut a)).collect();
+            let headers = if local.starts_with('[') { (40, 8) } else { (20, 0) };
+            let whole = len as usize + 8 + headers.0 <= 1500;
+            assert_eq!(packets.len() == 1, whole, "{len}");
+            for packet in &packets {
+                assert!(packet.len() <= 1500);
+                // No atomic fragments (RFC 8021).
+                assert_eq!(IpPacket::parse(packet, packet.len()).unwrap().fragment.is_some(), !whole);
+                assert_eq!(b.handle_packet(NOW, &packet[..]), Ingress::Taken);
+            }
+            assert_eq!(b.udp(to).unwrap().recv_from().unwrap().unwrap().data, data);
+        }
+        assert_eq!(b.fragment_counts().completed, if local.starts_with('[') { 4 } else { 3 });
+    }
+}
+
+#[test]
+fn datagrams_are_cut_to_what_the_path_takes() {
+    // RFC 8201 §5: a report, and from then on smaller fragments; never below 1280.
+    let mut us = host(1);
+    let id =
+        us.udp_bind(UdpBind::Socket("[2001:db8::1]:5000".parse().unwrap()), UdpOptions::default()).unwrap();
+    us.udp(id).unwrap().connect("[2001:db8::2]:9".parse().unwrap()).unwrap();
+    us.udp(id).unwrap().send(NOW, &[7; 1400], &UdpSend::default()).unwrap();
+    let large = sent(&mut us).unwrap();
+    let report = message_6(&Icmpv6Message::PacketTooBig { mtu: 1280, quote: &large });
+    assert_eq!(us.handle_packet(NOW, &report[..]), Ingress::Taken);
+    let _ = us.udp(id).unwrap().recv_from();
+    us.udp(id).unwrap().send(NOW, &[7; 1400], &UdpSend::default()).unwrap();
+    let sizes: Vec<_> = std::iter::from_fn(|| sent(&mut us)).map(|packet| packet.len()).collect();
+    assert_eq!(sizes, [1280, 40 + 8 + 1408 - 1232]);
+}
+
+#[test]
 fn two_hosts_fall_silent_after_any_error() {
     let (mut a, mut b) = (host(1), host(2));
     let id = socket(&mut a, "10.0.0.1:5000", None);
@@ -501,4 +547,108 @@ fn a_flood_of_bad_packets_is_answered_at_a_bounded_rate_and_holds_bounded_memory
     }
     // 50 at once and 200 a second, for two seconds (RFC 4443 §2.4 (f)).
     assert!((200..=450).contains(&told), "{told}");
+}
+
+/// A piece of a UDP datagram from `src` to us.
+fn piece(src: Ipv4Addr, id: u16, offset: u16, more: bool, octets: &[u8]) -> Vec<u8> {
+    let mut packet = v4(src, US, IpProtocol::UDP, octets);
+    Ipv4Repr {
+        id,
+        payload_len: octets.len(),
+        more_fragments: more,
+        fragment_offset: offset,
+        dont_fragment: false,
+        ..Ipv4Repr::new(src, US, IpProtocol::UDP)
+    }
+    .emit(&mut packet)
+    .unwrap();
+    packet
+}
+
+#[test]
+fn attack_overlapping_fragments() {
+    // RFC 5722: nothing of the datagram is delivered, whichever piece comes when.
+    let datagram = udp(THEM.into(), US.into(), 40);
+    let cases = [(0, &datagram[..24], true), (16, &datagram[16..], false), (24, &datagram[24..], false)];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut us = host(1);
+        let id = socket(&mut us, "10.0.0.1:9", None);
+        let outcomes = order.map(|at| {
+            let (offset, octets, more) = cases[at];
+            us.handle_packet(NOW, &piece(THEM, 7, offset, more, octets)[..])
+        });
+        // The right pieces may both be there before the wrong one comes.
+        let early = outcomes[..2].iter().all(|outcome| *outcome == Ingress::Taken);
+        let read = us.udp(id).unwrap().recv_from().unwrap();
+        let together = !order[..2].contains(&1);
+        assert_eq!((read.is_some(), early), (together, together), "{order:?}");
+        assert_eq!(sent(&mut us), None);
+    }
+}
+
+#[test]
+fn attack_fragment_flood() {
+    let mut us = host(1);
+    let id = socket(&mut us, "10.0.0.1:9", None);
+    let before = us.memory();
+    let datagram = udp(THEM.into(), US.into(), 40);
+    us.handle_packet(NOW, &piece(THEM, 7, 0, true, &datagram[..24])[..]);
+    // One sender, and seven more, each beginning datagrams without end.
+    let mut now = NOW;
+    for n in 0..20_000_u32 {
+        now = now + Duration::from_micros(10);
+        let src = Ipv4Addr::new(10, 0, 1, if n % 2 == 0 { 1 } else { (n / 2 % 7) as u8 + 2 });
+        us.handle_packet(now, &piece(src, n as u16, 0, true, &[0; 1400])[..]);
+        assert!(us.memory() <= before + (4 << 20) + (64 << 10));
+    }
+    assert!(us.fragment_counts().evicted > 10_000);
+    let last = us.handle_packet(now, &piece(THEM, 7, 24, false, &datagram[24..])[..]);
+    assert_eq!(last, Ingress::Taken);
+    assert_eq!(us.udp(id).unwrap().recv_from().unwrap().unwrap().data, [7; 32][..]);
+    // And when all of it is late, it is not an amplifier.
+    us.handle_timeout(now + Duration::from_secs(61));
+    let said = std::iter::from_fn(|| sent(&mut us)).count();
+    assert!((1..=16).contains(&said), "{said}");
+    assert!(us.memory() <= before + (16 << 10));
+}
+
+#[test]
+fn attack_forged_reports_of_the_path() {
+    // RFC 5927 §7: who does not see the packets has to guess the sequence number.
+    let (mut a, mut b) = (host(1), host(2));
+    let id = connected(&mut a, &mut b, "10.0.0.2:80");
+    a.connection(id).unwrap().send(NOW, &[7; 3000]).unwrap();
+    let large = sent(&mut a).unwrap();
+    let seq = u32::from_be_bytes(large[24..28].try_into().unwrap());
+    for guess in (1..1000_u32).map(|n| seq.wrapping_add(n.wrapping_mul(4_000_037))) {
+        let mut forged = large[..28].to_vec();
+        forged[24..28].copy_from_slice(&guess.to_be_bytes());
+        let report = Icmpv4Message::FragmentationNeeded { mtu: 552, quote: &forged };
+        let heard = a.handle_packet(NOW, &message(ROUTER, US, &report)[..]);
+        assert_eq!(heard, Ingress::Ignored(IgnoreReason::Icmp));
+    }
+    assert_eq!(sent(&mut a).unwrap().len(), 1500);
+    // What is known of the path makes no packets smaller than 552 octets, whoever says so.
+    let report = Icmpv4Message::FragmentationNeeded { mtu: 68, quote: &large[..28] };
+    assert_eq!(a.handle_packet(NOW, &message(ROUTER, US, &report)[..]), Ingress::Connection(id));
+    let after: Vec<_> = std::iter::from_fn(|| sent(&mut a)).map(|packet| packet.len()).collect();
+    assert!(after.iter().filter(|&&len| len >= 552).count() > 3, "{after:?}");
+}
+
+#[test]
+fn attack_echo_and_errors_between_two_hosts() {
+    // A datagram that claims to be from the other's closed port, a ping from the other's address, errors about errors:
+    // each makes one packet at the most, and then there is silence.
+    let (mut a, mut b) = (host(1), host(2));
+    for n in 0..50 {
+        let datagram = v4(THEM, US, IpProtocol::UDP, &udp(THEM.into(), US.into(), 16 + n));
+        a.handle_packet(NOW, &datagram[..]);
+        let ping = Echo { id: 1, seq: n as u16, data: b"x" };
+        a.handle_packet(NOW, &message(THEM, US, &Icmpv4Message::EchoRequest(ping))[..]);
+        let error = Icmpv4Message::TimeExceeded { code: 0, quote: &datagram };
+        a.handle_packet(NOW, &message(THEM, US, &error)[..]);
+    }
+    let packets = carry(&mut a, &mut b);
+    assert!((50..=60).contains(&packets), "{packets}");
+    assert_eq!(carry(&mut a, &mut b), 0);
 }

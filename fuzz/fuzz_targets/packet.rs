@@ -1,6 +1,6 @@
 //! Any octets, read as a frame of any link type: every part that a parser answers lies inside what it was given,
 //! lengths agree with one another, what was read can be written and read again, and where etherparse reads the
-//! packet too, both read the same.
+//! packet too, both read the same. What is too large and may be cut into fragments is put together again.
 //!
 //! Input: an octet that picks the link type, one that says how much of the frame was not captured, the frame.
 
@@ -10,9 +10,13 @@ use std::net::IpAddr;
 
 use etherparse::{IpNumber, IpSlice, TcpSlice, UdpSlice};
 use libfuzzer_sys::fuzz_target;
+use tcpstate::Instant;
+use tcpstate::wire::fragment::Pieces;
+use tcpstate::wire::ipv6::{Duty, Examined};
 use tcpstate::wire::{
-    ChecksumStatus, IpPacket, IpProtocol, Ipv4Header, Ipv4Repr, LinkType, Network, TcpFlags, TcpRepr,
-    TcpSegment, UdpDatagram, UdpRepr, link,
+    Checksum, ChecksumStatus, FragmentLimits, FragmentOutcome, Icmpv4Message, Icmpv6Message, IpPacket,
+    IpProtocol, Ipv4Header, Ipv4Repr, LengthSource, LinkType, Network, Quote, QuotedUpper, Reassembler,
+    TcpFlags, TcpRepr, TcpSegment, UdpDatagram, UdpRepr, checksum, link,
 };
 
 const LINK_TYPES: [LinkType; 12] = [
@@ -84,6 +88,94 @@ fn check_ip(bytes: &[u8], wire_len: usize) {
     let whole = packet.payload.len() == packet.payload_len;
     check_tcp(&packet, whole);
     check_udp(&packet, whole);
+    check_icmp(&packet);
+    check_quote(bytes, &packet);
+    check_examined(bytes, &packet, whole);
+    check_pieces(bytes);
+}
+
+/// With the right checksum: the fuzzer need not find it.
+fn check_icmp(packet: &IpPacket<'_>) {
+    let mut octets = packet.payload.to_vec();
+    if octets.len() < 8 {
+        return;
+    }
+    octets[2..4].fill(0);
+    let mut sum = match (packet.src, packet.dst) {
+        (IpAddr::V6(_), dst) => {
+            checksum::pseudo_header(packet.src, dst, IpProtocol::ICMPV6, octets.len() as u32)
+        }
+        _ => Checksum::new(),
+    };
+    sum.add_bytes(&octets);
+    octets[2..4].copy_from_slice(&sum.finish().to_be_bytes());
+    let mut out = vec![0; octets.len()];
+    match (packet.src, packet.dst) {
+        (IpAddr::V6(src), IpAddr::V6(dst)) => {
+            let read = Icmpv6Message::parse(&octets, src, dst).expect("the checksum is right");
+            let len = read.emit(&mut out, src, dst).expect("what was read can be written");
+            let again = Icmpv6Message::parse(&out[..len], src, dst).expect("what was written can be read");
+            assert_eq!(again, read);
+        }
+        _ => {
+            let read = Icmpv4Message::parse(&octets).expect("the checksum is right");
+            let len = read.emit(&mut out).expect("what was read can be written");
+            assert_eq!(Icmpv4Message::parse(&out[..len]).expect("what was written can be read"), read);
+        }
+    }
+}
+
+/// A quote may end anywhere; what it says agrees with the packet.
+fn check_quote(bytes: &[u8], packet: &IpPacket<'_>) {
+    for len in [bytes.len(), bytes.len() / 2, 28.min(bytes.len()), 48.min(bytes.len())] {
+        if let Some(quote) = Quote::parse(&bytes[..len]) {
+            assert_eq!((quote.src, quote.dst), (packet.src, packet.dst));
+            assert_eq!(
+                quote.ends().is_some(),
+                matches!(quote.upper, QuotedUpper::Tcp(_) | QuotedUpper::Udp { .. })
+            );
+        }
+    }
+}
+
+/// What a host accepts of extension headers is what those see who only look on.
+fn check_examined(bytes: &[u8], packet: &IpPacket<'_>, whole: bool) {
+    if packet.src.is_ipv4() {
+        return;
+    }
+    let seen = Examined::of(bytes).expect("it has an IPv6 header");
+    assert!(seen.upper_at as usize <= bytes.len() && (seen.next_header_at as usize) < bytes.len());
+    match seen.duty {
+        Duty::Accept if seen.fragment_at.is_none() && whole && packet.length == LengthSource::Ip => {
+            assert_eq!(seen.protocol, packet.protocol);
+        }
+        Duty::Problem(problem) => assert!((problem.pointer as usize) < bytes.len()),
+        _ => {}
+    }
+}
+
+/// What can be cut up is put together again.
+fn check_pieces(bytes: &[u8]) {
+    let Ok(mut pieces) = Pieces::of(bytes, 120, 7) else { return };
+    let limits = FragmentLimits { fragments_per_datagram: 10_000, ..FragmentLimits::default() };
+    let (mut table, mut out, mut whole) = (Reassembler::new(limits), [0; 120], None);
+    while let Some(len) = pieces.emit_next(&mut out).expect("there is room") {
+        // What is small enough goes as it is.
+        if bytes.len() <= out.len() {
+            assert_eq!((&out[..len], pieces.count()), (bytes, 1));
+            return;
+        }
+        let packet = IpPacket::parse(&out[..len], len).expect("a fragment is a packet");
+        match table.push(Instant::ZERO, &packet) {
+            FragmentOutcome::Waiting => {}
+            outcome => assert!(whole.replace(outcome).is_none(), "nothing comes after the last"),
+        }
+    }
+    // Headers in the fragmented part may be malformed: that is seen only now.
+    match whole.expect("all fragments were put in") {
+        FragmentOutcome::Complete(whole) => assert!(bytes.ends_with(&whole.payload)),
+        outcome => assert!(bytes[0] >> 4 == 6, "{outcome:?}"),
+    }
 }
 
 fn check_ipv4_header(bytes: &[u8]) {

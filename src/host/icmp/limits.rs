@@ -98,6 +98,7 @@ impl IcmpOut {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.packets.is_empty()
     }

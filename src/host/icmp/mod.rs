@@ -56,6 +56,7 @@ impl Icmp {
     }
 
     /// Whether nothing waits to be polled.
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.out.is_empty()
     }
