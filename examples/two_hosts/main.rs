@@ -19,7 +19,7 @@ use std::time::Duration;
 use tcpstate::Instant;
 use tcpstate::capture::PcapngWriter;
 use tcpstate::host::{Host, HostConfig, LocalAddress};
-use tcpstate::sim::{Fate, HostNode, HostUser, LinkConfig, Probability, World};
+use tcpstate::sim::{Fate, HostNode, HostUser, Link, LinkConfig, Probability, World};
 use tcpstate::wire::LinkType;
 
 mod client;
@@ -109,30 +109,34 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     println!("two hosts, 15 ms and 20 Mbit/s apart, 1 % of the packets lost; seed {SEED}\n");
     println!(
-        "{:>3}  {:<20} {:>9}  {:>9} {:>9} {:>9}  {:>11}  {:>13}  {:>4}  ended",
-        "", "call to", "octets", "connected", "first", "last", "Mbit/s", "retransmitted", "RTOs"
+        "     {:<20} {:>9}  {:>9}  {:>9}  {:>9}  {:>6}  {:>10}  {:<9}",
+        "call to", "octets", "connected", "first", "last", "Mbit/s", "sent again", "ended"
     );
     for (number, call) in client.calls().iter().enumerate() {
         print_call(number + 1, call, server);
     }
     println!("\nUDP      {}", client.probes().datagrams.summary());
     println!("ping     {}", client.probes().pings.summary());
-    let lost = |id| world.link_of(id).map_or(0, |link| link.stats().dropped());
-    let (sent, opened) = (node(b)?.host().stats(), node(b)?.host().passive_stats());
-    println!("server   {} calls accepted, {} resets sent", opened.completed, sent.resets_out);
+    let (there, back) = (world.link_of(there), world.link_of(back));
+    let lost = |link: Option<&Link>| link.map_or(0, |link| link.stats().dropped());
+    let (host, callers) = (node(b)?.host(), node(a)?.host().stats().packets_out);
     println!(
-        "link     {} packets to the server, {} of them lost; {} to the client, {} lost",
-        node(a)?.host().stats().packets_out,
-        lost(there),
-        sent.packets_out,
+        "server   {} calls accepted, {} resets sent",
+        host.passive_stats().completed,
+        host.stats().resets_out
+    );
+    println!("link     {} packets to the server, {} of them lost", grouped(callers), lost(there));
+    println!(
+        "         {} packets to the client, {} of them lost",
+        grouped(host.stats().packets_out),
         lost(back)
     );
-    println!("time     {} s of it, none of it real", world.now());
+    println!("time     {:.1} s, TIME-WAIT included, none of it real", world.now().as_nanos() as f64 / 1e9);
     if let Some(path) = path {
         println!(
             "capture  {} ({} packets): open it with Wireshark, or with\n         tcpstate replay {}",
             path.display(),
-            frames.len(),
+            grouped(frames.len() as u64),
             path.display()
         );
     }
@@ -140,25 +144,31 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn print_call(number: usize, call: &Call, server: &Server) {
+    let dash = || "–".to_string();
     let time = |at: Option<Instant>| {
-        at.map_or("–".to_string(), |at| format!("{:.1} ms", (at - call.start).as_secs_f64() * 1e3))
+        at.map_or_else(dash, |at| format!("{:.1} ms", (at - call.start).as_secs_f64() * 1e3))
     };
-    let rate = call.last.filter(|_| call.read > 0).map_or("–".to_string(), |last| {
+    let rate = call.last.filter(|_| call.read > 0).map_or_else(dash, |last| {
         format!("{:.2}", call.read as f64 * 8.0 / (last - call.start).as_secs_f64() / 1e6)
     });
     let its = call.local.and_then(|local| server.told(local));
-    let (retransmitted, timeouts) = its.map_or(("–".into(), "–".into()), |its| {
-        (its.retransmitted.to_string(), its.timeouts.to_string())
-    });
     println!(
-        "{number:>3}  {:<20} {:>9}  {:>9} {:>9} {:>9}  {rate:>11}  {retransmitted:>13}  {timeouts:>4}  {}",
+        "{number:>3}  {:<20} {:>9}  {:>9}  {:>9}  {:>9}  {rate:>6}  {:>10}  {}",
         call.to.to_string(),
-        call.read,
+        grouped(call.read),
         time(call.connected),
         time(call.first),
         time(call.last),
+        its.map_or_else(dash, |its| grouped(its.retransmitted)),
         call.ended.as_deref().unwrap_or("never")
     );
+}
+
+/// `1,000,000`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
 }
 
 fn host(addresses: [&str; 2], secret: [u8; 32]) -> Result<Host, Box<dyn Error>> {

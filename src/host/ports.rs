@@ -24,9 +24,9 @@ const STEP: u64 = 8;
 /// use another local address, or a larger range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("all {tried} ephemeral ports for this peer are in use")]
-pub struct PortsExhausted {
+pub(super) struct PortsExhausted {
     /// Ports that were looked at: those of the range.
-    pub tried: u32,
+    pub(super) tried: u32,
 }
 
 /// Which of several hosts that share an address this one is: see [`rss`].

@@ -125,7 +125,8 @@ impl Wheel {
     }
 
     /// Keys that have a deadline.
-    pub(super) const fn len(&self) -> usize {
+    #[cfg(test)]
+    const fn len(&self) -> usize {
         self.len
     }
 

@@ -30,13 +30,12 @@ struct Stream {
     read: u64,
     /// Octets that were read and not sent back yet.
     held: Vec<u8>,
-    eof: bool,
 }
 
 impl Stream {
     fn new(seed: u64) -> Self {
         let pattern = Pattern::new(seed);
-        Self { pattern, sent: 0, reader: Reader::new(pattern), read: 0, held: Vec::new(), eof: false }
+        Self { pattern, sent: 0, reader: Reader::new(pattern), read: 0, held: Vec::new() }
     }
 }
 
