@@ -114,6 +114,10 @@ impl Surroundings for Own {
         self.standing(ip) != Standing::Foreign
     }
 
+    fn can_send_from(&self, ip: IpAddr) -> bool {
+        self.standing(ip) == Standing::Ours
+    }
+
     fn path_mtu(&self, remote: IpAddr) -> usize {
         let reported = self.paths.get(remote).unwrap_or(u16::MAX);
         usize::from(self.mtu.min(reported))

@@ -359,7 +359,9 @@ fn near_end(
         return Err(UdpConnectError::NoAddress(remote));
     }
     if !local.ip().is_unspecified() {
-        return Ok(local);
+        // Nobody's answers come to a group.
+        let sends = surroundings.can_send_from(local.ip());
+        return if sends { Ok(local) } else { Err(UdpConnectError::NoAddress(remote)) };
     }
     let ip = surroundings.source_for(remote.ip()).filter(|ip| ip.is_ipv4() == remote.is_ipv4());
     Ok(SocketAddr::new(ip.ok_or(UdpConnectError::NoAddress(remote))?, local.port()))

@@ -27,7 +27,8 @@ impl Default for UdpConfig {
 }
 
 /// Which datagrams a socket gets. Of several sockets that would do, the most specific gets a datagram: one that
-/// is connected to its sender, then one with the address and port, then one with the port, then one for everything.
+/// is connected to its sender, then one with the address and port, then one with the port, then one for everything. Only
+/// that one gets it, also if it was sent to a group or to all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UdpBind {
@@ -45,7 +46,7 @@ pub enum UdpBind {
 pub struct UdpQueue {
     /// Datagrams; at least one is taken.
     pub datagrams: u32,
-    /// Octets of memory, bookkeeping included (some 150 octets a datagram); at most 1 GiB.
+    /// Octets of memory, bookkeeping included (less than 200 octets a datagram); at most 1 GiB.
     pub octets: u32,
 }
 

@@ -57,6 +57,9 @@ pub(crate) trait Surroundings: core::fmt::Debug {
     /// Whether a socket can have this address: it is the host's, or a group or broadcast that it takes part in, or
     /// the host takes any.
     fn is_ours(&self, ip: IpAddr) -> bool;
+    /// Whether datagrams can come from this address: it is the host's alone, no group and no broadcast (RFC 1122
+    /// §3.2.1.3, RFC 1112 §6.1).
+    fn can_send_from(&self, ip: IpAddr) -> bool;
     /// Octets of the largest IP packet that goes to `remote` uncut.
     fn path_mtu(&self, remote: IpAddr) -> usize;
 }

@@ -72,7 +72,7 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Octets of memory, bookkeeping included.
     pub(super) fn cost(&self) -> usize {
-        size_of::<Node>() + self.octets.held()
+        NODE + self.octets.held()
     }
 }
 
@@ -81,6 +81,9 @@ struct Node {
     waiting: Waiting,
     next: u32,
 }
+
+/// Octets of memory for a node in its place, with what the place itself needs.
+const NODE: usize = size_of::<Node>() + size_of::<u64>();
 
 /// Datagrams in the order in which they came. The octets of memory behind them are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,12 +150,12 @@ pub(super) fn cost_of(payload: &Payload<'_>) -> usize {
         Payload::Bytes { octets, pinned } if worth_keeping(payload) => octets.len().max(*pinned),
         _ => buffer_len(payload.len()),
     };
-    size_of::<Node>() + held
+    NODE + held
 }
 
 /// Octets of the largest datagram that [costs](Waiting::cost) no more than `memory`, copied.
 pub(super) fn largest(memory: usize) -> usize {
-    let room = memory.saturating_sub(size_of::<Node>());
+    let room = memory.saturating_sub(NODE);
     match room {
         0..MIN_BUFFER => 0,
         MIN_BUFFER..=MAX_SPARE => 1 << room.ilog2(),
@@ -191,7 +194,7 @@ impl Pool {
 
     /// Octets of memory in all, what lies ready for the next datagrams included.
     pub(super) fn memory(&self) -> usize {
-        let unused = self.nodes.memory().saturating_sub(self.nodes.len() * size_of::<Node>());
+        let unused = self.nodes.memory().saturating_sub(self.nodes.len() * NODE);
         let lists: usize = self.spare.iter().map(|class| class.capacity() * size_of::<Vec<u8>>()).sum();
         self.held + unused + self.spare_held + lists
     }

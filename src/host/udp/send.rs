@@ -168,19 +168,16 @@ fn source(
     }
     if let Some(from) = how.from {
         let ip = from.ip();
-        let address = if bound.ip().is_unspecified() {
-            ip.is_ipv4() == to.is_ipv4() && !ip.is_multicast() && surroundings.is_ours(ip)
-        } else {
-            ip == bound.ip()
-        };
+        let address =
+            if bound.ip().is_unspecified() { ip.is_ipv4() == to.is_ipv4() } else { ip == bound.ip() };
         let port = from.port() == 0 || from.port() == bound.port();
-        if !address || !port || ip.is_unspecified() {
+        if !address || !port || !surroundings.can_send_from(ip) {
             return Err(UdpSendError::Source(Some(from)));
         }
         return Ok(SocketAddr::new(ip, bound.port()));
     }
     // What is bound to a group to hear it sends from an address of the host's (RFC 1112 §6.1).
-    if !bound.ip().is_unspecified() && !bound.ip().is_multicast() {
+    if surroundings.can_send_from(bound.ip()) {
         return Ok(bound);
     }
     let ip = surroundings.source_for(to.ip()).filter(|ip| ip.is_ipv4() == to.is_ipv4());

@@ -28,6 +28,10 @@ impl Surroundings for Here {
     }
 
     fn is_ours(&self, ip: IpAddr) -> bool {
+        self.can_send_from(ip) || ip.is_multicast()
+    }
+
+    fn can_send_from(&self, ip: IpAddr) -> bool {
         self.addresses.contains(&ip)
     }
 

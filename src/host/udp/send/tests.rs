@@ -46,6 +46,19 @@ fn a_socket_with_any_address_sends_from_the_host_s_or_the_one_that_is_asked_for(
     assert_eq!(host.send(id, b"x", PEER), Err(UdpSendError::NoAddress(addr(PEER))));
 }
 
+/// RFC 1112 §6.1, RFC 1122 §3.2.1.3: a group is nobody's address.
+#[test]
+fn a_socket_of_a_group_sends_from_the_host_s_address() {
+    let mut host = tester();
+    let id = host.bind("224.0.0.251:5353");
+    host.send(id, b"x", "224.0.0.251:5353").unwrap();
+    assert_eq!(sent_from(&mut host), addr("10.0.0.1:5353"));
+    let how = UdpSend { from: Some(addr("224.0.0.251:5353")), ..UdpSend::default() };
+    assert_eq!(send_with(&mut host, id, PEER, &how), Err(UdpSendError::Source(how.from)));
+    let connected = host.udp(id).connect(addr(PEER));
+    assert_eq!(connected, Err(super::super::UdpConnectError::NoAddress(addr(PEER))));
+}
+
 #[test]
 fn a_socket_for_everything_says_for_whom_it_sends() {
     let mut host = tester();
