@@ -25,6 +25,7 @@ mod machine {
     mod drop_reasons;
     mod ecn;
     mod ecn_response;
+    mod fast_open;
     mod fast_retransmit;
     mod flight;
     mod giving_up;

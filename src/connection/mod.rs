@@ -477,7 +477,17 @@ impl Connection {
         self.command(now, Command::SetAckDelay(delay))
     }
 
-    /// The Fast Open cookie that goes on our SYN; an empty one asks for one (RFC 7413).
+    /// Takes the octets that came with the SYN before the handshake is done (RFC 7413 §4.2.2): see
+    /// [`Tcb::open_early`]. Says whether that is possible now.
+    pub fn open_early(&mut self) -> bool {
+        let opened = self.tcb.open_early();
+        self.recv.set_readable(self.tcb.readable_to());
+        self.check_mirror();
+        opened
+    }
+
+    /// The Fast Open cookie that goes on our SYN, or, after a passive open, on our SYN,ACK; an empty one on a SYN asks
+    /// for one (RFC 7413).
     ///
     /// # Errors
     ///

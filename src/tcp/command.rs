@@ -33,7 +33,8 @@ pub enum Command {
     SetR2(Duration),
     /// Another delay of acknowledgments; below 500 ms.
     SetAckDelay(Duration),
-    /// The Fast Open cookie that goes on our SYN; empty asks for one (RFC 7413). Only before the SYN is sent.
+    /// The Fast Open cookie that goes on our SYN; empty asks for one (RFC 7413). After a passive open, the cookie that
+    /// our SYN,ACK gives to the peer. Only before the SYN or the SYN,ACK is sent.
     SetCookie(Cookie),
     /// An ICMP error that quotes a segment of this connection (§3.9.2.2).
     NetworkError(NetworkError),

@@ -109,6 +109,11 @@ pub struct TcpConfig {
     pub max_ranges: u16,
     /// Explicit congestion notification (RFC 3168). Default: [`Ecn::Accept`].
     pub ecn: Ecn,
+    /// TCP Fast Open (RFC 7413): our SYN carries octets if there is a cookie for the server
+    /// ([`Command::SetCookie`](super::Command::SetCookie)), and octets that come with a SYN may be taken before the
+    /// handshake is done ([`Tcb::open_early`](super::Tcb::open_early)). Such octets may arrive twice: only for users whom
+    /// that does not harm (§2.1). Default: false.
+    pub fast_open: bool,
 }
 
 impl Default for TcpConfig {
@@ -145,6 +150,7 @@ impl Default for TcpConfig {
             hold_delay: Duration::from_millis(200),
             max_ranges: u16::MAX,
             ecn: Ecn::Accept,
+            fast_open: false,
         }
     }
 }

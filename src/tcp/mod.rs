@@ -29,6 +29,7 @@
 //! | 9293 §3.9.2.2, ICMP; RFC 5461, RFC 5927 | `calls.rs` |
 //! | 9293 §3.10.7.4, segments in all other states; RFC 5961 | `arrival.rs`, `ack.rs`, `text.rs` |
 //! | RFC 2018, RFC 2883, SACK at the receiver | `ranges.rs`, `receive.rs` |
+//! | RFC 7413, Fast Open | `fast_open.rs` |
 //! | RFC 7323 §3 to §5, timestamps and PAWS | `timestamps.rs`, `arrival.rs` |
 //!
 //! Inside, places in sequence space are 64-bit positions that count from the initial number and never wrap;
@@ -43,6 +44,7 @@ pub mod config;
 mod congestion;
 mod ecn;
 mod expiry;
+mod fast_open;
 mod getters;
 mod half_open;
 pub mod info;

@@ -71,6 +71,7 @@ impl Tcb {
             self.snd.nxt = ORIGIN;
             return Ok(());
         }
+        self.take_cookie(seg);
         self.acknowledge(now, acknowledged, seg, &mut out.notices);
         self.change(Event::SynAck, &mut out.notices);
         self.enter_established(&mut out.notices);
@@ -135,6 +136,7 @@ impl Tcb {
         }
         let segments = if self.syn_repeated { 1 } else { self.config.initial_window };
         self.congestion.set_initial(initial_window(segments, smss));
+        self.resend_syn_data();
         if !self.rcv.ranges.is_empty() {
             self.rcv.nxt = self.rcv.ranges.take_through(self.rcv.nxt);
             self.ack_now = true;
@@ -148,9 +150,10 @@ impl Tcb {
     }
 
     /// The caller of a passive open is lost: back to LISTEN, as if nobody had called (§3.10.7.4, second and fourth
-    /// check). Not if the user has closed meanwhile: then nobody listens any more, and it is over.
+    /// check). Not if the user has closed meanwhile, or has taken octets that came with the SYN: then nobody listens any
+    /// more, and it is over.
     pub(super) fn lose_caller(&mut self, event: Event, reason: CloseReason, notices: &mut Notices) {
-        if self.snd.fin_queued {
+        if self.snd.fin_queued || self.early {
             return self.end(event, reason, notices);
         }
         debug_assert!(

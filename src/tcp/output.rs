@@ -20,7 +20,7 @@ const TIMESTAMPS_LEN: u32 = 12;
 /// Octets of a SACK option without blocks, with two NOPs before it; and of each block.
 const SACK_LEN: (u32, u32) = (4, 8);
 /// Octets of options that a header has room for.
-const OPTIONS_LEN: u32 = 40;
+pub(super) const OPTIONS_LEN: u32 = 40;
 
 /// A piece of sequence space that one segment carries.
 #[derive(Clone, Copy, Debug)]
@@ -63,10 +63,11 @@ impl Tcb {
     /// What sequence space may go out now.
     fn next_span(&mut self, now: Instant) -> Option<Span> {
         if self.snd.nxt == ORIGIN {
-            return Some(Span { start: ORIGIN, len: 0, syn: true, fin: false });
+            return Some(Span { start: ORIGIN, len: self.syn_data(), syn: true, fin: false });
         }
         match self.state {
             State::SynSent => return None,
+            State::SynReceived if self.early => return self.new_span(now),
             State::SynReceived => return self.early_fin(),
             _ if self.snd.syn_unacknowledged() => return None,
             _ => {}
@@ -201,7 +202,7 @@ impl Tcb {
         }
         let room = u64::from(self.payload_room());
         let in_window = self.snd.edge().saturating_sub(start);
-        let idle = start == self.snd.una;
+        let idle = start == self.snd.una || self.snd.una == ORIGIN && start == ORIGIN + 1;
         let len = waiting.min(room).min(in_window);
         if len == 0 || len > self.budget() {
             return None;
@@ -261,7 +262,7 @@ impl Tcb {
         }
         plan.offset = offset(span.start);
         if span.syn {
-            self.syn(now, &mut plan.meta);
+            self.syn(now, span, &mut plan.meta);
         } else {
             self.carrying(now, span, repeated == 0, &mut plan.meta);
         }
@@ -332,16 +333,23 @@ impl Tcb {
 
     /// The header of a SYN, with an acknowledgment once the peer's has come. It always has the MSS option (MUST-14,
     /// SHLD-5, MAY-3).
-    fn syn(&mut self, now: Instant, meta: &mut SegmentMeta) {
+    fn syn(&mut self, now: Instant, span: Span, meta: &mut SegmentMeta) {
         let answers = self.state != State::SynSent;
-        (meta.seq, meta.flags, meta.window) = (self.snd.iss, TcpFlags::SYN, self.rcv.unscaled_window());
+        (meta.seq, meta.flags, meta.window) = (self.snd.iss, TcpFlags::SYN, self.rcv.syn_window());
+        if span.len > 0 {
+            meta.len = span.len;
+            if span.end() == self.snd.queued {
+                meta.flags |= TcpFlags::PSH;
+            }
+            self.rare.make().syn_data_end = span.end();
+        }
         let offered = |asked: bool, agreed: bool| if answers { agreed } else { asked };
         meta.options = SegmentOptions {
             mss: Some(self.config.mss),
             window_scale: offered(self.config.window_scaling, self.scaling_on).then_some(self.rcv.scale),
             sack_permitted: offered(self.config.sack, self.sack_on),
             timestamps: offered(self.config.timestamps, self.ts.on()).then(|| self.ts.option(now)),
-            fast_open: self.rare.get().and_then(|rare| rare.cookie).filter(|_| !answers),
+            fast_open: self.rare.get().and_then(|rare| rare.cookie).filter(|_| self.shows_cookie(answers)),
             ..SegmentOptions::default()
         };
         if answers {

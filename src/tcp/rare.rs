@@ -12,6 +12,10 @@ pub(super) struct Rare {
     pub(super) reply: Option<Box<SegmentMeta>>,
     /// What goes on our SYN.
     pub(super) cookie: Option<Cookie>,
+    /// What the peer's SYN,ACK has given us for the next time (RFC 7413 §4.1.2).
+    pub(super) granted: Option<Cookie>,
+    /// The position after the octets that went with our SYN; 0 if none did.
+    pub(super) syn_data_end: u64,
     /// SND.UP: the position after the urgent octets; 0 before there were any.
     pub(super) snd_up: u64,
     /// RCV.UP: likewise for the peer's.

@@ -131,6 +131,18 @@ impl ReceiveVars {
         u16::try_from(self.capacity()).unwrap_or(u16::MAX)
     }
 
+    /// Chooses the window that a SYN offers: all that is free. Only what has come with the peer's SYN, and was taken
+    /// before the handshake is done (RFC 7413), makes that less than the buffer, or moves the edge.
+    pub(super) fn syn_window(&mut self) -> u16 {
+        let taken = self.nxt.saturating_sub(ORIGIN + 1);
+        let free = u64::from(self.capacity()).saturating_sub(self.nxt.saturating_sub(self.consumed));
+        let window = u16::try_from(free).unwrap_or(u16::MAX);
+        if taken > 0 {
+            self.edge = self.edge.max(self.nxt + u64::from(window));
+        }
+        window
+    }
+
     /// How far the right edge could move now, were it advertised.
     pub(super) fn growth(&self) -> u64 {
         self.furthest_edge().saturating_sub(self.edge)

@@ -114,6 +114,8 @@ pub struct Tcb {
     pub(super) keepalive_due: bool,
     /// What was held back has waited long enough.
     pub(super) hold_is_over: bool,
+    /// What came with the SYN was taken, and octets may be sent, before the handshake is done (RFC 7413 §4.2).
+    pub(super) early: bool,
     /// Something was sent since the timers were looked after.
     pub(super) unsettled: bool,
     /// A segment was asked for since the retransmission timer expired.
@@ -182,6 +184,7 @@ impl Tcb {
             probe_due: false,
             keepalive_due: false,
             hold_is_over: false,
+            early: false,
             unsettled: false,
             polled: true,
             r1_told: false,

@@ -373,7 +373,8 @@ impl Script {
         self.hear(&plan.notices);
         let seg = self.outgoing(&plan.meta);
         if seg.len > 0 {
-            assert_eq!(plan.offset as i64, seg.seq - 1, "the octets of {seg:?}");
+            let first = seg.seq + i64::from(seg.flags.contains(TcpFlags::SYN));
+            assert_eq!(plan.offset as i64, first - 1, "the octets of {seg:?}");
         }
         self.check_right_edge(&seg);
         Some(seg)

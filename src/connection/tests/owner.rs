@@ -176,3 +176,49 @@ fn a_send_that_opens_a_listener_is_told_with_the_syn() {
     let steps = [(Event::Send, State::SynSent), (Event::Abort, State::Closed)];
     assert!(told.transitions.iter().eq(steps), "{told:?}");
 }
+
+// RFC 7413 §4.2: one round trip less.
+#[test]
+fn a_request_with_the_syn_is_answered_before_the_handshake_is_done() {
+    let mut config = ConnectionConfig::default();
+    config.tcp.fast_open = true;
+    let config = SharedConfig::from(&config);
+    let cookie = crate::tcp::Cookie::new(b"12345678").unwrap();
+    let mut client = Connection::connect(&config, secrets(5), NOW);
+    client.set_cookie(NOW, cookie).unwrap();
+    client.send(NOW, b"question").unwrap();
+    let mut server = Connection::listen(&config);
+    server.prepare(secrets(7));
+    let mut pipe = Pipe::new();
+    let syn = client.poll_segment(NOW).unwrap();
+    let octets: Vec<u8> = client.payload(&syn).flatten().copied().collect();
+    assert_eq!((octets.as_slice(), syn.meta.options.fast_open), (&b"question"[..], Some(cookie)));
+    server.on_segment(NOW, &syn.meta, Payload::Slice(&octets));
+    assert_eq!(server.recv(NOW, 100), Received::Empty);
+    assert!(server.open_early());
+    assert_eq!(server.recv(NOW, 100), Received::Data("question".into()));
+    assert_eq!(server.send(NOW, b"answer"), Ok(6));
+    assert_eq!(server.state(), State::SynReceived);
+    (pipe.ends, pipe.now) = ([client, server], NOW);
+    let answers: Vec<_> = core::iter::from_fn(|| pipe.poll(SERVER)).collect();
+    assert_eq!(answers.len(), 2, "SYN,ACK and answer");
+    for segment in &answers {
+        pipe.deliver(CLIENT, segment);
+    }
+    assert_eq!(pipe.recv(CLIENT), Received::Data("answer".into()));
+    assert_eq!(pipe.ends[CLIENT].unacknowledged(), 0);
+    pipe.settle();
+    assert_eq!(pipe.states(), [State::Established; 2]);
+
+    // A server that has lost its secret takes only the SYN, and gets the question again.
+    let mut client = Connection::connect(&config, secrets(5), NOW);
+    client.set_cookie(NOW, cookie).unwrap();
+    client.send(NOW, b"question").unwrap();
+    let mut server = Connection::listen(&config);
+    server.prepare(secrets(7));
+    (pipe.ends, pipe.now) = ([client, server], NOW);
+    let syn = pipe.poll(CLIENT).unwrap();
+    pipe.deliver(SERVER, &Segment { meta: SegmentMeta { len: 0, ..syn.meta }, octets: vec![] });
+    pipe.settle();
+    assert_eq!(pipe.recv(SERVER), Received::Data("question".into()));
+}
