@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use super::ingress::Origin;
 use super::packet::{Checksums, Packet, PartialChecksum, Transmit};
 use super::passive::Reply;
+use super::settle::arm;
 use super::single::frame::Framing;
 use super::{ConnId, Flow, Host, Marks};
 use crate::tcp::{Notices, SegmentPlan};
@@ -19,6 +20,13 @@ const LOOPS: usize = 1_024;
 pub(super) struct Written {
     pub(super) transmit: Transmit,
     pub(super) to: IpAddr,
+}
+
+impl Written {
+    #[inline(always)]
+    const fn plain(len: usize, to: IpAddr) -> Self {
+        Self { transmit: Transmit { len, segment_size: None, checksum: None }, to }
+    }
 }
 
 /// A segment that was formed and has to wait: it does not go into the large packet before it.
@@ -75,13 +83,13 @@ impl Host {
     fn next_datagram(&mut self, out: &mut [u8]) -> Option<Written> {
         let len = self.udp.next_packet(out, &self.own, &mut self.identifications)?;
         let to = destination(out)?;
-        Some(Written { transmit: Transmit { len, segment_size: None, checksum: None }, to })
+        Some(Written::plain(len, to))
     }
 
     /// The next ICMP message.
     fn next_message(&mut self, out: &mut [u8]) -> Option<Written> {
         let (len, to) = self.icmp.poll_transmit(out)?;
-        Some(Written { transmit: Transmit { len, segment_size: None, checksum: None }, to })
+        Some(Written::plain(len, to))
     }
 
     /// The next answer that belongs to no connection.
@@ -121,42 +129,58 @@ impl Host {
                 self.sending.rotate_left(1);
                 continue;
             }
-            let Some(written) = self.next_of_connection(now, index, out) else {
-                self.has_sent_all(now, index);
+            let offload = &self.config.offload;
+            if offload.segmentation > 0 || offload.checksum || self.waiting.is_some() {
+                match self.next_large(now, index, out) {
+                    Some(written) if written.is_some() => return written,
+                    Some(_) => {}
+                    None => self.has_sent_all(now, index),
+                }
                 continue;
-            };
-            self.turn += 1;
-            self.arm(index);
-            if written.is_some() {
-                return written;
+            }
+            match self.next_plain(now, index, out) {
+                // It was of no use any more.
+                Some(0) => {}
+                Some(len) => {
+                    let to = self.flows.get(index)?.tuple.remote_ip();
+                    return Some(Written::plain(len, to));
+                }
+                None => self.has_sent_all(now, index),
             }
         }
         None
     }
 
-    /// The next packet of that connection; `None` if it has no segment to send, and nothing inside if what it had is of
-    /// no use any more.
+    /// Writes the next segment of a connection, and says how many octets the packet has: zero if it did not come to be
+    /// written; `None` if there is no segment.
     #[inline(always)]
-    fn next_of_connection(&mut self, now: Instant, index: u32, out: &mut [u8]) -> Option<Option<Written>> {
-        if self.config.offload.segmentation > 0 || self.waiting.is_some() {
-            return self.next_large(now, index, out);
-        }
+    fn next_plain(&mut self, now: Instant, index: u32, out: &mut [u8]) -> Option<usize> {
+        let flow = self.flows.get_mut(index)?;
         // The plan stays where it was formed: to move it costs more than to read it.
-        let plan = self.flows.get_mut(index)?.connection.poll_segment(now);
+        let plan = flow.connection.poll_segment(now);
         let plan = plan.as_ref()?;
+        self.turn += 1;
         self.stats.segments_out += 1;
-        if !plan.notices.is_empty() {
+        flow.ip_id = flow.ip_id.wrapping_add(1);
+        let written = flow.framing().emit(out, &plan.meta, flow.connection.payload(plan));
+        debug_assert!(written.is_ok(), "a segment that does not fit into the MTU: {written:?}");
+        if plan.notices.is_empty() {
+            arm(&mut self.wheel, flow, index);
+        } else {
             self.settle(now, index, &plan.notices);
         }
-        Some(self.flows.get_mut(index).and_then(|flow| write(flow, plan, None, &self.config, out)))
+        Some(written.unwrap_or(0))
     }
 
-    /// The next packet of a connection where a card cuts up large ones.
+    /// Writes the next packet of a connection where a card completes it, or cuts it up.
     #[inline(never)]
     fn next_large(&mut self, now: Instant, index: u32, out: &mut [u8]) -> Option<Option<Written>> {
         let plan = self.next_segment(now, index)?;
+        self.turn += 1;
         let Large { plan, size } = self.gather(now, index, plan, out.len());
-        Some(self.flows.get_mut(index).and_then(|flow| write(flow, &plan, size, &self.config, out)))
+        let written = self.flows.get_mut(index).and_then(|flow| write(flow, &plan, size, &self.config, out));
+        self.arm(index);
+        Some(written)
     }
 
     /// The next segment of a connection: the one that had to wait, or one that is formed now.
@@ -240,7 +264,6 @@ impl Large {
 }
 
 /// Writes a packet, of segments of `size` octets if there are several in it.
-#[inline]
 fn write(
     flow: &mut Flow,
     plan: &SegmentPlan,

@@ -100,6 +100,7 @@ impl Flow {
     }
 
     /// What goes into the headers of its packets.
+    #[inline(always)]
     pub(super) const fn framing(&self) -> Framing {
         Framing {
             local: self.tuple.local(),

@@ -4,12 +4,28 @@ use super::Host;
 use super::flow::Marks;
 use crate::Instant;
 
+/// What the host holds beside the buffers of connections, as it was when it was last counted. To count it takes longer
+/// than a segment does, for it is in many places; and of what goes on beside connections it changes, not by segments.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beside {
+    octets: usize,
+    /// Segments with octets until it is counted anew.
+    left: u8,
+}
+
+/// So many segments later what is [`Beside`] is counted anew.
+const COUNTED_FOR: u8 = 64;
+
 impl Host {
     /// Octets of memory that the host holds, bookkeeping included.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.held
-            + self.flows.memory()
+        self.held + self.memory_beside()
+    }
+
+    /// All that is not in the buffers of connections.
+    fn memory_beside(&self) -> usize {
+        self.flows.memory()
             + self.names.memory()
             + self.wheel.memory()
             + self.events.memory()
@@ -29,7 +45,17 @@ impl Host {
 
     /// Whether octets that arrive now have to be refused. Before that everything is given up that the host may give up:
     /// what came out of order (RFC 2018 §8 lets a receiver forget it), then orphans, the oldest first (RFC 6429 §3).
+    #[inline]
     pub(super) fn is_short_of_memory(&mut self, now: Instant) -> bool {
+        if self.beside.left == 0 {
+            self.beside = Beside { octets: self.memory_beside(), left: COUNTED_FOR };
+        }
+        self.beside.left -= 1;
+        self.held + self.beside.octets > self.config.limits.memory && self.cannot_make_room(now)
+    }
+
+    #[cold]
+    fn cannot_make_room(&mut self, now: Instant) -> bool {
         if self.memory() <= self.config.limits.memory {
             return false;
         }

@@ -260,6 +260,7 @@ pub struct Host {
     accepts: listen::AcceptQueues,
     /// Octets of memory in the buffers of all connections.
     held: usize,
+    beside: memory::Beside,
 }
 
 impl Host {
@@ -300,6 +301,7 @@ impl Host {
             passive: Passive::new(config.passive()),
             accepts: listen::AcceptQueues::default(),
             held: 0,
+            beside: memory::Beside::default(),
             config,
             secret,
         })

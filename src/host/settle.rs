@@ -214,7 +214,8 @@ fn is_there(flows: &Slab<Flow>, id: ConnId) -> bool {
 }
 
 /// A deadline that moved away stays where it is in the wheel, and is looked at when it has come to the front.
-fn arm(wheel: &mut Wheel, flow: &mut Flow, index: u32) {
+#[inline]
+pub(super) fn arm(wheel: &mut Wheel, flow: &mut Flow, index: u32) {
     let deadline = flow.connection.poll_timeout().unwrap_or(Instant::MAX);
     if deadline < flow.armed {
         flow.armed = deadline;

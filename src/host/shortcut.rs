@@ -75,3 +75,6 @@ impl Host {
         Some(index)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,12 +101,14 @@ impl FiveTuple {
 
     /// Our own socket.
     #[must_use]
+    #[inline]
     pub const fn local(&self) -> SocketAddr {
         socket(self.local_ip, self.local_port, self.scope)
     }
 
     /// The peer's socket.
     #[must_use]
+    #[inline]
     pub const fn remote(&self) -> SocketAddr {
         socket(self.remote_ip, self.remote_port, self.scope)
     }
@@ -136,6 +138,7 @@ const fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
+#[inline]
 const fn socket(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
     match ip {
         IpAddr::V6(v6) if v6.is_unicast_link_local() => SocketAddr::V6(SocketAddrV6::new(v6, port, 0, scope)),
