@@ -149,6 +149,11 @@ impl Flow {
         new
     }
 
+    /// What the user is not to be told any more.
+    pub(super) fn take_back(&mut self, what: Readiness) {
+        self.pending = self.pending.without(what);
+    }
+
     /// What the user is to be told now.
     pub(super) fn take_pending(&mut self) -> Readiness {
         core::mem::take(&mut self.pending)

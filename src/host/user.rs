@@ -5,7 +5,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::flow::{Flow, Marks};
-use super::{ConnId, FiveTuple, Host};
+use super::{ConnId, FiveTuple, Host, Readiness};
 use crate::connection::{Connection, Received, SendError, SendFlags};
 use crate::tcp::{CloseReason, CommandError, Keepalive, Notices, TcpInfo};
 use crate::{Instant, State};
@@ -76,7 +76,7 @@ impl ConnectionMut<'_> {
         let sent =
             self.call(now, Err(SendError::Closed), |connection| (send(connection), Notices::default()));
         if sent.as_ref().is_ok_and(|&taken| taken < offered) {
-            self.mark(Marks::WRITER_WAITS);
+            self.waits(Marks::WRITER_WAITS, Readiness::WRITABLE);
         }
         sent
     }
@@ -84,14 +84,16 @@ impl ConnectionMut<'_> {
     fn read<T>(&mut self, now: Instant, recv: impl FnOnce(&mut Connection) -> Received<T>) -> Received<T> {
         let received = self.call(now, Received::Empty, |connection| (recv(connection), Notices::default()));
         if matches!(received, Received::Empty) && self.unread() == 0 {
-            self.mark(Marks::READER_WAITS);
+            self.waits(Marks::READER_WAITS, Readiness::READABLE);
         }
         received
     }
 
-    fn mark(&mut self, mark: u16) {
+    /// The user was told to wait for that: what was to be said of it before is true no more.
+    fn waits(&mut self, mark: u16, what: Readiness) {
         if let Some(flow) = self.host.flows.get_mut(self.index) {
             flow.marks.set(mark);
+            flow.take_back(what);
         }
     }
 
