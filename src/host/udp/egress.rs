@@ -81,10 +81,12 @@ impl UdpTable {
                 return None;
             }
             let waiting = self.take_front(index)?;
-            let identification = if dont_fragment {
-                0
-            } else {
+            // Routers cut up what IPv4 lets them; over IPv6 only we do.
+            let is_named = !dont_fragment && (tuple.local_ip().is_ipv4() || len > mtu);
+            let identification = if is_named {
                 identifications.next(&self.secret, tuple.local_ip(), tuple.remote_ip())
+            } else {
+                0
             };
             let written = if len <= mtu {
                 emit(&self.secret, out, &waiting, identification).ok()

@@ -201,6 +201,13 @@ impl UdpMut<'_> {
         self.table.socket_of(self.id).map(|socket| socket.options)
     }
 
+    /// Marks the socket with another number for the user's own use.
+    pub fn set_tag(&mut self, tag: u64) {
+        if let Some(socket) = self.table.sockets.get_mut(self.id.index) {
+            socket.options.tag = tag;
+        }
+    }
+
     /// Restricts the socket to one peer: it sends to nobody else and hears from nobody else, and is told of errors.
     /// What has come already stays to be read. A connected socket gets another peer.
     ///

@@ -15,7 +15,7 @@ fn waiting(octets: Octets) -> Waiting {
 
 #[test]
 fn a_datagram_that_waits_takes_so_many_octets_besides_its_own() {
-    assert!(NODE <= 128, "{NODE}");
+    const { assert!(NODE <= 128) };
     let mut nodes = Slab::new();
     for _ in 0..64 {
         nodes.insert(Node { waiting: waiting(Octets::Copied(Vec::new())), next: NONE });

@@ -599,7 +599,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
     #[test]
     fn two_tables_do_what_two_lists_do(calls in prop::collection::vec(call(), 1..150)) {
         let mut world = World { sides: [Side::new(0), Side::new(1)], now: 0, next: 0 };
