@@ -49,7 +49,11 @@ impl Host {
             Claim::Reused(iss) => secrets.iss = iss,
             Claim::Taken => return Err(ConnectError::InUse(tuple)),
         }
-        let connection = Connection::connect(self.profile(local.ip()), secrets, now);
+        let mut connection = Connection::connect(self.profile(local.ip()), secrets, now);
+        if self.config.connection.tcp.fast_open {
+            // RFC 7413 §4.1.3. It cannot fail: the SYN has not been sent.
+            let _ = connection.set_cookie(now, self.jar.take_out(&self.secret, remote.ip()));
+        }
         let index = self.admit(Flow::new(connection, tuple));
         self.stats.active_opens += 1;
         self.settle(now, index, &crate::tcp::Notices::default());

@@ -94,7 +94,7 @@ impl Host {
 
     /// The next answer that belongs to no connection.
     fn next_answer(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
-        let reply = self.replies.pop().or_else(|| self.passive.poll_reply(now))?;
+        let reply = self.replies.pop().or_else(|| self.passive.poll_reply(now, &self.secret))?;
         self.write_answer(&reply, out)
     }
 

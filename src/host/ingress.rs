@@ -272,6 +272,11 @@ impl Host {
         if let Some(reason) = arrival.verdict.refused {
             self.stats.refuse(reason);
         }
+        if arrival.verdict.notices.connected
+            && let Some(cookie) = flow.connection.tcb().fast_open_cookie()
+        {
+            self.jar.put(&self.secret, flow.tuple.remote_ip(), cookie);
+        }
         self.note_disorder(index);
         self.settle(now, index, &arrival.verdict.notices);
         Ingress::Connection(self.id(index))

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::Instant;
 use crate::connection::{Connection, Payload};
-use crate::tcp::SegmentMeta;
+use crate::tcp::{Notices, SegmentMeta};
 
 /// Those who wait to be accepted, by the index of their listener; how many there may be, the listener knows.
 #[derive(Clone, Debug, Default)]
@@ -190,7 +190,24 @@ impl Host {
                 self.events.push(Subject::Listener(listener));
             }
         }
-        self.give_segment(now, index, meta, payload)
+        let ingress = self.give_segment(now, index, meta, payload);
+        if promoted.early {
+            self.open_early(now, index);
+        }
+        ingress
+    }
+
+    /// What has come with the SYN may be read, and answered, before the handshake is done (RFC 7413 §4.2.2).
+    fn open_early(&mut self, now: Instant, index: u32) {
+        let Some(flow) = self.flows.get_mut(index) else { return };
+        let mut notices = Notices::default();
+        if flow.connection.open_early() {
+            notices.readable = flow.connection.unread() > 0;
+        } else {
+            // A connection of ours that goes back to LISTEN would stay for ever.
+            notices = flow.connection.abort(now).unwrap_or_default();
+        }
+        self.settle(now, index, &notices);
     }
 
     /// Queues what a listener has to say.

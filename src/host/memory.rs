@@ -33,6 +33,7 @@ impl Host {
             + self.orphans.memory()
             + self.replies.memory()
             + self.passive.memory()
+            + self.jar.memory()
             + self.udp.memory()
             + self.icmp.memory()
             + self.identifications.memory()

@@ -143,6 +143,7 @@ mod id;
 mod identification;
 mod ignore;
 mod ingress;
+mod jar;
 mod limiter;
 mod listen;
 mod memory;
@@ -179,6 +180,7 @@ use icmp::Icmp;
 pub use icmp::{IcmpConfig, IcmpKind, IcmpStats, Silence, Unheeded};
 pub use id::{ConnId, ListenerId, RequestId, UdpFlowId, UdpId};
 use identification::Identifications;
+use jar::CookieJar;
 use limiter::Limiter;
 pub use limiter::RateLimit;
 use own::Own;
@@ -257,6 +259,8 @@ pub struct Host {
     /// Numbers for datagrams that have to be cut up.
     identifications: Identifications,
     passive: Passive,
+    /// Fast Open cookies of servers.
+    jar: CookieJar,
     accepts: listen::AcceptQueues,
     /// Octets of memory in the buffers of all connections.
     held: usize,
@@ -299,6 +303,7 @@ impl Host {
             icmp: Icmp::new(config.icmp, config.hop_limit, &secret),
             identifications: Identifications::new(),
             passive: Passive::new(config.passive()),
+            jar: CookieJar::default(),
             accepts: listen::AcceptQueues::default(),
             held: 0,
             beside: memory::Beside::default(),

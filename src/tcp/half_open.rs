@@ -97,6 +97,8 @@ impl Bits {
     const WAITING: u16 = 1 << 11;
     /// The SYN,ACK was a cookie, and when it was sent is not known.
     const TIMELESS: u16 = 1 << 12;
+    /// The last SYN had a Fast Open option.
+    const FAST: u16 = 1 << 14;
 
     const fn has(self, bit: u16) -> bool {
         self.0 & bit != 0
@@ -195,7 +197,14 @@ impl HalfOpen {
         }
     }
 
+    /// Whether the last SYN had a Fast Open option: then the owner's SYN,ACK may give a cookie (RFC 7413 §4.1.2).
+    #[must_use]
+    pub const fn asks_for_cookie(&self) -> bool {
+        self.bits.has(Bits::FAST)
+    }
+
     fn hear_ecn(&mut self, syn: &SegmentMeta) {
+        self.bits.set(Bits::FAST, syn.options.fast_open.is_some());
         let asks = syn.flags.contains(ASKING);
         self.bits.set(if asks { Bits::ASKED } else { Bits::ASKED_NOT }, true);
     }

@@ -116,3 +116,121 @@ fn time_wait_is_a_row() {
     let rows: Vec<_> = a.rows().map(|row| (row.state, row.deadline)).collect();
     assert_eq!(rows, [(State::TimeWait, Some(NOW + Duration::from_secs(240)))]);
 }
+
+fn fast_host(address: &str, secret: u8) -> Host {
+    let mut config = crate::host::HostConfig::default();
+    config.addresses.push(crate::host::LocalAddress::new(address.parse().unwrap(), 24));
+    config.connection.tcp.fast_open = true;
+    Host::new(config, [secret; 32]).unwrap()
+}
+
+fn fast_listener(b: &mut Host) -> crate::host::ListenerId {
+    b.listen(ListenOn::port(80), &ListenConfig { fast_open: true, ..ListenConfig::default() }).unwrap()
+}
+
+/// The next packet of `from` goes to `to`.
+fn one(from: &mut Host, to: &mut Host) -> bool {
+    let mut out = [0; 1500];
+    let sent = from.poll_transmit(NOW, &mut out);
+    sent.is_some_and(|sent| !matches!(to.handle_packet(NOW, &out[..sent.len]), Ingress::Ignored(_)))
+}
+
+/// RFC 7413 §3.1: the first connection gets a cookie, the octets of the second are read and answered before its
+/// handshake is done.
+#[test]
+fn who_has_a_cookie_is_answered_within_one_round_trip() {
+    let (mut a, mut b) = (fast_host(A, 1), fast_host(B, 2));
+    let listener = fast_listener(&mut b);
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    carry(NOW, &mut a, &mut b);
+    assert!(b.accept(listener).is_some());
+    assert_eq!(b.passive_stats().opened_early, 0);
+
+    let client = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    a.connection(client).unwrap().send(NOW, b"question").unwrap();
+    assert!(one(&mut a, &mut b));
+    events(&mut b);
+    let server = b.accept(listener).unwrap();
+    let mut connection = b.connection(server).unwrap();
+    assert_eq!(connection.recv(NOW, 99), crate::connection::Received::Data("question".into()));
+    assert_eq!(connection.state(), State::SynReceived);
+    connection.send(NOW, b"answer").unwrap();
+    while one(&mut b, &mut a) {}
+    assert_eq!(
+        a.connection(client).unwrap().recv(NOW, 99),
+        crate::connection::Received::Data("answer".into())
+    );
+    carry(NOW, &mut a, &mut b);
+    assert_eq!(b.connection(server).unwrap().state(), State::Established);
+    assert_eq!((b.passive_stats().opened_early, b.rows().count()), (1, 0));
+}
+
+/// RFC 7413 §4.2.2: a cookie that is not good any more is replaced, and the octets come again.
+#[test]
+fn a_bad_cookie_costs_nothing_but_time() {
+    let (mut a, mut b) = (fast_host(A, 1), fast_host(B, 2));
+    fast_listener(&mut b);
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    carry(NOW, &mut a, &mut b);
+    // The server has another secret now.
+    let mut b = fast_host(B, 3);
+    let listener = fast_listener(&mut b);
+    for early in [0, 1] {
+        let client = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+        a.connection(client).unwrap().send(NOW, b"question").unwrap();
+        carry(NOW, &mut a, &mut b);
+        let server = b.accept(listener).unwrap();
+        assert_eq!(
+            b.connection(server).unwrap().recv(NOW, 99),
+            crate::connection::Received::Data("question".into())
+        );
+        assert_eq!(b.passive_stats().opened_early, early);
+    }
+}
+
+/// RFC 7413 §5.1: who shows the same SYN again and again takes half of the backlog at the most.
+#[test]
+fn replayed_syns_fill_half_of_the_backlog_and_no_more() {
+    let (mut a, mut b) = (fast_host(A, 1), fast_host(B, 2));
+    let config = ListenConfig { fast_open: true, backlog: 8, ..ListenConfig::default() };
+    let listener = b.listen(ListenOn::port(80), &config).unwrap();
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    carry(NOW, &mut a, &mut b);
+    assert!(b.accept(listener).is_some());
+    let mut out = [0; 1500];
+    for _ in 0..20 {
+        let client = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+        a.connection(client).unwrap().send(NOW, b"question").unwrap();
+        let syn = a.poll_transmit(NOW, &mut out).unwrap().len;
+        for _ in 0..3 {
+            b.handle_packet(NOW, &out[..syn]);
+        }
+    }
+    assert_eq!((b.passive_stats().opened_early, b.rows().count()), (4, 16));
+}
+
+/// RFC 9293 §3.8.3: a connection that began with its SYN's octets ends when its peer stays silent.
+#[test]
+fn an_early_connection_whose_peer_is_silent_ends() {
+    let (mut a, mut b) = (fast_host(A, 1), fast_host(B, 2));
+    let listener = fast_listener(&mut b);
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    carry(NOW, &mut a, &mut b);
+    b.accept(listener).unwrap();
+    let client = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    a.connection(client).unwrap().send(NOW, b"question").unwrap();
+    assert!(one(&mut a, &mut b));
+    let server = b.accept(listener).unwrap();
+    let mut out = [0; 1500];
+    for _ in 0..100 {
+        while b.poll_transmit(NOW, &mut out).is_some() {}
+        let Some(at) = b.poll_timeout().filter(|_| b.connection(server).unwrap().state() != State::Closed)
+        else {
+            break;
+        };
+        b.handle_timeout(at);
+        while b.poll_transmit(at, &mut out).is_some() {}
+    }
+    let connection = b.connection(server).unwrap();
+    assert_eq!(connection.close_reason(), Some(CloseReason::RetransmissionsExhausted));
+}

@@ -220,7 +220,13 @@ impl Passive {
         self.stats.cookies_accepted += 1;
         told(tuple, Event::Syn, State::Listen, half.state());
         let listener = self.listeners.id(at);
-        Outcome::Promote(Box::new(Promoted { tcb: half.tcb(config.tcp()), config, listener, request: None }))
+        Outcome::Promote(Box::new(Promoted {
+            tcb: half.tcb(config.tcp()),
+            config,
+            listener,
+            request: None,
+            early: false,
+        }))
     }
 }
 

@@ -4,12 +4,16 @@
 //! They change every day, and those of the day before count too: who has listened long ago gains nothing. Nothing is
 //! remembered, and hosts with one secret take each other's.
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use super::{Outcome, Passive, Promoted};
 use crate::Instant;
+use crate::host::FiveTuple;
 use crate::secret::Secret;
-use crate::tcp::Cookie;
+use crate::tcp::{Cookie, SegmentMeta, Tcb, Unpredictable};
 
 /// How long a cookie is given.
 const PERIOD: Duration = Duration::from_secs(24 * 3600);
@@ -32,6 +36,37 @@ pub(crate) fn accepts(secret: &Secret, client: IpAddr, now: Instant, shown: &Coo
     let this = period(now);
     let is = |period| cookie(secret, client, period).is_some_and(|cookie| cookie == *shown);
     is(this) || this.checked_sub(1).is_some_and(is)
+}
+
+impl Passive {
+    /// Whether what comes with a SYN may be taken at once: it has a good cookie, and not so many wait to be accepted that
+    /// a flood of replayed SYNs would be noticed (§5.1).
+    pub(super) fn may_open_early(
+        &self,
+        now: Instant,
+        tuple: &FiveTuple,
+        seg: &SegmentMeta,
+        secret: &Secret,
+        at: u32,
+    ) -> bool {
+        let Some(listener) = self.listeners.row(at) else { return false };
+        let open = listener.config.fast_open && !listener.config.decide;
+        let calm = listener.waiting < listener.config.backlog / 2;
+        let shown = seg.options.fast_open.filter(|_| open && calm && seg.len > 0);
+        shown.is_some_and(|shown| accepts(secret, tuple.remote_ip(), now, &shown))
+    }
+
+    /// A machine for the SYN: it listens, and hears it as the next thing.
+    pub(super) fn open_early(&mut self, tuple: &FiveTuple, secrets: Unpredictable, at: u32) -> Outcome {
+        let Some(listener) = self.listeners.row_mut(at) else { return Outcome::Unknown };
+        listener.waiting += 1;
+        let config = listener.connection(tuple).clone();
+        let mut tcb = Tcb::listen(Arc::clone(config.tcp()));
+        tcb.prepare(secrets);
+        self.stats.opened_early += 1;
+        let listener = self.listeners.id(at);
+        Outcome::Promote(Box::new(Promoted { tcb, config, listener, request: None, early: true }))
+    }
 }
 
 #[cfg(test)]

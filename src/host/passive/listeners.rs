@@ -92,7 +92,9 @@ pub struct ListenConfig {
     /// The owner decides on each SYN before it is answered. Then there are no cookies: who waits has to be remembered.
     /// Default: false.
     pub decide: bool,
-    /// Give Fast Open cookies, and take data with a SYN that has one (RFC 7413). Default: false.
+    /// Give Fast Open cookies, and take octets with a SYN that has one (RFC 7413): the connection is there at once, and
+    /// may be answered before its handshake is done. What comes with a SYN may come twice: only for users whom that
+    /// does not harm (§2.1). While half of the backlog waits no SYN is taken so (§5.1). Default: false.
     pub fast_open: bool,
     /// `[::]` is not for IPv4 too (RFC 3493 §5.3). Default: false.
     pub v6_only: bool,
@@ -217,6 +219,13 @@ fn places(on: &ListenOn, config: &ListenConfig) -> Option<(Place, Option<Place>)
     }
 }
 
+/// How the connections of a listener are to be.
+fn with(config: &ListenConfig, usual: &ConnectionConfig) -> ConnectionConfig {
+    let mut connection = config.connection.unwrap_or(*usual);
+    connection.tcp.fast_open = config.fast_open;
+    connection
+}
+
 /// `config` for packets of at most `mtu` octets over one version of IP.
 fn fitted(mut config: ConnectionConfig, mtu: u16, v6: bool) -> SharedConfig {
     fit_to_ip(&mut config.tcp, mtu, v6);
@@ -258,7 +267,7 @@ impl Listeners {
         let index = self.rows.insert(Listener {
             on,
             config: *config,
-            connection: [false, true].map(|v6| fitted(config.connection.unwrap_or(*usual), mtu, v6)),
+            connection: [false, true].map(|v6| fitted(with(config, usual), mtu, v6)),
             half_open: Chain::new(BY_LISTENER),
             waiting: 0,
         });

@@ -104,6 +104,8 @@ pub(crate) struct Promoted {
     pub(crate) listener: ListenerId,
     /// What the owner was asked about, if it was.
     pub(crate) request: Option<RequestId>,
+    /// The machine is in LISTEN, the segment is a SYN, and what comes with it may be taken at once (RFC 7413 §4.2.2).
+    pub(crate) early: bool,
 }
 
 /// The listeners of a host, and its connections that are rows.
@@ -288,7 +290,7 @@ impl Passive {
         self.stats.completed += 1;
         self.remove(index);
         let listener = self.listeners.id(at);
-        Outcome::Promote(Box::new(Promoted { tcb, config, listener, request }))
+        Outcome::Promote(Box::new(Promoted { tcb, config, listener, request, early: false }))
     }
 
     fn remove(&mut self, index: u32) {
@@ -326,6 +328,9 @@ impl Passive {
             return self.send_cookie(now, tuple, seg, secret, at);
         }
         let secrets = secret.unpredictable(tuple.local(), tuple.remote(), now);
+        if room && self.may_open_early(now, tuple, seg, secret, at) {
+            return self.open_early(tuple, secrets, at);
+        }
         self.meet(now, hash, tuple, seg, secrets, at)
     }
 
@@ -386,12 +391,15 @@ impl Passive {
     }
 
     /// The next SYN,ACK that is due, formed now.
-    pub(crate) fn poll_reply(&mut self, now: Instant) -> Option<Reply> {
+    pub(crate) fn poll_reply(&mut self, now: Instant, secret: &Secret) -> Option<Reply> {
         while let Some(index) = self.half_open.next_ready() {
             let Some(row) = self.half_open.get_mut(index) else { continue };
             let Some(listener) = self.listeners.row(row.listener) else { continue };
             let config = listener.connection(&row.tuple).clone();
-            let Some(meta) = row.half.poll_segment(config.tcp(), now) else { continue };
+            let Some(mut meta) = row.half.poll_segment(config.tcp(), now) else { continue };
+            if listener.config.fast_open && row.half.asks_for_cookie() {
+                meta.options.fast_open = fast_open::give(secret, row.tuple.remote_ip(), now);
+            }
             let listener = Some(self.listeners.id(row.listener));
             let reply = Reply { tuple: row.tuple, meta, listener };
             self.half_open.settle(index, config.tcp());

@@ -27,6 +27,8 @@ pub struct PassiveStats {
     pub cookies_accepted: u64,
     /// Acknowledgments that could have been of a cookie, and were not.
     pub cookies_failed: u64,
+    /// SYNs with a good Fast Open cookie whose octets were taken at once.
+    pub opened_early: u64,
     /// Connections in TIME-WAIT that were given to the table.
     pub time_waits: u64,
     /// Those that had to make room for newer ones.

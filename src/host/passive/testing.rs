@@ -48,7 +48,7 @@ impl Side {
 
     /// Everything that is to be said now.
     pub(super) fn replies(&mut self) -> alloc::vec::Vec<Reply> {
-        core::iter::from_fn(|| self.passive.poll_reply(self.now)).collect()
+        core::iter::from_fn(|| self.passive.poll_reply(self.now, &self.secret)).collect()
     }
 
     /// The SYN,ACK for a SYN.

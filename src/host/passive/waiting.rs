@@ -45,6 +45,7 @@ impl Passive {
     }
 
     /// Connections in TIME-WAIT.
+    #[cfg(test)]
     pub(crate) const fn time_waits(&self) -> u32 {
         self.time_wait.len()
     }
