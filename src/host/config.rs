@@ -153,8 +153,8 @@ pub struct Limits {
     pub half_open: usize,
     /// Connections in TIME-WAIT that only a row is kept of; beyond it the oldest row goes. Default: 262,144.
     pub time_wait: usize,
-    /// Octets of memory in all, bookkeeping included. Beyond it first what came out of order is given up, then
-    /// segments with octets are refused as if they had been lost, then the oldest orphan is reset. What users
+    /// Octets of memory in all, bookkeeping included. Beyond it first what came out of order is given up, then orphans
+    /// are reset, the oldest first, then segments with octets are refused as if they had been lost. What users
     /// queue to send is theirs: each buffer has its own limit. Default: 1 GiB.
     pub memory: usize,
     /// Stateless answers that wait to be polled: resets and the like. Beyond it they are not given. Default: 1,024.
