@@ -137,7 +137,7 @@ mod measured {
     }
 
     // A segment arrives whose octets may be kept, they are read, and what is to be acknowledged is.
-    #[library_benchmark(config = at_most(900))]
+    #[library_benchmark(config = at_most(950))]
     #[bench::by_reference(args = (SEGMENT), setup = packets)]
     fn in_order_segment_received(
         (mut end, mut segments, kept): (Receiver, Segments<Bytes>, Vec<Bytes>),
@@ -206,7 +206,7 @@ mod measured {
     }
 
     // A segment is queued and formed.
-    #[library_benchmark(config = at_most(1_300))]
+    #[library_benchmark(config = at_most(1_400))]
     #[bench::by_reference(args = (1), setup = sender_and_data)]
     fn segment_sent((mut end, mut data): (Sender, Vec<Bytes>)) -> (Sender, Vec<Bytes>) {
         for octets in &mut data {
@@ -228,7 +228,7 @@ mod measured {
     }
 
     // A segment whose octets are in the buffer is formed.
-    #[library_benchmark(config = at_most(1_000))]
+    #[library_benchmark(config = at_most(920))]
     #[bench::full(args = (SEGMENTS), setup = Sender::with_queued)]
     fn segment_formed(mut end: Sender) -> Sender {
         for _ in 0..SEGMENTS {

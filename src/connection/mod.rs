@@ -140,12 +140,13 @@ impl Connection {
     /// Takes in a segment. `meta.len` is taken to be the length of `payload`.
     pub fn on_segment(&mut self, now: Instant, meta: &SegmentMeta, payload: Payload<'_>) -> Arrival {
         let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let mut verdict = if meta.len == len {
-            self.tcb.on_segment(now, meta)
+        let mut arrival = Arrival::default();
+        let verdict = &mut arrival.verdict;
+        if meta.len == len {
+            self.tcb.on_segment_into(now, meta, verdict);
         } else {
-            self.tcb.on_segment(now, &SegmentMeta { len, ..*meta })
-        };
-        let mut conflict = 0;
+            self.tcb.on_segment_into(now, &SegmentMeta { len, ..*meta }, verdict);
+        }
         if let Some(placed) = verdict.store.filter(|_| !self.let_go) {
             let part = if placed.len == len {
                 payload
@@ -154,7 +155,7 @@ impl Connection {
             };
             let config = self.tcb.config();
             let window = config.receive_window.max(config.receive_window_max);
-            conflict = self.recv.store(now, window, placed.offset, part);
+            arrival.conflict = self.recv.store(now, window, placed.offset, part);
         }
         self.recv.set_readable(verdict.readable_to);
         if self.send.is_new(verdict.acked_to) {
@@ -166,7 +167,7 @@ impl Connection {
             self.tell(&mut verdict.notices);
         }
         self.check_mirror();
-        Arrival { verdict, conflict }
+        arrival
     }
 
     /// The peer has acknowledged octets. The congestion window may have grown, and with it the room for more:

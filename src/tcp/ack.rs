@@ -86,7 +86,7 @@ impl Tcb {
         if self.snd.outstanding() == 0 {
             self.timers.stop(Timer::Retransmit);
         } else if !partial || self.recovery.duplicates().is_first_partial() {
-            self.timers.set(Timer::Retransmit, now + self.rto());
+            self.set_retransmission(now);
         }
     }
 

@@ -42,6 +42,7 @@ impl Tcb {
             Command::PathMtu(report) => self.path_report(now, report)?,
         }
         self.arm(now);
+        self.count_memory();
         Ok(())
     }
 

@@ -31,7 +31,12 @@ impl Tcb {
     /// RTO (RFC 6298, MUST-18), back-off included (MUST-19).
     #[must_use]
     pub fn rto(&self) -> Duration {
-        self.rtt.rto(&self.config).max(TICK)
+        self.rtt.rto(&self.config)
+    }
+
+    /// Runs the retransmission timer from now on, whether or not it runs.
+    pub(super) fn set_retransmission(&mut self, now: Instant) {
+        self.timers.set(Timer::Retransmit, now.after_nanos(self.rtt.rto_nanos(&self.config)));
     }
 
     pub(super) fn ack_delay(&self) -> Duration {
@@ -41,11 +46,6 @@ impl Tcb {
     /// Starts the timers that the variables ask for and stops the others.
     pub(super) fn arm(&mut self, now: Instant) {
         self.unsettled = false;
-        self.set_timers(now);
-        self.count_memory();
-    }
-
-    fn set_timers(&mut self, now: Instant) {
         if matches!(self.state, State::Closed | State::Listen) {
             self.timers.stop_all();
             return;
@@ -112,7 +112,7 @@ impl Tcb {
     /// Runs the retransmission timer if it does not run yet; what it is to run for is not for nothing to compute.
     pub(super) fn start_retransmission(&mut self, now: Instant) {
         if !self.timers.runs(Timer::Retransmit) {
-            self.timers.set(Timer::Retransmit, now + self.rto());
+            self.set_retransmission(now);
         }
     }
 
@@ -163,7 +163,7 @@ impl Tcb {
             if !self.tail_bears_out_report(now) {
                 self.recovery.probe.make_due();
             }
-            self.timers.set(Timer::Retransmit, now + self.rto());
+            self.set_retransmission(now);
         }
         if self.timers.take_due(Timer::Reorder, now) {
             self.reordering_is_over(now);
@@ -192,6 +192,7 @@ impl Tcb {
             self.end(Event::TimeWaitTimeout, CloseReason::Closed, notices);
         }
         self.arm(now);
+        self.count_memory();
     }
 
     /// RFC 6298 §5.4 to §5.7, and R1 and R2 (RFC 9293 §3.8.3, MUST-20, SHLD-9), for a SYN too (MUST-22).

@@ -216,8 +216,11 @@ impl Tcb {
 
     /// Who has been silent for longer than an RTO begins anew (RFC 5681 §4.1).
     fn restart_after_idle(&mut self, now: Instant) {
+        if self.records.in_flight() > 0 || self.recovery.phase != Phase::Open {
+            return;
+        }
         let idle = now.since(self.last_sent);
-        if self.records.in_flight() == 0 && self.recovery.phase == Phase::Open && idle > self.rto() {
+        if idle > self.rto() {
             let window = initial_window(self.config.initial_window, self.effective_send_mss());
             self.congestion.on_idle(window, idle);
         }
@@ -313,7 +316,7 @@ impl Tcb {
     /// trip; twice as fast in slow start, a fifth faster later, so that pacing itself does not limit. The first flight
     /// goes out at once (RFC 6928 §2).
     fn pace(&mut self, now: Instant, octets: u64) {
-        let Some(srtt) = self.rtt.for_pacing() else { return };
+        let Some(nanos) = self.rtt.for_pacing() else { return };
         let initial = initial_window(self.config.initial_window, self.effective_send_mss());
         if self.snd.max <= ORIGIN + 1 + u64::from(initial) {
             return;
@@ -322,13 +325,12 @@ impl Tcb {
         // The gap in a window of two segments would lengthen the round trip that it comes from.
         let fast = self.congestion.in_slow_start() || window < 3 * self.effective_send_mss();
         let (faster, than) = if fast { (2, 1) } else { (6, 5) };
-        let nanos = u64::try_from(srtt.as_nanos()).unwrap_or(u64::MAX);
         let gap = (nanos.saturating_mul(octets * than) / (u64::from(window.max(1)) * faster)).min(nanos);
         // An owner who comes late catches up, but not with more than a tick's worth; time in which something else
         // held us back is lost.
         let late = now.since(self.pace_at);
         let wasted = if self.pace_waits { late.saturating_sub(self.config.granularity) } else { late };
-        self.pace_at = self.pace_at + wasted + Duration::from_nanos(gap);
+        self.pace_at = (self.pace_at + wasted).after_nanos(gap);
     }
 
     /// The header of a SYN, with an acknowledgment once the peer's has come. It always has the MSS option (MUST-14,

@@ -4,7 +4,6 @@
 //! It gives what the checks of [`arrival`](super::arrival) give, which every unit test asserts for every such
 //! segment; there is no rule here that is not there.
 
-use super::notices::Notices;
 use super::segment::{Placed, SegmentMeta, Verdict};
 use super::send::offset;
 use super::state::State;
@@ -36,7 +35,7 @@ impl Tcb {
     }
 
     /// Takes in a segment that [`is_predicted`](Self::is_predicted).
-    pub(super) fn arrives_as_predicted(&mut self, now: Instant, seg: &SegmentMeta) -> Verdict {
+    pub(super) fn arrives_as_predicted(&mut self, now: Instant, seg: &SegmentMeta, out: &mut Verdict) {
         let start = self.rcv.nxt;
         self.heard();
         if let Some(timestamps) = seg.options.timestamps
@@ -52,12 +51,8 @@ impl Tcb {
         if self.unsettled || self.config.keepalive.is_some() || self.timers.runs(Timer::Pace) {
             self.arm(now);
         }
-        Verdict {
-            refused: None,
-            store: Some(Placed { offset: offset(start), skip: 0, len: seg.len }),
-            readable_to: offset(self.rcv.nxt),
-            acked_to: self.acked_to(),
-            notices: Notices { readable: true, ..Notices::default() },
-        }
+        out.store = Some(Placed { offset: offset(start), skip: 0, len: seg.len });
+        (out.readable_to, out.acked_to) = (offset(self.rcv.nxt), self.acked_to());
+        out.notices.readable = true;
     }
 }

@@ -298,7 +298,7 @@ impl Tcb {
             self.recovery.rack.on_late_arrival();
         }
         if self.snd.outstanding() > 0 {
-            self.timers.set(Timer::Retransmit, now + self.rto());
+            self.set_retransmission(now);
         }
     }
 

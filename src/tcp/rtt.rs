@@ -95,10 +95,10 @@ impl RttEstimator {
         (least != u64::MAX).then(|| Duration::from_nanos(least))
     }
 
-    /// What a window is spread over in pacing: not a round trip that was long once, such as that of a delay after which
+    /// What a window is spread over in pacing, in nanoseconds: not a round trip that was long once, such as that of a delay after which
     /// everything is as it was.
-    pub(super) fn for_pacing(&self) -> Option<Duration> {
-        self.sampled.then(|| Duration::from_nanos(self.srtt.min(self.latest)))
+    pub(super) fn for_pacing(&self) -> Option<u64> {
+        self.sampled.then(|| self.srtt.min(self.latest))
     }
 
     /// The last sample.
@@ -113,12 +113,17 @@ impl RttEstimator {
         self.was_late = self.sampled;
     }
 
-    /// RTO: how long to wait for an acknowledgment now, backoff included.
+    /// [`rto_nanos`](Self::rto_nanos) as a span.
+    pub(super) fn rto(&self, config: &TcpConfig) -> Duration {
+        Duration::from_nanos(self.rto_nanos(config))
+    }
+
+    /// RTO in nanoseconds: how long to wait for an acknowledgment now, backoff included.
     ///
     /// SRTT + max(G, 4·RTTVAR), at least [`min_rto`](TcpConfig::min_rto), and before the first sample
     /// [`initial_rto`](TcpConfig::initial_rto); doubled for each [`back_off`](Self::back_off), at most
     /// [`max_rto`](TcpConfig::max_rto), and never less than a millisecond.
-    pub(super) fn rto(&self, config: &TcpConfig) -> Duration {
+    pub(super) fn rto_nanos(&self, config: &TcpConfig) -> u64 {
         let base = if self.sampled {
             // Where less than RFC 6298's second is asked for, it is the least margin too, as in Linux: else the round
             // trip of a steady path would leave none.
@@ -131,7 +136,7 @@ impl RttEstimator {
             nanos(config.initial_rto)
         };
         let doubled = base.max(Self::FLOOR).saturating_mul(1 << self.backoff);
-        Duration::from_nanos(doubled.min(nanos(config.max_rto)).max(Self::FLOOR))
+        doubled.min(nanos(config.max_rto)).max(Self::FLOOR)
     }
 
     /// Doubles the RTO: the timer has expired (RFC 6298 §5.5).

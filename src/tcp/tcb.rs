@@ -103,8 +103,7 @@ pub struct Tcb {
     pub(super) congestion: Congestion,
     pub(super) timers: Timers,
     pub(super) rare: Seldom<Rare>,
-    /// Octets of memory that are held beside the machine itself and the scoreboard, when the timers were looked after
-    /// last: this is asked for far more often than it changes.
+    /// Octets of memory that are held beside the machine itself and the scoreboard, when it was counted last: this is asked for far more often than it changes.
     pub(super) odd_memory: Noted,
     /// An acknowledgment is owed at once.
     pub(super) ack_now: bool,
@@ -208,29 +207,35 @@ impl Tcb {
 
     /// A segment has arrived (§3.10.7). Its octets stay with the caller: the answer says which to keep.
     pub fn on_segment(&mut self, now: Instant, seg: &SegmentMeta) -> Verdict {
-        if !self.is_predicted(seg) {
-            return self.on_any_segment(now, seg);
-        }
-        #[cfg(test)]
-        let by_the_checks = {
-            let mut other = self.clone();
-            (other.on_any_segment(now, seg), other)
-        };
-        let verdict = self.arrives_as_predicted(now, seg);
-        #[cfg(test)]
-        assert!(by_the_checks.0 == verdict && by_the_checks.1 == *self, "{self:?} and not {by_the_checks:?}");
-        self.check_invariants();
+        let mut verdict = Verdict::default();
+        self.on_segment_into(now, seg, &mut verdict);
         verdict
     }
 
+    /// [`on_segment`](Self::on_segment), with the answer written where it is wanted, which is empty as yet.
+    pub(crate) fn on_segment_into(&mut self, now: Instant, seg: &SegmentMeta, verdict: &mut Verdict) {
+        if !self.is_predicted(seg) {
+            return self.on_any_segment(now, seg, verdict);
+        }
+        #[cfg(test)]
+        let by_the_checks = {
+            let (mut other, mut verdict) = (self.clone(), *verdict);
+            other.on_any_segment(now, seg, &mut verdict);
+            (verdict, other)
+        };
+        self.arrives_as_predicted(now, seg, verdict);
+        #[cfg(test)]
+        assert!(by_the_checks == (*verdict, self.clone()), "{self:?} and not {by_the_checks:?}");
+        self.check_invariants();
+    }
+
     /// [`on_segment`](Self::on_segment) for a segment of which nothing is known.
-    fn on_any_segment(&mut self, now: Instant, seg: &SegmentMeta) -> Verdict {
-        let mut verdict = Verdict::default();
+    fn on_any_segment(&mut self, now: Instant, seg: &SegmentMeta, verdict: &mut Verdict) {
         let ended = match self.state {
             State::Closed => Err(Stop::Refused(DropReason::Closed)),
-            State::Listen => self.arrives_in_listen(now, seg, &mut verdict),
-            State::SynSent => self.arrives_in_syn_sent(now, seg, &mut verdict),
-            _ => self.arrives(now, seg, &mut verdict),
+            State::Listen => self.arrives_in_listen(now, seg, verdict),
+            State::SynSent => self.arrives_in_syn_sent(now, seg, verdict),
+            _ => self.arrives(now, seg, verdict),
         };
         if let Err(Stop::Refused(reason)) = ended {
             verdict.refused = Some(reason);
@@ -238,8 +243,8 @@ impl Tcb {
         verdict.readable_to = self.readable_to();
         verdict.acked_to = self.acked_to();
         self.arm(now);
+        self.count_memory();
         self.check_invariants();
-        verdict
     }
 
     /// Serves the deadlines that are not after `now` (§3.10.8). Harmless when there is none.
@@ -302,6 +307,7 @@ impl Tcb {
             self.note_limit(now);
             if self.unsettled {
                 self.arm(now);
+                self.count_memory();
             }
         }
         self.check_invariants();

@@ -72,7 +72,7 @@ impl Tcb {
         self.records.cut_lost(self.payload_room());
         self.recovery.forget_duplicates();
         self.timers.stop(Timer::LossProbe);
-        self.timers.set(Timer::Retransmit, now + self.rto());
+        self.set_retransmission(now);
     }
 
     /// The tail seems to be lost: that bears out what a report has said about it, and about nothing else.
