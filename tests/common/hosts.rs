@@ -177,7 +177,7 @@ pub(crate) fn carry(now: Instant, a: &mut Host, b: &mut Host) -> usize {
     }
 }
 
-/// Somebody whose segments are made by hand: without options, so that nothing but sequence numbers counts.
+/// Somebody whose segments are made by hand: without options but the MSS, so that nothing but sequence numbers counts.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) own: SocketAddr,
@@ -202,7 +202,12 @@ impl Peer {
 
     /// Sends a segment.
     pub(crate) fn send(&mut self, host: &mut Host, now: Instant, flags: TcpFlags, payload: &[u8]) {
-        host.handle_packet(now, &self.seg(flags, payload).packet()[..]);
+        let mut seg = self.seg(flags, payload);
+        if flags.contains(SYN) {
+            // An MSS of 1460: without, small packets would be assumed.
+            seg = seg.with_options(&[2, 4, 5, 180]);
+        }
+        host.handle_packet(now, &seg.packet()[..]);
         let ends = u32::from(flags.contains(SYN)) + u32::from(flags.contains(FIN));
         self.seq = self.seq.wrapping_add(payload.len() as u32 + ends);
     }
@@ -229,7 +234,8 @@ impl Peer {
     /// The handshake with a listener, up to its last segment.
     pub(crate) fn call(&mut self, host: &mut Host, now: Instant) {
         self.send(host, now, SYN, &[]);
-        let answer = self.take(host, now);
+        let own = self.own;
+        let answer: Vec<_> = self.take(host, now).into_iter().filter(|seg| seg.dst == own).collect();
         assert_eq!(answer.first().map(|seg| seg.flags), Some(SYN_ACK), "{answer:?}");
         self.begin = self.ack;
         self.send(host, now, ACK, &[]);

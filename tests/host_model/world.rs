@@ -1,9 +1,10 @@
 //! The hosts, the network between them, and time; and what has to hold at every step.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use tcpstate::connection::Received;
 use tcpstate::host::{
     ConnId, ConnectError, Decision, Event, Host, ListenConfig, ListenError, ListenerId, Packet, RequestId,
     Transmit,
@@ -29,6 +30,8 @@ struct Node {
     ids: BTreeMap<ConnId, usize>,
     stale: Vec<ConnId>,
     listeners: Vec<ListenerId>,
+    /// Callers about whom was decided that they may come in.
+    requests: BTreeSet<u64>,
     /// Ids that the host took back by itself.
     forced: u64,
     /// There is something that was not polled.
@@ -82,6 +85,7 @@ impl World {
                 ids: BTreeMap::new(),
                 stale: Vec::new(),
                 listeners: Vec::new(),
+                requests: BTreeSet::new(),
                 forced: 0,
                 is_behind: false,
             });
@@ -211,7 +215,9 @@ impl World {
         let node = &mut self.nodes[host];
         assert!(!node.ids.contains_key(&id) && !node.stale.contains(&id), "{id} had a meaning before");
         let mut connection = node.host.connection(id).expect("it was given just now");
-        assert_eq!((connection.id(), connection.tag()), (id, 0), "a mark of another");
+        // Whom the owner has decided about comes with the number of his request.
+        let tag = connection.tag();
+        assert!(connection.id() == id && (tag == 0 || node.requests.remove(&tag)), "{id} has the mark {tag}");
         let tuple = connection.tuple().expect("it was given just now");
         let ends = (tuple.local(), tuple.remote());
         let end = End::new(number, host, id, ends, plan);
@@ -351,9 +357,9 @@ impl World {
             6 => {
                 // Whoever offers nothing, or asks for nothing, changes nothing.
                 let _ = connection.send(now, &[]);
-                let _ = connection.recv(now, 0);
-                // That was an answer too: he is told when there is something.
-                end.reader_waits |= connection.unread() == 0 && !end.has_heard_all();
+                // That may be an answer too: he is told when there is something.
+                let is_empty = connection.recv(now, 0) == Received::Empty && connection.unread() == 0;
+                end.reader_waits |= is_empty && !end.has_heard_all();
             }
             _ => {}
         }
@@ -479,6 +485,9 @@ impl World {
             _ => Decision::Accept,
         };
         self.nodes[host].host.decide(request, decision).expect("he waits");
+        if decision == Decision::Accept {
+            self.nodes[host].requests.insert(request.to_bits());
+        }
         self.nodes[host].is_behind = true;
     }
 
@@ -488,6 +497,9 @@ impl World {
             let there = self.nodes[host].host.request(request).is_some();
             let decided = self.nodes[host].host.decide(request, Decision::Accept);
             assert_eq!(decided.is_ok(), there, "{request:?}");
+            if there {
+                self.nodes[host].requests.insert(request.to_bits());
+            }
             self.nodes[host].is_behind = true;
         }
     }

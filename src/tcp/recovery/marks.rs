@@ -113,6 +113,8 @@ impl Marks {
     /// will find them.
     pub(super) fn resent(&mut self, start: u64, now: Instant) {
         let resent = &mut self.lists().resent;
+        // What was said of it before is settled: a window that stays shut is probed for ever, with the same octet.
+        while resent.pop_front_if(|(first, _)| *first == start).is_some() {}
         if resent.len() >= Records::MAX_RECORDS {
             resent.pop_front();
         }
