@@ -168,6 +168,24 @@ fn a_datagram_that_waits_in_vain_is_quoted_if_its_first_fragment_came() {
 }
 
 #[test]
+fn headers_that_are_too_long_to_be_kept_are_not_quoted() {
+    // They stand before the fragment header, where no limit on fragments counts them.
+    let quoted = |words: u8| {
+        let mut options = vec![44, words, 1, 4, 0, 0, 0, 0];
+        options.resize((usize::from(words) + 1) * 8, 0);
+        let first = v6_packet(60, &[&options[..], &[UDP, 0, 0, 1, 0, 0, 0, 9], &[1; 16]].concat());
+        let mut fragments = Fragments::new(default_limits());
+        assert_eq!(take(&mut fragments, NOW, &first), Taken::Waiting);
+        let memory = fragments.memory();
+        fragments.handle_timeout(NOW + Duration::from_secs(60));
+        (fragments.poll_expired().is_some(), memory)
+    };
+    let (short, long) = (quoted(0), quoted(200));
+    assert_eq!((short.0, long.0), (true, false));
+    assert!(long.1 < short.1);
+}
+
+#[test]
 fn a_flood_from_one_source_leaves_what_others_have_begun() {
     let mut fragments = Fragments::new(default_limits());
     assert_eq!(take(&mut fragments, NOW, &v4(9, IpProtocol::UDP, 0, true, &[1; 800])), Taken::Waiting);

@@ -113,6 +113,19 @@ fn ipv6_fragments_repeat_what_routers_read_and_nothing_else() {
 }
 
 #[test]
+fn hop_by_hop_options_go_into_every_fragment_and_destination_options_do_not() {
+    let chain = [&[60, 0, 1, 4, 0, 0, 0, 0][..], &[17, 0, 1, 4, 0, 0, 0, 0], &[7; 100]].concat();
+    let packet = v6(IpProtocol::HOP_BY_HOP, &chain);
+    let pieces = pieces(&packet, 112, 1).unwrap();
+    assert_eq!(pieces.len(), 2);
+    for piece in &pieces {
+        assert_eq!((piece[6], piece[40], piece[48]), (0, 44, 60));
+    }
+    assert_eq!(pieces[0][56..64], chain[8..16]);
+    assert_eq!(reassembled(&pieces), [7; 100]);
+}
+
+#[test]
 fn a_packet_that_is_small_enough_goes_as_it_is() {
     // RFC 8021: no atomic fragments.
     for packet in [v4(&[], &[7; 100]), v6(IpProtocol::UDP, &[7; 100])] {

@@ -130,6 +130,8 @@ fn a_first_fragment_has_all_headers_and_they_are_looked_at() {
         wrong(3, 0),
         "a fragment in a fragment"
     );
+    let nested = [17, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 8, 0, 0];
+    assert_eq!(duty(44, &fragment(44, 1, &nested)), wrong(3, 0), "even if a header follows");
     // Options in the fragmented part count as well.
     assert_eq!(
         duty(44, &fragment(60, 1, &[17, 0, 0x5e, 4, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1])),
