@@ -64,6 +64,15 @@ impl Host {
 
     /// Connections, answers and datagrams take turns, so that none can keep the others from sending.
     fn next_packet(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
+        // Most often nobody waits for a turn but connections.
+        if self.replies.is_empty()
+            && !self.passive.has_reply()
+            && self.udp.is_silent()
+            && self.icmp.is_empty()
+        {
+            self.source = 0;
+            return self.next_of_connections(now, out);
+        }
         for _ in 0..4 {
             self.source = (self.source + 1) % 4;
             let written = match self.source {

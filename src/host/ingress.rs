@@ -49,8 +49,8 @@ const fn complaint_of(taken: &Result<Ingress, IgnoreReason>, protocol: IpProtoco
 }
 
 impl Host {
-    /// Takes in an IP packet: `&[u8]`, or `&Bytes` which may be kept by reference, or a [`Packet`] that says more
-    /// about it. Hostile packets are counted under a reason ([`HostStats`](super::HostStats)) and else change nothing.
+    /// Takes in an IP packet: `&[u8]`, or `&Bytes` or `Bytes` which may be kept by reference, or a [`Packet`]
+    /// that says more about it. Hostile packets are counted under a reason ([`HostStats`](super::HostStats)) and else change nothing.
     ///
     /// Hand in everything that has arrived before polling: one acknowledgment then answers it all (RFC 9293 MUST-58,
     /// MUST-59).
@@ -58,9 +58,9 @@ impl Host {
         let packet = packet.into();
         self.stats.packets_in += 1;
         self.stats.octets_in += packet.as_slice().len() as u64;
-        match self.take_common(now, &packet) {
-            Some(ingress) => ingress,
-            None => self.take_in(now, &packet, Origin::Wire),
+        match self.take_common(now, packet) {
+            Ok(ingress) => ingress,
+            Err(packet) => self.take_in(now, &packet, Origin::Wire),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A packet as it is handed over, and what is known of it.
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 
 use crate::connection::Payload;
 use crate::wire::Reassembled;
@@ -14,17 +14,18 @@ use crate::wire::Reassembled;
 /// let plain = Packet::from(&octets[..]);
 /// let offloaded = plain.with_checksums(Checksums::Verified);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Packet<'a> {
     octets: Octets<'a>,
     pub(super) checksums: Checksums,
     pub(super) scope: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Octets<'a> {
     Slice(&'a [u8]),
     Bytes(&'a Bytes),
+    Own(Bytes),
 }
 
 /// What is known of the checksum of a packet's TCP or UDP.
@@ -43,31 +44,53 @@ pub enum Checksums {
 impl<'a> Packet<'a> {
     /// The packet with what is known of its checksum.
     #[must_use]
-    pub const fn with_checksums(self, checksums: Checksums) -> Self {
+    pub fn with_checksums(self, checksums: Checksums) -> Self {
         Self { checksums, ..self }
     }
 
     /// The packet with the number of the link that it came over, which link-local addresses need.
     #[must_use]
-    pub const fn with_scope(self, scope: u32) -> Self {
+    pub fn with_scope(self, scope: u32) -> Self {
         Self { scope, ..self }
     }
 
     /// Its octets.
     #[must_use]
-    pub fn as_slice(&self) -> &'a [u8] {
-        match self.octets {
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        match &self.octets {
             Octets::Slice(octets) => octets,
             Octets::Bytes(octets) => octets,
+            Octets::Own(octets) => octets,
         }
     }
 
     /// A part of the packet, by reference if the packet may be kept.
-    pub(super) fn payload(&self, part: &'a [u8]) -> Payload<'a> {
-        match self.octets {
+    pub(super) fn payload<'p>(&'p self, part: &'p [u8]) -> Payload<'p> {
+        match &self.octets {
             Octets::Slice(_) => Payload::Slice(part),
-            Octets::Bytes(_) if part.is_empty() => Payload::Slice(part),
+            _ if part.is_empty() => Payload::Slice(part),
             Octets::Bytes(packet) => Payload::Bytes { octets: packet.slice_ref(part), pinned: packet.len() },
+            Octets::Own(packet) => Payload::Bytes { octets: packet.slice_ref(part), pinned: packet.len() },
+        }
+    }
+
+    /// The `len` octets behind the first `start`, or as many of them as there are. The packet is not needed any more:
+    /// if it was given away, nobody has to count who shares it.
+    #[inline]
+    pub(super) fn into_payload(self, start: usize, len: usize) -> Payload<'a> {
+        let (pinned, end) = (self.as_slice().len(), start.saturating_add(len));
+        if len == 0 || end > pinned {
+            return Payload::Slice(&[]);
+        }
+        match self.octets {
+            Octets::Slice(packet) => Payload::Slice(packet.get(start..end).unwrap_or_default()),
+            Octets::Bytes(packet) => Payload::Bytes { octets: packet.slice(start..end), pinned },
+            Octets::Own(mut octets) => {
+                octets.truncate(end);
+                octets.advance(start);
+                Payload::Bytes { octets, pinned }
+            }
         }
     }
 }
@@ -83,6 +106,13 @@ impl<'a> From<&'a [u8]> for Packet<'a> {
 impl<'a> From<&'a Bytes> for Packet<'a> {
     fn from(octets: &'a Bytes) -> Self {
         Self { octets: Octets::Bytes(octets), checksums: Checksums::Unknown, scope: 0 }
+    }
+}
+
+/// It may be kept instead of being copied.
+impl From<Bytes> for Packet<'_> {
+    fn from(octets: Bytes) -> Self {
+        Self { octets: Octets::Own(octets), checksums: Checksums::Unknown, scope: 0 }
     }
 }
 

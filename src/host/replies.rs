@@ -25,6 +25,10 @@ impl Replies {
         room
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     pub(super) fn pop(&mut self) -> Option<Reply> {
         self.queue.pop_front()
     }

@@ -14,24 +14,37 @@ use crate::Instant;
 use crate::tcp::SegmentMeta;
 
 impl Host {
-    /// Takes in a packet from the wire, if it is as described above. Else nothing has changed.
+    /// Takes in a packet from the wire, if it is as described above. Else nothing has changed, and it comes back.
     #[inline]
-    pub(super) fn take_common(&mut self, now: Instant, packet: &Packet<'_>) -> Option<Ingress> {
+    pub(super) fn take_common<'p>(
+        &mut self,
+        now: Instant,
+        packet: Packet<'p>,
+    ) -> Result<Ingress, Packet<'p>> {
+        let mut meta = SegmentMeta::default();
         let octets = packet.as_slice();
-        match octets.first()? >> 4 {
-            4 => self.take_known(now, packet, &Common::v4(octets)?),
-            6 => self.take_known(now, packet, &Common::v6(octets)?),
+        let found = match octets.first().map_or(0, |first| first >> 4) {
+            4 => Common::v4(octets).and_then(|common| self.known(&packet, &common, &mut meta)),
+            6 => Common::v6(octets).and_then(|common| self.known(&packet, &common, &mut meta)),
             _ => None,
+        };
+        match found {
+            Some((index, start, len)) => {
+                Ok(self.give_segment(now, index, &meta, packet.into_payload(start, len)))
+            }
+            None => Err(packet),
         }
     }
 
+    /// Reads a segment that is whole, of a connection that is there: which one, and where its payload begins and how
+    /// long it is.
     #[inline(always)]
-    fn take_known<A: Address>(
+    fn known<A: Address>(
         &mut self,
-        now: Instant,
         packet: &Packet<'_>,
         common: &Common<'_, A>,
-    ) -> Option<Ingress> {
+        meta: &mut SegmentMeta,
+    ) -> Option<(u32, usize, usize)> {
         let (remote_port, local_port) = common.ports();
         let (local, remote) = ((common.dst.into(), local_port), (common.src.into(), remote_port));
         let tuple = FiveTuple::of_segment(local, remote, packet.scope);
@@ -42,9 +55,8 @@ impl Host {
         if packet.checksums != Checksums::Verified && !common.is_whole() {
             return None;
         }
-        let mut meta = SegmentMeta::default();
-        common.read(&mut meta);
-        Some(self.give_segment(now, index, &meta, packet.payload(common.payload)))
+        common.read(meta);
+        Some((index, common.payload_start(), common.payload.len()))
     }
 
     /// The connection that was found last, if it has that name.

@@ -256,11 +256,15 @@ impl Single {
             let framing = framing(&self.config, &self.secret, self.local, to);
             return framing.emit(out, &meta, []).ok();
         }
-        let plan = self.connection.poll_segment(now)?;
-        self.notices = plan.notices;
+        // The plan stays where it was formed: to move it costs more than to read it.
+        let plan = self.connection.poll_segment(now);
+        let plan = plan.as_ref()?;
+        if !plan.notices.is_empty() {
+            self.notices = plan.notices;
+        }
         let flow = self.flow.as_mut()?;
         flow.id = flow.id.wrapping_add(1);
-        let written = flow.emit(out, &plan.meta, self.connection.payload(&plan));
+        let written = flow.emit(out, &plan.meta, self.connection.payload(plan));
         debug_assert!(written.is_ok(), "a segment that does not fit into the MTU: {written:?}");
         written.ok()
     }

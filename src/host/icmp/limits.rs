@@ -98,7 +98,6 @@ impl IcmpOut {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.packets.is_empty()
     }

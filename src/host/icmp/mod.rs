@@ -56,7 +56,6 @@ impl Icmp {
     }
 
     /// Whether nothing waits to be polled.
-    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.out.is_empty()
     }

@@ -172,7 +172,6 @@ impl HalfOpenRows {
     }
 
     /// Whether a row has something to say.
-    #[cfg(test)]
     pub(super) const fn is_ready(&self) -> bool {
         self.ready.len() > 0
     }

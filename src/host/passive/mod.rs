@@ -411,7 +411,6 @@ impl Passive {
     }
 
     /// Whether [`poll_reply`](Self::poll_reply) may have something.
-    #[cfg(test)]
     pub(crate) const fn has_reply(&self) -> bool {
         self.half_open.is_ready()
     }

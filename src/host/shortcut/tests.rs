@@ -2,6 +2,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::super::tests::{A, B, host};
@@ -75,6 +76,25 @@ struct Step {
     checksums: Checksums,
     /// Whether it also comes as it was.
     also_plain: bool,
+    handing: Handing,
+}
+
+/// How a packet is handed in.
+#[derive(Clone, Copy, Debug)]
+enum Handing {
+    Slice,
+    Reference,
+    Own,
+}
+
+impl Handing {
+    fn packet(self, octets: &Bytes) -> Packet<'_> {
+        match self {
+            Self::Slice => Packet::from(&octets[..]),
+            Self::Reference => Packet::from(octets),
+            Self::Own => Packet::from(octets.clone()),
+        }
+    }
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -82,8 +102,9 @@ fn step() -> impl Strategy<Value = Step> {
     let change = (prop_oneof![3 => 0_usize..56, 1 => 0_usize..1500], any::<u8>());
     let changes = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(change, 1..3)];
     let sends = (0_usize..2, 0_usize..3, 0_usize..3_000);
-    (sends, changes, any::<bool>(), checksums, any::<bool>()).prop_map(
-        |((from, connection, octets), changes, sums_are_right, checksums, also_plain)| Step {
+    let handing = prop_oneof![Just(Handing::Slice), Just(Handing::Reference), Just(Handing::Own)];
+    (sends, changes, any::<bool>(), checksums, any::<bool>(), handing).prop_map(
+        |((from, connection, octets), changes, sums_are_right, checksums, also_plain, handing)| Step {
             from,
             connection,
             octets,
@@ -91,12 +112,13 @@ fn step() -> impl Strategy<Value = Step> {
             sums_are_right,
             checksums,
             also_plain,
+            handing,
         },
     )
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn the_short_way_leads_where_the_long_one_does(steps in prop::collection::vec(step(), 1..6)) {
@@ -118,9 +140,10 @@ proptest! {
                 if step.sums_are_right {
                     put_sums_right(&mut changed);
                 }
-                hand_in(&mut hosts[to], Packet::from(&changed[..]).with_checksums(step.checksums));
+                let [packet, changed] = [Bytes::copy_from_slice(packet), changed.into()];
+                hand_in(&mut hosts[to], step.handing.packet(&changed).with_checksums(step.checksums));
                 if step.also_plain {
-                    hand_in(&mut hosts[to], Packet::from(packet));
+                    hand_in(&mut hosts[to], step.handing.packet(&packet));
                 }
             }
         }

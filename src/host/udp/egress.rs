@@ -55,6 +55,12 @@ enum CannotSend {
 }
 
 impl UdpTable {
+    /// Whether no datagram waits to be sent.
+    #[inline]
+    pub(in crate::host) fn is_silent(&self) -> bool {
+        !self.half_sent.is_there() && self.channels.transmit.front().is_none()
+    }
+
     /// Writes the next IP packet to the start of `out`, and says how many octets it has. `None` if there is nothing to
     /// send, or `out` has no room for it: then it stays. What is too large for its path and may be cut up goes in
     /// fragments, one after the other.

@@ -18,7 +18,7 @@ const SERVER_SOCKET: SocketAddr = SocketAddr::new(SERVER, 80);
 /// One connection, whoever serves it.
 trait Socket {
     fn take_in(&mut self, now: Instant, packet: &[u8]);
-    fn take_in_bytes(&mut self, now: Instant, packet: &Bytes);
+    fn take_in_bytes(&mut self, now: Instant, packet: Bytes);
     /// Whether it would do any good to read or to write now.
     fn is_ready(&mut self) -> bool;
     /// Octets that were taken.
@@ -98,7 +98,7 @@ impl<S: Socket> End for Tcpstate<S> {
         // Acknowledgments are not kept: there is nothing in them.
         if self.api == Api::Reference && !self.sends {
             while let Some(packet) = came.next_bytes() {
-                self.socket.take_in_bytes(now, &packet);
+                self.socket.take_in_bytes(now, packet);
             }
         } else {
             while let Some(packet) = came.next() {

@@ -24,11 +24,16 @@ const PROTOCOL: u32 = IpProtocol::TCP.0 as u32;
 
 /// An address of either version of IP.
 pub(in crate::host) trait Address: Copy + PartialEq + Into<IpAddr> {
+    /// Octets of the header that it stands in.
+    const HEADER: usize;
+
     /// The sum of its words.
     fn sum(self) -> u64;
 }
 
 impl Address for Ipv4Addr {
+    const HEADER: usize = 20;
+
     #[inline(always)]
     fn sum(self) -> u64 {
         u64::from(self.to_bits())
@@ -36,6 +41,8 @@ impl Address for Ipv4Addr {
 }
 
 impl Address for Ipv6Addr {
+    const HEADER: usize = 40;
+
     #[inline(always)]
     fn sum(self) -> u64 {
         checksum::words_of(self).into_iter().map(u64::from).sum()
@@ -111,6 +118,12 @@ impl<'a, A: Address> Common<'a, A> {
         };
         let ecn = EcnCodepoint::from_bits(traffic_class);
         Some(Self { src, dst, ecn, segment, header, timestamps, payload })
+    }
+
+    /// Octets of the packet before the payload.
+    #[inline(always)]
+    pub(in crate::host) const fn payload_start(&self) -> usize {
+        A::HEADER + self.segment.len() - self.payload.len()
     }
 
     /// Source and destination port, as they stand in the header.

@@ -35,7 +35,7 @@ impl Socket for Served {
         self.host.handle_packet(now, packet);
     }
 
-    fn take_in_bytes(&mut self, now: Instant, packet: &Bytes) {
+    fn take_in_bytes(&mut self, now: Instant, packet: Bytes) {
         self.host.handle_packet(now, packet);
     }
 

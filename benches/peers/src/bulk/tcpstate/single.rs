@@ -21,8 +21,8 @@ impl Socket for Single {
         self.handle_packet(now, packet);
     }
 
-    fn take_in_bytes(&mut self, now: Instant, packet: &Bytes) {
-        self.handle_packet_bytes(now, packet);
+    fn take_in_bytes(&mut self, now: Instant, packet: Bytes) {
+        self.handle_packet_bytes(now, &packet);
     }
 
     fn is_ready(&mut self) -> bool {
