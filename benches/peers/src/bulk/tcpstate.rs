@@ -31,21 +31,27 @@ trait Socket {
     fn timeout(&mut self, now: Instant);
 }
 
+/// Smaller packets are copied sooner than their memory is counted.
+const WORTH_KEEPING: u16 = 3_000;
+
 /// A flow between two hosts.
 pub(super) fn hosts(setup: &Setup, api: Api) -> [impl End + use<>; 2] {
-    ends(host::Served::pair(setup), api)
+    ends(host::Served::pair(setup), setup, api)
 }
 
 /// A flow between two that are nothing else.
 pub(super) fn singles(setup: &Setup, api: Api) -> [impl End + use<>; 2] {
-    ends(single::pair(setup), api)
+    ends(single::pair(setup), setup, api)
 }
 
-fn ends<S: Socket>([sender, receiver]: [S; 2], api: Api) -> [Tcpstate<S>; 2] {
+fn ends<S: Socket>([sender, receiver]: [S; 2], setup: &Setup, api: Api) -> [Tcpstate<S>; 2] {
+    let by_reference = api == Api::Reference && setup.mtu >= WORTH_KEEPING;
     [(sender, true), (receiver, false)].map(|(socket, sends)| Tcpstate {
         socket,
         sends,
         api,
+        // There is nothing to keep in acknowledgments.
+        keeps_packets: by_reference && !sends,
         bytes: vec![0x5a; PIECE].into(),
         memory: vec![0; PIECE],
         octets_read: 0,
@@ -56,6 +62,8 @@ struct Tcpstate<S> {
     socket: S,
     sends: bool,
     api: Api,
+    /// Packets go in by reference.
+    keeps_packets: bool,
     /// What the application writes.
     bytes: Bytes,
     /// Where it reads into.
@@ -95,8 +103,7 @@ impl<S: Socket> Tcpstate<S> {
 
 impl<S: Socket> End for Tcpstate<S> {
     fn turn(&mut self, now: Instant, came: &mut Batch, goes: &mut Batch) {
-        // Acknowledgments are not kept: there is nothing in them.
-        if self.api == Api::Reference && !self.sends {
+        if self.keeps_packets {
             while let Some(packet) = came.next_bytes() {
                 self.socket.take_in_bytes(now, packet);
             }
