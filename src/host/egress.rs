@@ -240,7 +240,7 @@ impl Host {
                 break;
             }
             large.plan.meta.len += next.meta.len;
-            large.plan.meta.flags = large.plan.meta.flags | next.meta.flags;
+            large.plan.meta.flags |= next.meta.flags;
             large.size = u16::try_from(size).ok();
         }
         large
