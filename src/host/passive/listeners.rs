@@ -177,6 +177,16 @@ struct Key {
 }
 
 impl Key {
+    /// The more specific kinds first: the order in which they are looked for.
+    const fn kind(&self) -> usize {
+        match (self.place, self.port) {
+            (Place::Exact(..), Some(_)) => 0,
+            (_, Some(_)) => 1,
+            (Place::Exact(..), None) => 2,
+            _ => 3,
+        }
+    }
+
     /// Only who may listen here chooses keys: a secret would protect nobody.
     fn hash(&self) -> u64 {
         const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -200,6 +210,8 @@ impl Key {
 pub(crate) struct Listeners {
     rows: Slab<Listener>,
     table: HashTable<(Key, u32)>,
+    /// Keys of each kind: most hosts have one kind only, and need not look for the others.
+    kinds: [u32; 4],
 }
 
 /// The addresses that `on` stands for; `None` if it is none to listen on.
@@ -237,7 +249,7 @@ impl Listeners {
     const MOST: u32 = 1 << 20;
 
     pub(super) const fn new() -> Self {
-        Self { rows: Slab::new(), table: HashTable::new() }
+        Self { rows: Slab::new(), table: HashTable::new(), kinds: [0; 4] }
     }
 
     /// Listens on `on`, with packets of at most `mtu` octets. `usual` is how connections are of which nothing else is
@@ -274,6 +286,9 @@ impl Listeners {
         for place in [Some(first), second].into_iter().flatten() {
             let key = key(place);
             self.table.insert_unique(key.hash(), (key, index), |(key, _)| key.hash());
+            if let Some(count) = self.kinds.get_mut(key.kind()) {
+                *count += 1;
+            }
         }
         Ok(self.id(index))
     }
@@ -287,12 +302,18 @@ impl Listeners {
             let key = Key { place, port: gone.on.port };
             if let Ok(entry) = self.table.find_entry(key.hash(), |entry| *entry == (key, id.index)) {
                 entry.remove();
+                if let Some(count) = self.kinds.get_mut(key.kind()) {
+                    *count -= 1;
+                }
             }
         }
         Some(gone)
     }
 
     fn at(&self, key: &Key) -> Option<u32> {
+        if self.kinds.get(key.kind()).is_none_or(|&count| count == 0) {
+            return None;
+        }
         self.table.find(key.hash(), |(other, _)| other == key).map(|&(_, index)| index)
     }
 

@@ -8,6 +8,7 @@
 //! | `time_wait.rs`, `waiting.rs` | connections in TIME-WAIT: rows of 36 octets and a name ([`TimeWait`](crate::tcp::TimeWait)) |
 //! | `cookies.rs` | SYN cookies: handshakes of which nothing is remembered (RFC 4987 §3.6) |
 //! | `fast_open.rs` | Fast Open cookies (RFC 7413 §4.1.2) |
+//! | `view.rs`, `stats.rs` | rows as one sees them from outside, and counters |
 //! | `chain.rs` | lists through rows |
 //!
 //! Nothing here is a machine: rows change state by [`State::on`](crate::State::on) alone, and become a
@@ -466,3 +467,5 @@ fn told(tuple: &FiveTuple, event: Event, from: State, to: State) {
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, feature = "tracing"))]
+mod traced;

@@ -139,7 +139,7 @@ struct Both {
 
 impl Both {
     fn new(config: TcpConfig, syn: &SegmentMeta) -> Self {
-        let mut tcb = Tcb::listen(&config);
+        let mut tcb = Tcb::listen(config);
         tcb.prepare(secrets());
         tcb.on_segment(at(0), syn);
         Self { config, row: HalfOpen::meet(&config, syn, secrets(), at(0)).unwrap(), tcb, now: 0 }
