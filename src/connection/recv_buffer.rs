@@ -266,6 +266,9 @@ impl Held {
     }
 
     fn copy(&mut self, now: Instant, octets: &[u8]) {
+        if self.tail.is_empty() && self.tail.capacity() < self.tail_held {
+            let _ = self.tail.try_reclaim(self.tail_held);
+        }
         if octets.len() <= self.tail.capacity() - self.tail.len() {
             self.tail.extend_from_slice(octets);
             self.in_order_to += octets.len() as u64;
