@@ -125,7 +125,7 @@ struct Watched {
 impl PathMtuState {
     /// Before the peer's SYN; see [`open`](Self::open).
     pub(super) fn new(config: &TcpConfig) -> Self {
-        let size = u32::from(config.default_mss).max(LEAST_SIZE);
+        let size = u32::from(config.default_mss.min(config.mss)).max(LEAST_SIZE);
         Self {
             size,
             ceiling: size,
