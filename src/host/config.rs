@@ -155,7 +155,8 @@ pub struct Limits {
     pub time_wait: usize,
     /// Octets of memory in all, bookkeeping included. Beyond it first what came out of order is given up, then orphans
     /// are reset, the oldest first, then segments with octets are refused as if they had been lost. What users
-    /// queue to send is theirs: each buffer has its own limit. Default: 1 GiB.
+    /// queue to send is theirs: each buffer has its own limit. What is held beside the buffers of connections is counted
+    /// anew every 64 segments, so that the limit is felt that much later. Default: 1 GiB.
     pub memory: usize,
     /// Stateless answers that wait to be polled: resets and the like. Beyond it they are not given. Default: 1,024.
     pub replies: usize,

@@ -7,7 +7,7 @@ use super::packet::{Checksums, Packet, PartialChecksum, Transmit};
 use super::passive::Reply;
 use super::settle::arm;
 use super::single::frame::Framing;
-use super::{ConnId, Flow, Host, Marks};
+use super::{ConnId, Flow, Host, Marks, Own};
 use crate::tcp::{Notices, SegmentPlan};
 use crate::{Instant, TcpFlags};
 
@@ -16,16 +16,17 @@ const TURN: u8 = 16;
 /// Packets from this host to itself in one call.
 const LOOPS: usize = 1_024;
 
-/// A packet that was written, and where it goes.
+/// A packet that was written.
 pub(super) struct Written {
     pub(super) transmit: Transmit,
-    pub(super) to: IpAddr,
+    /// It goes to one of our own addresses.
+    pub(super) loops: bool,
 }
 
 impl Written {
     #[inline(always)]
-    const fn plain(len: usize, to: IpAddr) -> Self {
-        Self { transmit: Transmit { len, segment_size: None, checksum: None }, to }
+    const fn plain(len: usize, loops: bool) -> Self {
+        Self { transmit: Transmit { len, segment_size: None, checksum: None }, loops }
     }
 }
 
@@ -48,8 +49,8 @@ impl Host {
         }
         self.loops_on = false;
         for _ in 0..LOOPS {
-            let Written { transmit, to } = self.next_packet(now, out)?;
-            if !self.own.is_listed(to) {
+            let Written { transmit, loops } = self.next_packet(now, out)?;
+            if !loops {
                 self.stats.packets_out += 1;
                 self.stats.octets_out += transmit.len as u64;
                 return Some(transmit);
@@ -64,41 +65,38 @@ impl Host {
 
     /// Connections, answers and datagrams take turns, so that none can keep the others from sending.
     fn next_packet(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
-        // Most often nobody waits for a turn but connections.
-        if self.replies.is_empty()
-            && !self.passive.has_reply()
-            && self.udp.is_silent()
-            && self.icmp.is_empty()
-        {
-            self.source = 0;
-            return self.next_of_connections(now, out);
-        }
         for _ in 0..4 {
-            self.source = (self.source + 1) % 4;
+            self.source = if self.only_connections_wait() { 0 } else { (self.source + 1) % 4 };
             let written = match self.source {
                 0 => self.next_of_connections(now, out),
                 1 => self.next_answer(now, out),
                 2 => self.next_datagram(out),
                 _ => self.next_message(out),
             };
-            if written.is_some() {
+            if written.is_some() || self.source == 0 && self.only_connections_wait() {
                 return written;
             }
         }
         None
     }
 
+    /// Whether nobody waits for a turn to send but connections, as is so most often.
+    #[inline(always)]
+    fn only_connections_wait(&self) -> bool {
+        let nothing_else = self.replies.is_empty() && !self.passive.has_reply();
+        nothing_else && self.udp.is_silent() && self.icmp.is_empty()
+    }
+
     /// The next packet of a UDP socket.
     fn next_datagram(&mut self, out: &mut [u8]) -> Option<Written> {
         let len = self.udp.next_packet(out, &self.own, &mut self.identifications)?;
-        let to = destination(out)?;
-        Some(Written::plain(len, to))
+        Some(Written::plain(len, self.own.is_listed(destination(out)?)))
     }
 
     /// The next ICMP message.
     fn next_message(&mut self, out: &mut [u8]) -> Option<Written> {
         let (len, to) = self.icmp.poll_transmit(out)?;
-        Some(Written::plain(len, to))
+        Some(Written::plain(len, self.own.is_listed(to)))
     }
 
     /// The next answer that belongs to no connection.
@@ -120,8 +118,7 @@ impl Host {
             flow_label: self.secret.flow_label(local, remote),
         };
         let len = framing.emit(out, &reply.meta, []).ok()?;
-        let transmit = Transmit { len, segment_size: None, checksum: None };
-        Some(Written { transmit, to: reply.tuple.remote_ip() })
+        Some(Written::plain(len, self.own.lists(reply.tuple.to())))
     }
 
     /// The next packet of a connection.
@@ -148,37 +145,37 @@ impl Host {
                 continue;
             }
             match self.next_plain(now, index, out) {
-                // It was of no use any more.
-                Some(0) => {}
-                Some(len) => {
-                    let to = self.flows.get(index)?.tuple.remote_ip();
-                    return Some(Written::plain(len, to));
-                }
+                Some((len, loops)) if len > 0 => return Some(Written::plain(len, loops)),
+                // It did not come to be written.
+                Some(_) => {}
                 None => self.has_sent_all(now, index),
             }
         }
         None
     }
 
-    /// Writes the next segment of a connection, and says how many octets the packet has: zero if it did not come to be
-    /// written; `None` if there is no segment.
+    /// Writes the next segment of a connection, and says how many octets the packet has, zero if it did not come to be
+    /// written, and whether it goes to ourselves; `None` if there is no segment.
     #[inline(always)]
-    fn next_plain(&mut self, now: Instant, index: u32, out: &mut [u8]) -> Option<usize> {
+    fn next_plain(&mut self, now: Instant, index: u32, out: &mut [u8]) -> Option<(usize, bool)> {
         let flow = self.flows.get_mut(index)?;
         // The plan stays where it was formed: to move it costs more than to read it.
-        let plan = flow.connection.poll_segment(now);
-        let plan = plan.as_ref()?;
+        let mut plan = SegmentPlan::default();
+        if !flow.connection.poll_segment_into(now, &mut plan) {
+            return None;
+        }
         self.turn += 1;
         self.stats.segments_out += 1;
         flow.ip_id = flow.ip_id.wrapping_add(1);
-        let written = flow.framing().emit(out, &plan.meta, flow.connection.payload(plan));
+        let loops = self.own.lists(flow.tuple.to());
+        let written = flow.framing().emit(out, &plan.meta, flow.connection.payload(&plan));
         debug_assert!(written.is_ok(), "a segment that does not fit into the MTU: {written:?}");
         if plan.notices.is_empty() {
             arm(&mut self.wheel, flow, index);
         } else {
             self.settle(now, index, &plan.notices);
         }
-        Some(written.unwrap_or(0))
+        Some((written.unwrap_or(0), loops))
     }
 
     /// Writes the next packet of a connection where a card completes it, or cuts it up.
@@ -187,7 +184,10 @@ impl Host {
         let plan = self.next_segment(now, index)?;
         self.turn += 1;
         let Large { plan, size } = self.gather(now, index, plan, out.len());
-        let written = self.flows.get_mut(index).and_then(|flow| write(flow, &plan, size, &self.config, out));
+        let written = self
+            .flows
+            .get_mut(index)
+            .and_then(|flow| write(flow, &plan, size, (&self.config, &self.own), out));
         self.arm(index);
         Some(written)
     }
@@ -277,9 +277,10 @@ fn write(
     flow: &mut Flow,
     plan: &SegmentPlan,
     size: Option<u16>,
-    config: &super::HostConfig,
+    (config, own): (&super::HostConfig, &Own),
     out: &mut [u8],
 ) -> Option<Written> {
+    let loops = own.lists(flow.tuple.to());
     let segments = size.map_or(1, |size| plan.meta.len.div_ceil(u32::from(size)));
     // What waited may have been acknowledged, or given up, meanwhile.
     if plan.meta.len > 0 && !flow.connection.has_octets(plan) {
@@ -297,7 +298,7 @@ fn write(
         (framing.emit(out, &plan.meta, payload).ok()?, None)
     };
     let transmit = Transmit { len, segment_size: size, checksum };
-    Some(Written { transmit, to: flow.tuple.remote_ip() })
+    Some(Written { transmit, loops })
 }
 
 /// Where a packet goes.

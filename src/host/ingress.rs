@@ -9,7 +9,7 @@ use super::packet::{Checksums, Ingress, Packet};
 use super::passive::Reply;
 use super::single::frame::{self, is_an_end};
 use super::udp::{Arriving, Udp};
-use super::{FiveTuple, Host, IgnoreReason, demux};
+use super::{ConnId, FiveTuple, Host, IgnoreReason, demux};
 use crate::Instant;
 use crate::connection::Payload;
 use crate::tcp::SegmentMeta;
@@ -55,12 +55,13 @@ impl Host {
     /// Hand in everything that has arrived before polling: one acknowledgment then answers it all (RFC 9293 MUST-58,
     /// MUST-59).
     pub fn handle_packet<'p>(&mut self, now: Instant, packet: impl Into<Packet<'p>>) -> Ingress {
-        let packet = packet.into();
+        let mut packet = packet.into();
         self.stats.packets_in += 1;
         self.stats.octets_in += packet.as_slice().len() as u64;
-        match self.take_common(now, packet) {
-            Ok(ingress) => ingress,
-            Err(packet) => self.take_in(now, &packet, Origin::Wire),
+        match self.take_common(now, &mut packet) {
+            Some(Some(id)) => Ingress::Connection(id),
+            Some(None) => Ingress::Taken,
+            None => self.take_in(now, &packet, Origin::Wire),
         }
     }
 
@@ -258,17 +259,35 @@ impl Host {
         meta: &SegmentMeta,
         payload: Payload<'_>,
     ) -> Ingress {
+        self.give(now, index, meta, payload).map_or(Ingress::Taken, Ingress::Connection)
+    }
+
+    /// The same, and whose it was; `None` if the connection had to make room for others just now.
+    pub(super) fn give(
+        &mut self,
+        now: Instant,
+        index: u32,
+        meta: &SegmentMeta,
+        payload: Payload<'_>,
+    ) -> Option<ConnId> {
         self.stats.segments_in += 1;
-        let refused_for_memory = meta.len > 0 && self.is_short_of_memory(now);
-        let Some(flow) = self.flows.get_mut(index) else {
-            return Ingress::Taken;
-        };
-        let arrival = if refused_for_memory {
+        if meta.len > 0 && self.is_short_of_memory(now) {
             self.stats.refused_for_memory += 1;
-            flow.connection.on_segment(now, &without_octets(meta), Payload::Slice(&[]))
-        } else {
-            flow.connection.on_segment(now, meta, payload)
-        };
+            return self.hand_over(now, index, &without_octets(meta), Payload::Slice(&[]));
+        }
+        self.hand_over(now, index, meta, payload)
+    }
+
+    #[inline]
+    fn hand_over(
+        &mut self,
+        now: Instant,
+        index: u32,
+        meta: &SegmentMeta,
+        payload: Payload<'_>,
+    ) -> Option<ConnId> {
+        let flow = self.flows.get_mut(index)?;
+        let arrival = flow.connection.on_segment(now, meta, payload);
         if let Some(reason) = arrival.verdict.refused {
             self.stats.refuse(reason);
         }
@@ -279,7 +298,7 @@ impl Host {
         }
         self.note_disorder(index);
         self.settle(now, index, &arrival.verdict.notices);
-        Ingress::Connection(self.id(index))
+        Some(self.id(index))
     }
 
     /// Answers a segment that is for nobody with a reset, unless it is one (RFC 9293 §3.10.7.1).

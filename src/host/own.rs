@@ -55,7 +55,13 @@ impl Own {
 
     /// Whether it is one of our own addresses.
     pub(super) fn is_listed(&self, ip: IpAddr) -> bool {
-        self.addresses.iter().any(|own| own.ip == ip)
+        self.lists(&ip)
+    }
+
+    /// The same, of an address that need not be moved.
+    #[inline]
+    pub(super) fn lists(&self, ip: &IpAddr) -> bool {
+        self.addresses.iter().any(|own| own.ip == *ip)
     }
 
     /// Whether it is a broadcast address: of one of our networks, or of all (RFC 1122 §3.2.1.3).

@@ -75,18 +75,19 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The `len` octets behind the first `start`, or as many of them as there are. The packet is not needed any more:
-    /// if it was given away, nobody has to count who shares it.
+    /// The `len` octets behind the first `start`, for whoever needs nothing else of the packet: if it was given away, it
+    /// is empty now, and nobody has to count who shares it.
     #[inline]
-    pub(super) fn into_payload(self, start: usize, len: usize) -> Payload<'a> {
+    pub(super) fn take_payload(&mut self, start: usize, len: usize) -> Payload<'a> {
         let (pinned, end) = (self.as_slice().len(), start.saturating_add(len));
         if len == 0 || end > pinned {
             return Payload::Slice(&[]);
         }
-        match self.octets {
+        match &mut self.octets {
             Octets::Slice(packet) => Payload::Slice(packet.get(start..end).unwrap_or_default()),
             Octets::Bytes(packet) => Payload::Bytes { octets: packet.slice(start..end), pinned },
-            Octets::Own(mut octets) => {
+            Octets::Own(packet) => {
+                let mut octets = core::mem::take(packet);
                 octets.truncate(end);
                 octets.advance(start);
                 Payload::Bytes { octets, pinned }

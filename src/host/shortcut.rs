@@ -7,33 +7,25 @@
 use super::flow::Marks;
 use super::ingress::Origin;
 use super::own::Standing;
-use super::packet::{Checksums, Ingress, Packet};
+use super::packet::{Checksums, Packet};
 use super::single::frame::{Address, Common, is_an_end};
-use super::{FiveTuple, Host, demux};
+use super::{ConnId, FiveTuple, Host, demux};
 use crate::Instant;
 use crate::tcp::SegmentMeta;
 
 impl Host {
-    /// Takes in a packet from the wire, if it is as described above. Else nothing has changed, and it comes back.
+    /// Takes in a packet from the wire, if it is as described above, and says whose it was (see
+    /// [`give`](Self::give)). Else nothing has changed.
     #[inline]
-    pub(super) fn take_common<'p>(
-        &mut self,
-        now: Instant,
-        packet: Packet<'p>,
-    ) -> Result<Ingress, Packet<'p>> {
+    pub(super) fn take_common(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Option<ConnId>> {
         let mut meta = SegmentMeta::default();
         let octets = packet.as_slice();
-        let found = match octets.first().map_or(0, |first| first >> 4) {
-            4 => Common::v4(octets).and_then(|common| self.known(&packet, &common, &mut meta)),
-            6 => Common::v6(octets).and_then(|common| self.known(&packet, &common, &mut meta)),
-            _ => None,
+        let (index, start, len) = match octets.first()? >> 4 {
+            4 => self.known(packet, &Common::v4(octets)?, &mut meta)?,
+            6 => self.known(packet, &Common::v6(octets)?, &mut meta)?,
+            _ => return None,
         };
-        match found {
-            Some((index, start, len)) => {
-                Ok(self.give_segment(now, index, &meta, packet.into_payload(start, len)))
-            }
-            None => Err(packet),
-        }
+        Some(self.give(now, index, &meta, packet.take_payload(start, len)))
     }
 
     /// Reads a segment that is whole, of a connection that is there: which one, and where its payload begins and how

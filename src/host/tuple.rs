@@ -81,6 +81,12 @@ impl FiveTuple {
         self.remote_ip
     }
 
+    /// The peer's address where it stands.
+    #[inline]
+    pub(super) const fn to(&self) -> &IpAddr {
+        &self.remote_ip
+    }
+
     /// Our own port.
     #[must_use]
     pub const fn local_port(&self) -> u16 {
