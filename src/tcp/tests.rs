@@ -61,16 +61,16 @@ impl World {
         let secrets =
             scene.iss.map(|iss| Unpredictable { iss: SeqNumber::new(iss), timestamp_offset: iss ^ 77 });
         let called = if scene.simultaneous {
-            Tcb::connect(&scene.config[1], secrets[1], now)
+            Tcb::connect(scene.config[1], secrets[1], now)
         } else {
-            let mut listener = Tcb::listen(&scene.config[1]);
+            let mut listener = Tcb::listen(scene.config[1]);
             listener.prepare(secrets[1]);
             listener
         };
         let mut acts = scene.acts.clone();
         acts.iter_mut().for_each(|acts| acts.reverse());
         Self {
-            ends: [Tcb::connect(&scene.config[0], secrets[0], now), called],
+            ends: [Tcb::connect(scene.config[0], secrets[0], now), called],
             now,
             seed: scene.seed,
             flying: BTreeMap::new(),
