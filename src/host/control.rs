@@ -130,11 +130,12 @@ impl Host {
     ) -> Result<Ingress, IgnoreReason> {
         let hash = demux::hash(&self.secret, tuple);
         let index = self.find(hash, tuple).ok_or(IgnoreReason::Icmp)?;
+        let id = self.id(index);
         let flow = self.flows.get_mut(index).ok_or(IgnoreReason::Icmp)?;
         match tell(&mut flow.connection) {
             Ok(notices) => {
                 self.settle(now, index, &notices);
-                Ok(Ingress::Connection(self.id(index)))
+                Ok(Ingress::Connection(id))
             }
             Err(_) => Err(IgnoreReason::Icmp),
         }

@@ -286,6 +286,8 @@ impl Host {
         meta: &SegmentMeta,
         payload: Payload<'_>,
     ) -> Option<ConnId> {
+        // Afterwards the row may be gone, and its place be that of the next connection.
+        let id = self.id(index);
         let flow = self.flows.get_mut(index)?;
         let arrival = flow.connection.on_segment(now, meta, payload);
         if let Some(reason) = arrival.verdict.refused {
@@ -298,7 +300,7 @@ impl Host {
         }
         self.note_disorder(index);
         self.settle(now, index, &arrival.verdict.notices);
-        Some(self.id(index))
+        Some(id)
     }
 
     /// Answers a segment that is for nobody with a reset, unless it is one (RFC 9293 §3.10.7.1).

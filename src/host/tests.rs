@@ -223,6 +223,21 @@ fn a_stale_id_never_names_another_connection() {
 }
 
 #[test]
+fn a_segment_that_ends_a_row_tells_no_id_of_the_next_one() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, server) = connected(NOW, &mut a, &mut b);
+    b.release(NOW, server);
+    carry(NOW, &mut b, &mut a);
+    a.connection(client).unwrap().abort(NOW).unwrap();
+    let mut out = [0; 1500];
+    let reset = a.poll_transmit(NOW, &mut out).unwrap();
+    let heard = b.handle_packet(NOW, &out[..reset.len]);
+    assert_eq!((heard, b.len()), (Ingress::Connection(server), 0));
+    let next = b.connect(NOW, "10.0.0.1:9".parse().unwrap()).unwrap();
+    assert_ne!(heard, Ingress::Connection(next));
+}
+
+#[test]
 fn a_writer_hears_when_a_third_is_free_and_not_before() {
     let (mut a, mut b) = (host(A), host(B));
     let (client, server) = connected(NOW, &mut a, &mut b);
