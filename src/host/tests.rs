@@ -232,7 +232,7 @@ fn a_segment_that_ends_a_row_tells_no_id_of_the_next_one() {
     let mut out = [0; 1500];
     let reset = a.poll_transmit(NOW, &mut out).unwrap();
     let heard = b.handle_packet(NOW, &out[..reset.len]);
-    assert_eq!((heard, b.len()), (Ingress::Connection(server), 0));
+    assert_eq!((heard.clone(), b.len()), (Ingress::Connection(server), 0));
     let next = b.connect(NOW, "10.0.0.1:9".parse().unwrap()).unwrap();
     assert_ne!(heard, Ingress::Connection(next));
 }
