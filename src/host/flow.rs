@@ -32,6 +32,8 @@ impl Marks {
     pub(super) const DISORDERED: u16 = 0x100;
     /// It is over, and in the list of those that wait to be released.
     pub(super) const ROLLED: u16 = 0x200;
+    /// It began with the octets of a SYN, and its handshake is not done.
+    pub(super) const EARLY: u16 = 0x400;
 
     pub(super) const fn has(self, mark: u16) -> bool {
         self.0 & mark != 0

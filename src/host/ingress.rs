@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 
+use super::flow::Marks;
 use super::fragments::Taken;
 use super::icmp::Complaint;
 use super::own::Standing;
@@ -293,10 +294,13 @@ impl Host {
         if let Some(reason) = arrival.verdict.refused {
             self.stats.refuse(reason);
         }
-        if arrival.verdict.notices.connected
-            && let Some(cookie) = flow.connection.tcb().fast_open_cookie()
-        {
-            self.jar.put(&self.secret, flow.tuple.remote_ip(), cookie);
+        if arrival.verdict.notices.connected {
+            if flow.marks.take(Marks::EARLY) {
+                self.passive.early_no_more();
+            }
+            if let Some(cookie) = flow.connection.tcb().fast_open_cookie() {
+                self.jar.put(&self.secret, flow.tuple.remote_ip(), cookie);
+            }
         }
         self.note_disorder(index);
         self.settle(now, index, &arrival.verdict.notices);

@@ -175,6 +175,9 @@ impl Host {
         let connection = Connection::from_tcb(&promoted.config, promoted.tcb, now);
         let mut flow = Flow::new(connection, tuple);
         flow.marks.set(Marks::UNACCEPTED);
+        if promoted.early {
+            flow.marks.set(Marks::EARLY);
+        }
         flow.tag = promoted.request.map_or(0, RequestId::to_bits);
         let index = self.admit(flow);
         let listener = promoted.listener;

@@ -97,6 +97,9 @@ impl Host {
     fn unname(&mut self, index: u32) {
         if let Some(flow) = self.flows.get_mut(index) {
             flow.armed = Instant::MAX;
+            if flow.marks.take(Marks::EARLY) {
+                self.passive.early_no_more();
+            }
             if flow.marks.take(Marks::NAMED) {
                 self.names.remove(demux::hash(&self.secret, &flow.tuple), index);
             }

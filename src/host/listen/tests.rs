@@ -209,6 +209,66 @@ fn replayed_syns_fill_half_of_the_backlog_and_no_more() {
     assert_eq!((b.passive_stats().opened_early, b.rows().count()), (4, 16));
 }
 
+/// RFC 7413 §5.1: that its owner accepts, and answers, at once does not let a flood of SYNs in another's name have
+/// more answered.
+#[test]
+fn replayed_syns_are_answered_early_so_often_and_no_more_however_fast_they_are_accepted() {
+    let (mut a, mut b) = (fast_host(A, 1), fast_host(B, 2));
+    let config = ListenConfig { fast_open: true, backlog: 8, ..ListenConfig::default() };
+    let listener = b.listen(ListenOn::port(80), &config).unwrap();
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    carry(NOW, &mut a, &mut b);
+    assert!(b.accept(listener).is_some());
+    let (mut out, mut octets, mut ids) = ([0; 1500], 0, Vec::new());
+    for _ in 0..20 {
+        let client = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+        a.connection(client).unwrap().send(NOW, b"question").unwrap();
+        let syn = a.poll_transmit(NOW, &mut out).unwrap().len;
+        b.handle_packet(NOW, &out[..syn]);
+        while let Some(id) = b.accept(listener) {
+            b.connection(id).unwrap().send(NOW, &[7; 20_000]).unwrap();
+            ids.push(id);
+        }
+        while let Some(sent) = b.poll_transmit(NOW, &mut out) {
+            octets += sent.len;
+        }
+    }
+    assert_eq!((b.passive_stats().opened_early, ids.len()), (4, 4), "{octets} octets were sent to whom nobody has heard");
+    // Those that are over make room again.
+    for id in ids {
+        b.connection(id).unwrap().abort(NOW).unwrap();
+        b.release(NOW, id);
+    }
+    while b.poll_transmit(NOW, &mut out).is_some() {}
+    let client = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    a.connection(client).unwrap().send(NOW, b"question").unwrap();
+    carry(NOW, &mut a, &mut b);
+    assert_eq!(b.passive_stats().opened_early, 5);
+    // So does he who answers.
+    let client = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    a.connection(client).unwrap().send(NOW, b"question").unwrap();
+    carry(NOW, &mut a, &mut b);
+    assert_eq!((b.passive_stats().opened_early, b.passive.early_count()), (6, 0));
+}
+
+/// A SYN with octets is no larger than the link of the host that sends it.
+#[test]
+fn a_syn_with_octets_fits_into_a_small_mtu() {
+    let mut config = crate::host::HostConfig::default();
+    config.addresses.push(crate::host::LocalAddress::new(A.parse().unwrap(), 24));
+    config.connection.tcp.fast_open = true;
+    config.mtu = 128;
+    config.offload.checksum = true;
+    let (mut a, mut b) = (Host::new(config, [1; 32]).unwrap(), fast_host(B, 2));
+    fast_listener(&mut b);
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    carry(NOW, &mut a, &mut b);
+    let client = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    a.connection(client).unwrap().send(NOW, &[7; 1000]).unwrap();
+    let mut out = [0; 1500];
+    assert!(a.poll_transmit(NOW, &mut out).unwrap().len <= 128);
+}
+
 /// RFC 9293 §3.8.3: a connection that began with its SYN's octets ends when its peer stays silent.
 #[test]
 fn an_early_connection_whose_peer_is_silent_ends() {

@@ -39,8 +39,9 @@ pub(crate) fn accepts(secret: &Secret, client: IpAddr, now: Instant, shown: &Coo
 }
 
 impl Passive {
-    /// Whether what comes with a SYN may be taken at once: it has a good cookie, and not so many wait to be accepted that
-    /// a flood of replayed SYNs would be noticed (§5.1).
+    /// Whether what comes with a SYN may be taken at once: it has a good cookie, and neither wait so many to be accepted
+    /// nor have so many, accepted or not, still to show that they called at all, that a flood of replayed SYNs would
+    /// be noticed, here or by whose address they bear (§5.1).
     pub(super) fn may_open_early(
         &self,
         now: Instant,
@@ -51,7 +52,7 @@ impl Passive {
     ) -> bool {
         let Some(listener) = self.listeners.row(at) else { return false };
         let open = listener.config.fast_open && !listener.config.decide;
-        let calm = listener.waiting < listener.config.backlog / 2;
+        let calm = listener.waiting.max(self.early) < listener.config.backlog / 2;
         let shown = seg.options.fast_open.filter(|_| open && calm && seg.len > 0);
         shown.is_some_and(|shown| accepts(secret, tuple.remote_ip(), now, &shown))
     }
@@ -64,8 +65,20 @@ impl Passive {
         let mut tcb = Tcb::listen(Arc::clone(config.tcp()));
         tcb.prepare(secrets);
         self.stats.opened_early += 1;
+        self.early += 1;
         let listener = self.listeners.id(at);
         Outcome::Promote(Box::new(Promoted { tcb, config, listener, request: None, early: true }))
+    }
+
+    /// Connections whose peer has not been heard of since his SYN.
+    #[cfg(test)]
+    pub(crate) const fn early_count(&self) -> u32 {
+        self.early
+    }
+
+    /// The handshake of a connection that was opened early is done, or it is over.
+    pub(crate) fn early_no_more(&mut self) {
+        self.early = self.early.saturating_sub(1);
     }
 }
 

@@ -116,6 +116,8 @@ pub(crate) struct Passive {
     listeners: Listeners,
     half_open: HalfOpenRows,
     time_wait: TimeWaitRows,
+    /// Connections that began with the octets of a SYN, and whose peer has not been heard of since.
+    early: u32,
     /// When a cookie was sent last.
     cookie_sent: Option<Instant>,
     /// Octets of memory, as they were when something was last added.
@@ -130,6 +132,7 @@ impl Passive {
             half_open: HalfOpenRows::new(),
             time_wait: TimeWaitRows::new(config.tcp.time_wait),
             config,
+            early: 0,
             cookie_sent: None,
             held: 0,
             stats: PassiveStats::default(),
