@@ -96,7 +96,9 @@ impl Host {
             LengthSource::Link | LengthSource::CutByLink => return Err(IgnoreReason::IpLength),
         }
         let standing = self.own.standing(ip.dst);
-        if standing == Standing::Foreign {
+        // What is for loopback never comes over a wire (RFC 1122 §3.2.1.3 (g), RFC 4291 §2.5.3).
+        let strays = origin == Origin::Wire && is_loopback(ip.dst);
+        if standing == Standing::Foreign || strays {
             return Err(IgnoreReason::OtherDestination);
         }
         self.check_source(ip.src, origin)?;
@@ -213,12 +215,8 @@ impl Host {
     /// name is a liar (RFC 9293 MUST-63).
     pub(super) fn check_source(&self, src: IpAddr, origin: Origin) -> Result<(), IgnoreReason> {
         let ours = self.own.is_listed(src);
-        let loops = match src {
-            IpAddr::V4(src) => src.is_loopback(),
-            IpAddr::V6(src) => src.is_loopback(),
-        };
         let wrong = match origin {
-            Origin::Wire => ours || loops,
+            Origin::Wire => ours || is_loopback(src),
             Origin::Loop => !ours && !self.own.takes_anything(),
         };
         if wrong || self.own.is_broadcast(src) { Err(IgnoreReason::InvalidSource) } else { Ok(()) }
@@ -325,6 +323,13 @@ impl Host {
     /// The row of that name.
     pub(super) fn find(&self, hash: u64, tuple: &FiveTuple) -> Option<u32> {
         self.names.find(hash, |index| self.flows.get(index).is_some_and(|flow| flow.tuple == *tuple))
+    }
+}
+
+pub(super) const fn is_loopback(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
     }
 }
 

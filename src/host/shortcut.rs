@@ -5,7 +5,7 @@
 //! often its too.
 
 use super::flow::Marks;
-use super::ingress::Origin;
+use super::ingress::{Origin, is_loopback};
 use super::own::Standing;
 use super::packet::{Checksums, Packet};
 use super::single::frame::{Address, Common, is_an_end};
@@ -68,6 +68,7 @@ impl Host {
         let (local, remote) = (tuple.local(), tuple.remote());
         if self.own.standing(local.ip()) != Standing::Ours
             || self.check_source(remote.ip(), Origin::Wire).is_err()
+            || is_loopback(local.ip())
             || !is_an_end(remote)
             || local.port() == 0
             || local == remote

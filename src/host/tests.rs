@@ -238,6 +238,49 @@ fn a_segment_that_ends_a_row_tells_no_id_of_the_next_one() {
 }
 
 #[test]
+fn who_accepts_before_he_was_told_hears_of_the_next_caller() {
+    let (mut a, mut b) = (host(A), host(B));
+    let listener = b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    carry(NOW, &mut a, &mut b);
+    assert!(b.accept(listener).is_some());
+    assert!(!events(&mut b).contains(&Event::Incoming { listener }));
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    carry(NOW, &mut a, &mut b);
+    assert!(events(&mut b).contains(&Event::Incoming { listener }));
+}
+
+/// RFC 1122 §3.2.1.3 (g), RFC 4291 §2.5.3: what is for loopback does not come over a wire.
+#[test]
+fn nobody_on_the_wire_reaches_a_loopback_address() {
+    for any_destination in [false, true] {
+        let mut config = HostConfig::default();
+        config.addresses.push(LocalAddress::new(A.parse().unwrap(), 24));
+        config.addresses.push(LocalAddress::new("127.0.0.1".parse().unwrap(), 8));
+        config.any_destination = any_destination;
+        let mut b = Host::new(config, [1; 32]).unwrap();
+        b.listen(ListenOn::ANYTHING, &ListenConfig::default()).unwrap();
+        let mut config = HostConfig::default();
+        config.addresses.push(LocalAddress::new(B.parse().unwrap(), 24));
+        let mut a = Host::new(config, [2; 32]).unwrap();
+        for to in ["127.0.0.1:80", "127.0.0.2:80"] {
+            a.connect(NOW, to.parse().unwrap()).unwrap();
+        }
+        carry(NOW, &mut a, &mut b);
+        assert_eq!((b.rows().count(), b.len()), (0, 0));
+        // Within the host there is loopback.
+        b.connect(NOW, "127.0.0.1:80".parse().unwrap()).unwrap();
+        assert_eq!(sent_octets(&mut b), 0);
+        assert_eq!(b.len(), 2);
+    }
+}
+
+fn sent_octets(host: &mut Host) -> usize {
+    let mut out = [0; 1500];
+    core::iter::from_fn(|| host.poll_transmit(NOW, &mut out)).map(|sent| sent.len).sum()
+}
+
+#[test]
 fn a_writer_hears_when_a_third_is_free_and_not_before() {
     let (mut a, mut b) = (host(A), host(B));
     let (client, server) = connected(NOW, &mut a, &mut b);
