@@ -129,8 +129,10 @@ impl Host {
 
     pub(super) fn incoming(&mut self, listener: ListenerId) -> Option<Event> {
         self.passive.listener(listener)?;
-        let waits = self.accepts.of(listener).is_some_and(|queue| !queue.waiting.is_empty());
-        waits.then_some(Event::Incoming { listener })
+        let queue = self.accepts.of(listener)?;
+        // Who has accepted all before he heard of them hears of the next one.
+        queue.told = !queue.waiting.is_empty();
+        queue.told.then_some(Event::Incoming { listener })
     }
 
     /// The next caller to decide about.
