@@ -10,7 +10,7 @@ use super::{
     ConnId, DecideError, Decision, Event, FiveTuple, Host, IgnoreReason, Ingress, ListenConfig, ListenError,
     ListenOn, ListenerId, PassiveStats, RequestId,
 };
-use crate::Instant;
+use crate::{Instant, TcpFlags};
 use crate::connection::{Connection, Payload};
 use crate::tcp::{Notices, SegmentMeta};
 
@@ -151,7 +151,8 @@ impl Host {
         meta: &SegmentMeta,
         payload: Payload<'_>,
     ) -> Result<Ingress, IgnoreReason> {
-        let room = self.flows.len() < self.config.limits.connections;
+        let opens = meta.flags.contains(TcpFlags::ACK) || meta.options.fast_open.is_some();
+        let room = opens && self.flows.len() < self.config.limits.connections && self.has_memory_for_callers();
         match self.passive.on_segment(now, hash, tuple, meta, &self.secret, room) {
             Outcome::Unknown => {
                 self.refuse(now, tuple, meta);

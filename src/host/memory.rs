@@ -9,7 +9,7 @@ use crate::Instant;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Beside {
     octets: usize,
-    /// Segments with octets until it is counted anew.
+    /// Segments with octets, or of callers, until it is counted anew.
     left: u8,
 }
 
@@ -48,11 +48,25 @@ impl Host {
     /// what came out of order (RFC 2018 §8 lets a receiver forget it), then orphans, the oldest first (RFC 6429 §3).
     #[inline]
     pub(super) fn is_short_of_memory(&mut self, now: Instant) -> bool {
+        self.memory_of_late() > self.config.limits.memory && self.cannot_make_room(now)
+    }
+
+    /// Whether there is memory for another caller: an eighth is for those who are there. Rows are not given back, so that
+    /// without this all of it could end up as rows, and nobody's octets be taken any more, even when the callers are
+    /// gone.
+    pub(super) fn has_memory_for_callers(&mut self) -> bool {
+        let limit = self.config.limits.memory;
+        self.memory_of_late() <= limit - limit / 8
+    }
+
+    /// Octets of memory as they were lately.
+    #[inline]
+    fn memory_of_late(&mut self) -> usize {
         if self.beside.left == 0 {
             self.beside = Beside { octets: self.memory_beside(), left: COUNTED_FOR };
         }
         self.beside.left -= 1;
-        self.held + self.beside.octets > self.config.limits.memory && self.cannot_make_room(now)
+        self.held + self.beside.octets
     }
 
     #[cold]

@@ -281,6 +281,28 @@ fn sent_octets(host: &mut Host) -> usize {
 }
 
 #[test]
+fn rows_of_callers_leave_memory_for_the_octets_of_those_who_are_there() {
+    let mut config = HostConfig::default();
+    config.addresses.push(LocalAddress::new(B.parse().unwrap(), 24));
+    config.limits.memory = 1 << 20;
+    let (mut a, mut b) = (host(A), Host::new(config, [2; 32]).unwrap());
+    let config = ListenConfig { half_open: 16, ..ListenConfig::default() };
+    let listener = b.listen(ListenOn::port(80), &config).unwrap();
+    let (mut callers, mut accepted) = (Vec::new(), Vec::new());
+    for _ in 0..4_000 {
+        callers.push(a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap());
+        carry(NOW, &mut a, &mut b);
+        accepted.extend(core::iter::from_fn(|| b.accept(listener)));
+    }
+    assert!(b.memory() <= 1 << 20, "{} octets for {} connections", b.memory(), b.len());
+    assert!(accepted.len() > 300, "{} connections", accepted.len());
+    // Who is there is served, whoever else calls.
+    assert_eq!(a.connection(callers[0]).unwrap().send(NOW, b"hello"), Ok(5));
+    carry(NOW, &mut a, &mut b);
+    assert_eq!(b.connection(accepted[0]).unwrap().recv(NOW, 9), Received::Data("hello".into()));
+}
+
+#[test]
 fn a_writer_hears_when_a_third_is_free_and_not_before() {
     let (mut a, mut b) = (host(A), host(B));
     let (client, server) = connected(NOW, &mut a, &mut b);
