@@ -422,3 +422,19 @@ fn a_deadline_is_exact_and_too_early_a_call_does_nothing() {
     assert_eq!(segments(&mut scene.host, due).len(), 1);
     assert!(scene.host.poll_timeout().is_none_or(|next| next > due));
 }
+
+#[test]
+fn a_deadline_that_moves_away_is_heard_of_where_it_is_now() {
+    let mut scene = scene();
+    scene.arrive(b"question");
+    segments(&mut scene.host, NOW);
+    let delayed = NOW + Duration::from_millis(40);
+    assert_eq!(scene.host.poll_timeout(), Some(delayed), "the acknowledgment waits for company");
+    let later = NOW + Duration::from_millis(5);
+    let mut connection = scene.host.connection(scene.id).expect("it is there");
+    assert_eq!(connection.send(later, b"answer"), Ok(6));
+    assert_eq!(segments(&mut scene.host, later).len(), 1, "it goes with the answer");
+    let true_deadline = scene.host.connections(later).find_map(|view| view.deadline);
+    assert!(true_deadline.is_some_and(|at| at > delayed), "{true_deadline:?}");
+    assert_eq!(scene.host.poll_timeout(), true_deadline);
+}

@@ -95,6 +95,9 @@ pub(crate) struct End {
     /// Why reading ended, if not by the end of the stream.
     pub(crate) broken: Option<CloseReason>,
     pub(crate) is_released: bool,
+    /// Its peer's host has forgotten the connection, and taken a late segment of it for the ACK of a SYN cookie: who
+    /// remembers nothing cannot know that the cookie was used before. What comes now comes from somebody else.
+    pub(crate) is_haunted: bool,
 }
 
 /// What a user wants next.
@@ -136,6 +139,7 @@ impl End {
             all_arrived: false,
             broken: None,
             is_released: false,
+            is_haunted: false,
         }
     }
 

@@ -146,6 +146,7 @@ fn connection(rng: &mut Prng) -> ConnectionConfig {
     tcp.window_scaling = !one_in(rng, 4);
     tcp.nagle = !one_in(rng, 3);
     tcp.pacing = !one_in(rng, 3);
+    tcp.fast_open = one_in(rng, 3);
     tcp.ecn = one_of(rng, &[Ecn::Off, Ecn::Accept, Ecn::Request]);
     tcp.ack_delay = Duration::from_millis(one_of(rng, &[0, 40, 200]));
     tcp.time_wait = Duration::from_secs(one_of(rng, &[1, 60, 240]));
@@ -210,6 +211,10 @@ pub(crate) fn play(world: &mut World, scene: &Scene, seed: u64) {
                 listen(world, &mut rng, host, 80);
             }
             9 => world.decide_all(),
+            10 => {
+                world.pass(rng.between(2_000, 8_000) * MS);
+                world.reopen();
+            }
             _ => {}
         }
         match rng.below(10) {
@@ -229,6 +234,7 @@ fn listen(world: &mut World, rng: &mut Prng, host: usize, port: u16) {
         config.cookies = one_of(rng, &[SynCookies::Off, SynCookies::UnderPressure, SynCookies::Always]);
     }
     config.decide = one_in(rng, 8);
+    config.fast_open = one_in(rng, 2);
     if one_in(rng, 4) {
         config.connection = Some(connection(rng));
     }

@@ -64,6 +64,8 @@ pub(crate) struct World {
     tells: bool,
     /// Packets that were left to the card to cut up.
     large: u64,
+    /// Connections that nobody has called.
+    ghosts: u64,
     moments: usize,
     buffer: Vec<u8>,
     inbox: Vec<u8>,
@@ -106,6 +108,7 @@ impl World {
             trace: seed,
             tells,
             large: 0,
+            ghosts: 0,
             moments: 0,
             buffer: vec![0; 65_535],
             inbox: Vec::new(),
@@ -199,6 +202,18 @@ impl World {
         self.settle(host);
     }
 
+    /// Opens again what was open before, between the same two sockets.
+    pub(crate) fn reopen(&mut self) {
+        let over: Vec<_> =
+            self.ends.iter().filter(|end| end.is_released && end.local.port() > 1_024).collect();
+        if over.is_empty() {
+            return;
+        }
+        let end = over[self.rng.below(over.len() as u64) as usize];
+        let (host, local, remote) = (end.host, end.local, end.remote);
+        self.connect(host, Some(local), remote);
+    }
+
     /// Whether that flow may be opened again: not as long as sequence numbers have not passed those of before (RFC 9293
     /// §3.4.1: their clock runs at 250,000 a second).
     fn may_open(&self, local: SocketAddr, remote: SocketAddr) -> bool {
@@ -222,14 +237,34 @@ impl World {
         let ends = (tuple.local(), tuple.remote());
         let end = End::new(number, host, id, ends, plan);
         connection.set_tag(end.tag());
+        let is_early = matches!(connection.state(), State::SynSent | State::SynReceived);
+        self.find_ghosts(&end, is_early);
         self.opened.insert(ends, self.now);
-        node.ids.insert(id, number);
+        self.nodes[host].ids.insert(id, number);
         self.tell(|| format!("host {host} {id} is {number}: {tuple} {plan:?}"));
         self.ends.push(end);
         if self.is_ending {
             self.come_to_an_end(number);
         }
         self.act(number);
+    }
+
+    /// A second connection for one call: a cookie that was used again, while it is good.
+    fn find_ghosts(&mut self, new: &End, is_early: bool) {
+        let last = |is_it: &dyn Fn(&End) -> bool| {
+            self.ends.iter().rev().find(|&end| is_it(end)).map(|end| end.number)
+        };
+        let before = last(&|end| (end.local, end.remote) == (new.local, new.remote));
+        let caller = last(&|end| end.may_speak_to(new));
+        if let (Some(before), Some(caller)) = (before, caller)
+            && before > caller
+            && !is_early
+        {
+            let cookies = self.nodes[new.host].host.passive_stats().cookies_accepted;
+            assert!(cookies > 0, "one call, and two connections: {new:?}");
+            self.ends[caller].is_haunted = true;
+            self.ghosts += 1;
+        }
     }
 
     /// Lets a user act.
@@ -270,6 +305,10 @@ impl World {
     fn check_heard(&mut self, number: usize) {
         let heard = std::mem::take(&mut self.inbox);
         let end = &self.ends[number];
+        if end.is_haunted {
+            self.inbox = heard;
+            return self.inbox.clear();
+        }
         let from = end.heard;
         let says = |&other: &usize| {
             let other = &self.ends[other];
@@ -350,7 +389,7 @@ impl World {
             1 => end.close(now, &mut connection),
             2 if !end.has_shut_down => end.shutdown(now, &mut connection),
             3 => {
-                let _ = connection.set_nagle(now, number % 2 == 0);
+                let _ = connection.set_nagle(now, number.is_multiple_of(2));
             }
             4 => assert!(connection.info(now).is_some(), "it is there"),
             5 => return self.release(number),
@@ -607,9 +646,10 @@ impl World {
             touched[self.ends[number].host] = true;
             self.act(number);
         }
-        for host in 0..self.nodes.len() {
+        for (host, was_touched) in touched.into_iter().enumerate().take(self.nodes.len()) {
             let now = self.clock();
             let node = &mut self.nodes[host];
+            let mut is_touched = was_touched;
             if node.host.poll_timeout().is_some_and(|at| at <= now) {
                 node.host.handle_timeout(now);
                 let next = node.host.poll_timeout();
@@ -617,9 +657,9 @@ impl World {
                     next.is_none_or(|at| at > now),
                     "host {host} wants to be called at {next:?} again, at {now}"
                 );
-                touched[host] = true;
+                is_touched = true;
             }
-            if touched[host] || node.is_behind {
+            if is_touched || node.is_behind {
                 self.settle(host);
             }
         }
@@ -709,11 +749,13 @@ impl World {
             add("backlog full", passive.backlog_full);
             add("half-open timed out", passive.timed_out);
             add("cookies accepted", passive.cookies_accepted);
+            add("opened early", passive.opened_early);
             add("waits", passive.time_waits);
             add("waits cut short", passive.time_wait_evicted);
             add("opened anew in TIME-WAIT", passive.reopened);
         }
         add("large packets", self.large);
+        add("ghosts", self.ghosts);
         Report { trace: self.trace, counts }
     }
 
@@ -725,6 +767,7 @@ impl World {
                 self.ends.iter().filter(|other| other.local == end.local && other.remote == end.remote);
             let ([peer], 1) = (&peers[..], namesakes.count()) else { continue };
             let heard = !peer.has_let_go && (peer.eof || peer.broken.is_some());
+            let heard = heard && !peer.is_haunted;
             assert!(!heard || peer.eof && peer.heard == end.sent, "not all has arrived: {end:?} {peer:?}");
         }
     }
