@@ -172,8 +172,8 @@ fn machines() -> (Tcb, Tcb, Instant) {
     let now = Instant::from_nanos(1 << 40);
     let config = TcpConfig::default();
     let secrets = |iss| Unpredictable { iss: SeqNumber::new(iss), timestamp_offset: 0 };
-    let mut caller = Tcb::connect(&config, secrets(0x1000_0000), now);
-    let mut called = Tcb::listen(&config);
+    let mut caller = Tcb::connect(config, secrets(0x1000_0000), now);
+    let mut called = Tcb::listen(config);
     called.prepare(secrets(0x2000_0000));
     for _ in 0..2 {
         while let Some(plan) = caller.poll_segment(now) {

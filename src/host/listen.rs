@@ -10,9 +10,9 @@ use super::{
     ConnId, DecideError, Decision, Event, FiveTuple, Host, IgnoreReason, Ingress, ListenConfig, ListenError,
     ListenOn, ListenerId, PassiveStats, RequestId,
 };
-use crate::{Instant, TcpFlags};
 use crate::connection::{Connection, Payload};
 use crate::tcp::{Notices, SegmentMeta};
+use crate::{Instant, TcpFlags};
 
 /// Those who wait to be accepted, by the index of their listener; how many there may be, the listener knows.
 #[derive(Clone, Debug, Default)]
@@ -152,7 +152,8 @@ impl Host {
         payload: Payload<'_>,
     ) -> Result<Ingress, IgnoreReason> {
         let opens = meta.flags.contains(TcpFlags::ACK) || meta.options.fast_open.is_some();
-        let room = opens && self.flows.len() < self.config.limits.connections && self.has_memory_for_callers();
+        let room =
+            opens && self.flows.len() < self.config.limits.connections && self.has_memory_for_callers();
         match self.passive.on_segment(now, hash, tuple, meta, &self.secret, room) {
             Outcome::Unknown => {
                 self.refuse(now, tuple, meta);

@@ -364,9 +364,9 @@ fn two_ends_that_probe_each_other_at_once_go_on() {
     let mut config = TcpConfig { mss: 1000, timestamps: false, ..TcpConfig::default() };
     (config.receive_window, config.receive_window_max) = (4000, 0);
     let start = Instant::from_nanos(1_000_000_000);
-    let mut called = Tcb::listen(&config);
+    let mut called = Tcb::listen(config);
     called.prepare(Unpredictable::default());
-    let mut ends = [Tcb::connect(&config, Unpredictable::default(), start), called];
+    let mut ends = [Tcb::connect(config, Unpredictable::default(), start), called];
     let mut flying = Vec::new();
     let mut now = after(&mut ends, &mut flying, start, 500);
     for tcb in &mut ends {

@@ -199,7 +199,7 @@ const START: Instant = Instant::from_nanos(5_000_000_000);
 /// A machine that takes its connection for open, with these numbers.
 fn open(iss: u32, irs: u32) -> Tcb {
     let secrets = Unpredictable { iss: SeqNumber::new(iss), timestamp_offset: 0 };
-    let mut tcb = Tcb::connect(&plain(), secrets, START);
+    let mut tcb = Tcb::connect(plain(), secrets, START);
     tcb.poll_segment(START).expect("a SYN");
     let syn_ack = SegmentMeta {
         seq: SeqNumber::new(irs),
@@ -291,7 +291,7 @@ fn two_ends_that_disagree_answer_a_stray_ack_a_few_times_only() {
 fn a_newcomer_and_a_survivor_sort_it_out() {
     let survivor = open(5_000, 900_000);
     let secrets = Unpredictable { iss: SeqNumber::new(123_456_789), timestamp_offset: 0 };
-    let newcomer = Tcb::connect(&plain(), secrets, START);
+    let newcomer = Tcb::connect(plain(), secrets, START);
     let mut ends = [newcomer, survivor];
     let seconds = talk(&mut ends, Duration::from_millis(500));
     assert_eq!(seconds, [3], "SYN, challenge, reset");

@@ -98,7 +98,7 @@ fn the_window_scale_is_chosen_for_the_largest_window() {
     ] {
         let mut config = TcpConfig::default();
         (config.receive_window, config.receive_window_max) = (begin, most);
-        let mut tcb = Tcb::connect(&config, Unpredictable::default(), Instant::ZERO);
+        let mut tcb = Tcb::connect(config, Unpredictable::default(), Instant::ZERO);
         let syn = tcb.poll_segment(Instant::ZERO).expect("a SYN").meta;
         assert_eq!(syn.options.window_scale, Some(scale), "{begin} to {most}");
         assert_eq!(syn.window, u16::try_from(begin).unwrap_or(u16::MAX), "where it begins");
@@ -234,7 +234,7 @@ fn open(window: u32) -> (Tcb, SeqNumber) {
     let now = Instant::ZERO;
     let mut config = TcpConfig::default();
     (config.receive_window, config.receive_window_max, config.timestamps) = (window, 0, false);
-    let mut tcb = Tcb::connect(&config, Unpredictable::default(), now);
+    let mut tcb = Tcb::connect(config, Unpredictable::default(), now);
     let syn = tcb.poll_segment(now).expect("a SYN").meta;
     let irs = SeqNumber::new(u32::MAX - 1_000_000);
     let mut answer = SegmentMeta {

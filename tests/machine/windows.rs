@@ -322,7 +322,7 @@ fn the_smallest_receive_window_is_one_octet() {
     play(|stage| {
         let config = plain_but(|config| config.receive_window = 0);
         let now = tcpstate::Instant::ZERO;
-        let mut tcb = tcpstate::tcp::Tcb::connect(&config, stage.secrets(), now);
+        let mut tcb = tcpstate::tcp::Tcb::connect(config, stage.secrets(), now);
         assert_eq!(tcb.poll_segment(now).map(|plan| plan.meta.window), Some(1));
     });
 }

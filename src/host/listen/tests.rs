@@ -233,7 +233,11 @@ fn replayed_syns_are_answered_early_so_often_and_no_more_however_fast_they_are_a
             octets += sent.len;
         }
     }
-    assert_eq!((b.passive_stats().opened_early, ids.len()), (4, 4), "{octets} octets were sent to whom nobody has heard");
+    assert_eq!(
+        (b.passive_stats().opened_early, ids.len()),
+        (4, 4),
+        "{octets} octets were sent to whom nobody has heard"
+    );
     // Those that are over make room again.
     for id in ids {
         b.connection(id).unwrap().abort(NOW).unwrap();
