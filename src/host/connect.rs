@@ -36,7 +36,7 @@ impl Host {
         local: SocketAddr,
         remote: SocketAddr,
     ) -> Result<ConnId, ConnectError> {
-        let tuple = self.new_tuple(local, remote)?;
+        let tuple = self.new_tuple(now, local, remote)?;
         let limit = self.config.limits.connections;
         if self.flows.len() >= limit {
             return Err(ConnectError::TooMany { limit });
@@ -61,7 +61,12 @@ impl Host {
     }
 
     /// The name of the flow to be, with a port if none was asked for.
-    fn new_tuple(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<FiveTuple, ConnectError> {
+    fn new_tuple(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Result<FiveTuple, ConnectError> {
         if local.is_ipv4() != remote.is_ipv4() {
             return Err(ConnectError::Versions { local, remote });
         }
@@ -72,7 +77,7 @@ impl Host {
             return Err(ConnectError::NotLocal(local.ip()));
         }
         if local.port() == 0 {
-            return self.choose_port(local, remote);
+            return self.choose_port(now, local, remote);
         }
         if local == remote {
             return Err(ConnectError::Itself(remote));
@@ -81,17 +86,26 @@ impl Host {
         if self.is_taken(&tuple) { Err(ConnectError::InUse(tuple)) } else { Ok(tuple) }
     }
 
-    fn choose_port(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<FiveTuple, ConnectError> {
+    fn choose_port(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Result<FiveTuple, ConnectError> {
         let with = |port| FiveTuple::new(IpProtocol::TCP, with_port(local, port), remote);
         let (secret, names, flows, passive) = (&self.secret, &self.names, &self.flows, &self.passive);
-        let is_free = |port| {
+        // One in TIME-WAIT is taken where there is no other, if it can be.
+        let is_free = |port, reuse| {
             let tuple = with(port);
             let hash = demux::hash(secret, &tuple);
             let is_it = |index| flows.get(index).is_some_and(|flow| flow.tuple == tuple);
-            let is_taken = names.find(hash, is_it).is_some() || passive.knows(hash, &tuple);
-            tuple.local() != tuple.remote() && !is_taken
+            let known = || if reuse { !passive.can_claim(now, hash, &tuple) } else { passive.knows(hash, &tuple) };
+            tuple.local() != tuple.remote() && names.find(hash, is_it).is_none() && !known()
         };
-        match self.ports.choose(secret, IpProtocol::TCP, local.ip(), remote, is_free) {
+        let ports = &mut self.ports;
+        let mut choose =
+            |reuse| ports.choose(secret, IpProtocol::TCP, local.ip(), remote, |port| is_free(port, reuse));
+        match choose(false).or_else(|_| choose(true)) {
             Ok(port) => Ok(with(port)),
             Err(_) => Err(ConnectError::NoPorts(remote)),
         }

@@ -273,6 +273,33 @@ fn a_syn_with_octets_fits_into_a_small_mtu() {
     assert!(a.poll_transmit(NOW, &mut out).unwrap().len <= 128);
 }
 
+/// RFC 6191: where all ports are in TIME-WAIT, one whose time is as good as over is taken.
+#[test]
+fn where_all_ports_are_in_time_wait_one_is_used_again() {
+    let mut config = crate::host::HostConfig::default();
+    config.addresses.push(crate::host::LocalAddress::new(A.parse().unwrap(), 24));
+    config.ports = 50_000..=50_001;
+    let (mut a, mut b) = (Host::new(config, [1; 32]).unwrap(), host(B));
+    let listener = b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
+    for n in 0..6 {
+        let now = NOW + Duration::from_millis(600 * n);
+        let client = a.connect(now, "10.0.0.2:80".parse().unwrap());
+        if n == 2 {
+            assert!(client.is_ok(), "the first has rested for 1.2 s");
+        }
+        let client = client.unwrap();
+        carry(now, &mut a, &mut b);
+        let server = b.accept(listener).unwrap();
+        a.release(now, client);
+        carry(now, &mut a, &mut b);
+        b.release(now, server);
+        carry(now, &mut a, &mut b);
+        assert_eq!(a.rows().count() as u64, (n + 1).min(2));
+    }
+    let soon = NOW + Duration::from_millis(600 * 5 + 1);
+    a.connect(soon, "10.0.0.2:80".parse().unwrap()).unwrap_err();
+}
+
 /// RFC 9293 §3.8.3: a connection that began with its SYN's octets ends when its peer stays silent.
 #[test]
 fn an_early_connection_whose_peer_is_silent_ends() {

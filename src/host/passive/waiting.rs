@@ -122,13 +122,11 @@ impl Passive {
     /// if both ends use timestamps, which tell its segments from new ones, and a second has passed since, so that the
     /// clocks have moved on (RFC 6191 §2 says this of calls from outside).
     pub(crate) fn claim(&mut self, now: Instant, hash: u64, tuple: &FiveTuple, wanted: SeqNumber) -> Claim {
-        const SECOND: Duration = Duration::from_secs(1);
         if self.half_open.find(hash, tuple).is_some() {
             return Claim::Taken;
         }
         let Some(slot) = self.time_wait.find(hash, tuple) else { return Claim::Free };
-        let rested = self.time_wait.waited(now, slot) >= SECOND;
-        match self.time_wait.get(slot).filter(|wait| wait.has_timestamps() && rested) {
+        match self.time_wait.get(slot).filter(|_| self.makes_room(now, slot)) {
             Some(wait) => {
                 let iss = wait.next_iss(wanted);
                 self.stats.reopened += 1;
@@ -137,6 +135,18 @@ impl Passive {
             }
             None => Claim::Taken,
         }
+    }
+
+    /// Whether a [`claim`](Self::claim) would be granted.
+    pub(crate) fn can_claim(&self, now: Instant, hash: u64, tuple: &FiveTuple) -> bool {
+        let waits = self.time_wait.find(hash, tuple);
+        self.half_open.find(hash, tuple).is_none() && waits.is_none_or(|slot| self.makes_room(now, slot))
+    }
+
+    fn makes_room(&self, now: Instant, slot: Slot) -> bool {
+        const SECOND: Duration = Duration::from_secs(1);
+        let stamped = self.time_wait.get(slot).is_some_and(TimeWait::has_timestamps);
+        stamped && self.time_wait.waited(now, slot) >= SECOND
     }
 
     /// Those whose 2·MSL are over go.
