@@ -141,7 +141,7 @@ pub struct Offload {
 #[non_exhaustive]
 pub struct Limits {
     /// Connections, those included that are over and not yet released. Beyond it `connect` fails and callers wait
-    /// in the SYN queue. Default: 1,048,576.
+    /// in the SYN queue. Default: 524,288, which at rest take half of the default memory.
     pub connections: usize,
     /// Connections that are over and whose id was not released. Beyond it the one that ended first is released.
     /// Default: 65,536.
@@ -169,7 +169,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 1 << 20,
+            connections: 1 << 19,
             unreleased: 65_536,
             orphans: 65_536,
             half_open: 65_536,
