@@ -300,7 +300,8 @@ impl PathMtuState {
     /// The size of the probe that may go out now (RFC 4821 §7.4: not while one is under way, nor before its time).
     #[inline]
     pub(super) fn probe_due(&self, now: Instant) -> Option<u32> {
-        let due = self.probe_at <= now && self.watched.get().is_none_or(|watched| watched.probe.is_none());
+        // At the end of time it has not come either.
+        let due = self.probe_at <= now && self.probe_at < Instant::MAX && self.watched.get().is_none_or(|watched| watched.probe.is_none());
         due.then_some(self.candidate).filter(|&candidate| candidate > self.size)
     }
 
