@@ -205,8 +205,8 @@ impl Connection {
         self.poll_segment_into(now, &mut plan).then_some(plan)
     }
 
-    /// [`poll_segment`](Self::poll_segment), written where it is wanted: says whether there is one. Else what is in
-    /// `plan` means nothing.
+    /// [`poll_segment`](Self::poll_segment), written where it is wanted, which is empty as yet: says whether there is
+    /// one.
     pub(crate) fn poll_segment_into(&mut self, now: Instant, plan: &mut SegmentPlan) -> bool {
         let formed = self.tcb.poll_segment_into(now, plan);
         if formed {

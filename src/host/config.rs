@@ -1,7 +1,7 @@
 //! What is chosen for a host.
 
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
@@ -110,18 +110,15 @@ impl LocalAddress {
         Self { ip, prefix_len }
     }
 
-    /// Whether `ip` is the broadcast address of this network (RFC 919), or its old form with zeros (RFC 1122
-    /// §3.3.6). Networks of two addresses have none (RFC 3021).
-    pub(super) fn is_broadcast(&self, ip: IpAddr) -> bool {
-        let (IpAddr::V4(own), IpAddr::V4(ip)) = (self.ip, ip) else {
-            return false;
+    /// The broadcast address of this network (RFC 919), and its old form with zeros (RFC 1122 §3.3.6). Networks of two
+    /// addresses have none (RFC 3021).
+    pub(super) fn broadcasts(&self) -> impl Iterator<Item = IpAddr> + use<> {
+        let hosts = u32::MAX.checked_shr(self.prefix_len.into()).unwrap_or(0);
+        let own = match self.ip {
+            IpAddr::V4(own) if self.prefix_len < 31 => Some(own.to_bits()),
+            _ => None,
         };
-        if self.prefix_len >= 31 {
-            return false;
-        }
-        let hosts = u32::MAX >> self.prefix_len;
-        let (own, ip) = (own.to_bits(), ip.to_bits());
-        own & !hosts == ip & !hosts && (ip & hosts == hosts || ip & hosts == 0)
+        own.into_iter().flat_map(move |own| [own | hosts, own & !hosts]).map(|bits| Ipv4Addr::from(bits).into())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who we are: our own addresses, and what can be said of others' by them.
 
 use alloc::vec::Vec;
+use core::mem::size_of;
 use core::net::IpAddr;
 
 use super::config::{HostConfig, LocalAddress};
@@ -12,7 +13,12 @@ use crate::Instant;
 /// The addresses of a host, and the MTU of its link.
 #[derive(Clone, Debug)]
 pub(super) struct Own {
-    addresses: Vec<LocalAddress>,
+    /// In the order in which they were given: what comes first is preferred.
+    addresses: Vec<IpAddr>,
+    /// The same, and the broadcast addresses of their networks, in the order of their numbers: each packet is looked up,
+    /// and there may be thousands.
+    listed: Vec<IpAddr>,
+    broadcasts: Vec<IpAddr>,
     groups: Vec<IpAddr>,
     any_destination: bool,
     mtu: u16,
@@ -32,8 +38,16 @@ pub(super) enum Standing {
 
 impl Own {
     pub(super) fn new(config: &HostConfig) -> Self {
+        let addresses: Vec<IpAddr> = config.addresses.iter().map(|own| own.ip).collect();
+        let sorted = |mut ips: Vec<IpAddr>| {
+            ips.sort_unstable();
+            ips.dedup();
+            ips
+        };
         Self {
-            addresses: config.addresses.clone(),
+            listed: sorted(addresses.clone()),
+            broadcasts: sorted(config.addresses.iter().flat_map(LocalAddress::broadcasts).collect()),
+            addresses,
             groups: config.groups.clone(),
             any_destination: config.any_destination,
             mtu: config.mtu,
@@ -61,13 +75,14 @@ impl Own {
     /// The same, of an address that need not be moved.
     #[inline]
     pub(super) fn lists(&self, ip: &IpAddr) -> bool {
-        self.addresses.iter().any(|own| own.ip == *ip)
+        // The first is the one that most packets are for.
+        self.addresses.first() == Some(ip) || self.listed.binary_search(ip).is_ok()
     }
 
     /// Whether it is a broadcast address: of one of our networks, or of all (RFC 1122 §3.2.1.3).
     pub(super) fn is_broadcast(&self, ip: IpAddr) -> bool {
         match ip {
-            IpAddr::V4(v4) => v4.is_broadcast() || self.addresses.iter().any(|own| own.is_broadcast(ip)),
+            IpAddr::V4(v4) => v4.is_broadcast() || self.broadcasts.binary_search(&ip).is_ok(),
             IpAddr::V6(_) => false,
         }
     }
@@ -75,7 +90,7 @@ impl Own {
     /// The address that we use towards `remote` where none was asked for: of its version, and link-local, loopback or
     /// neither as it is, if there is such a one (RFC 9293 MUST-44; RFC 6724 §5, rule 2).
     pub(super) fn address_for(&self, remote: IpAddr) -> Option<IpAddr> {
-        let mut own = self.addresses.iter().map(|own| own.ip).filter(|own| own.is_ipv4() == remote.is_ipv4());
+        let mut own = self.addresses.iter().copied().filter(|own| own.is_ipv4() == remote.is_ipv4());
         let first = own.clone().next()?;
         Some(own.find(|&own| own == remote || reach(own) == reach(remote)).unwrap_or(first))
     }
@@ -103,7 +118,8 @@ impl Own {
 
     /// Octets of memory.
     pub(super) fn memory(&self) -> usize {
-        self.paths.memory()
+        let addresses = self.addresses.capacity() + self.listed.capacity() + self.broadcasts.capacity();
+        self.paths.memory() + addresses * size_of::<IpAddr>()
     }
 
     pub(super) const fn takes_anything(&self) -> bool {

@@ -303,6 +303,26 @@ fn rows_of_callers_leave_memory_for_the_octets_of_those_who_are_there() {
 }
 
 #[test]
+fn a_host_of_many_addresses_knows_them_and_their_broadcasts() {
+    let mut config = HostConfig::default();
+    for (ip, prefix) in [("10.9.0.1", 16), ("10.0.0.3", 24), ("10.0.0.1", 24), ("10.7.0.1", 31), ("2001:db8::1", 64)] {
+        config.addresses.push(LocalAddress::new(ip.parse().unwrap(), prefix));
+    }
+    let own = own::Own::new(&config);
+    let standing = |ip: &str| own.standing(ip.parse().unwrap());
+    for ours in ["10.9.0.1", "10.0.0.3", "10.0.0.1", "10.7.0.1", "2001:db8::1"] {
+        assert_eq!(standing(ours), own::Standing::Ours, "{ours}");
+    }
+    for shared in ["10.9.255.255", "10.9.0.0", "10.0.0.255", "10.0.0.0", "255.255.255.255"] {
+        assert_eq!(standing(shared), own::Standing::Shared, "{shared}");
+    }
+    for foreign in ["10.7.0.0", "10.0.0.2", "10.9.0.255", "2001:db8::"] {
+        assert_eq!(standing(foreign), own::Standing::Foreign, "{foreign}");
+    }
+    assert_eq!(own.address_for("10.1.1.1".parse().unwrap()), Some("10.9.0.1".parse().unwrap()));
+}
+
+#[test]
 fn a_writer_hears_when_a_third_is_free_and_not_before() {
     let (mut a, mut b) = (host(A), host(B));
     let (client, server) = connected(NOW, &mut a, &mut b);
@@ -343,7 +363,8 @@ fn the_deadline_is_exact() {
 fn broadcasts_and_strangers_packets_are_not_for_us() {
     let own = LocalAddress::new("10.1.2.3".parse().unwrap(), 24);
     for (ip, is) in [("10.1.2.255", true), ("10.1.2.0", true), ("10.1.3.255", false), ("10.1.2.4", false)] {
-        assert_eq!(own.is_broadcast(ip.parse().unwrap()), is, "{ip}");
+        let ip: IpAddr = ip.parse().unwrap();
+        assert_eq!(own.broadcasts().any(|broadcast| broadcast == ip), is, "{ip}");
     }
     let (mut a, mut b) = (host(A), host("10.0.0.3"));
     a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();

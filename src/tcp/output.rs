@@ -2,12 +2,12 @@
 
 use alloc::boxed::Box;
 use core::ops::Range;
-use core::time::Duration;
 
 use super::config::Ecn;
 use super::congestion::{CongestionControl as _, initial_window};
 use super::mtu::Probing;
 use super::recovery::{FRto, Phase};
+use super::rtt::nanos;
 use super::segment::{SegmentMeta, SegmentOptions, SegmentPlan};
 use super::send::{ORIGIN, offset};
 use super::state::{Event, State};
@@ -40,9 +40,8 @@ impl Span {
 }
 
 impl Tcb {
-    /// Writes the next segment to send to `plan`, and says whether there is any.
+    /// Writes the next segment to send to `plan`, which is empty as yet, and says whether there is any.
     pub(super) fn next_segment(&mut self, now: Instant, plan: &mut SegmentPlan) -> bool {
-        *plan = SegmentPlan::default();
         if let Some(meta) = self.rare.if_any().and_then(|rare| rare.reply.take()) {
             plan.meta = *meta;
         } else if matches!(self.state, State::Closed | State::Listen) {
@@ -295,18 +294,18 @@ impl Tcb {
     /// Whether the next segment has to wait for its time.
     pub(super) fn is_paced_at(&self, now: Instant) -> bool {
         let free = self.recovery.phase == Phase::Recovery;
-        self.pace_at > now && !free && self.pace_at > now + self.pace_quantum()
+        self.pace_at > now && !free && self.pace_at > now.after_nanos(self.pace_quantum())
     }
 
-    /// What may be sent ahead of its time, so that the owner of a large window is not called for each segment: a
+    /// What may be sent ahead of its time, in nanoseconds, so that the owner of a large window is not called for each segment: a
     /// sixteenth of the round trip. Of a small window each segment has its own time: queues that are as small as it is
     /// hold no burst.
-    fn pace_quantum(&self) -> Duration {
+    fn pace_quantum(&self) -> u64 {
         let small = self.congestion.cwnd() < self.effective_send_mss().saturating_mul(2 * Self::PARTS);
         if !self.config.pacing || small {
-            return Duration::ZERO;
+            return 0;
         }
-        (self.rtt.srtt().unwrap_or_default() / Self::PARTS).min(self.config.granularity)
+        (self.rtt.srtt_nanos() / u64::from(Self::PARTS)).min(nanos(self.config.granularity))
     }
 
     /// In so many parts a window goes out where sending is paced.
@@ -315,8 +314,8 @@ impl Tcb {
     /// The next segment is due when so many octets have left at the rate that the window asks for: cwnd each round
     /// trip; twice as fast in slow start, a fifth faster later, so that pacing itself does not limit. The first flight
     /// goes out at once (RFC 6928 §2).
-    fn pace(&mut self, now: Instant, octets: u64) {
-        let Some(nanos) = self.rtt.for_pacing() else { return };
+    pub(super) fn pace(&mut self, now: Instant, octets: u64) {
+        let Some(trip) = self.rtt.for_pacing() else { return };
         let initial = initial_window(self.config.initial_window, self.effective_send_mss());
         if self.snd.max <= ORIGIN + 1 + u64::from(initial) {
             return;
@@ -325,12 +324,12 @@ impl Tcb {
         // The gap in a window of two segments would lengthen the round trip that it comes from.
         let fast = self.congestion.in_slow_start() || window < 3 * self.effective_send_mss();
         let (faster, than) = if fast { (2, 1) } else { (6, 5) };
-        let gap = (nanos.saturating_mul(octets * than) / (u64::from(window.max(1)) * faster)).min(nanos);
+        let gap = (trip.saturating_mul(octets * than) / (u64::from(window.max(1)) * faster)).min(trip);
         // An owner who comes late catches up, but not with more than a tick's worth; time in which something else
         // held us back is lost.
-        let late = now.since(self.pace_at);
-        let wasted = if self.pace_waits { late.saturating_sub(self.config.granularity) } else { late };
-        self.pace_at = (self.pace_at + wasted).after_nanos(gap);
+        let late = now.as_nanos().saturating_sub(self.pace_at.as_nanos());
+        let caught_up = if self.pace_waits { nanos(self.config.granularity) } else { 0 };
+        self.pace_at = self.pace_at.after_nanos(late.saturating_sub(caught_up)).after_nanos(gap);
     }
 
     /// The header of a SYN, with an acknowledgment once the peer's has come. It always has the MSS option (MUST-14,
@@ -368,10 +367,8 @@ impl Tcb {
     /// The header of a segment with octets or a FIN, of which all is `new` or not.
     fn carrying(&mut self, now: Instant, span: Span, new: bool, meta: &mut SegmentMeta) {
         self.header(now, span.start, meta);
-        if new && span.len > 0 && self.snd.wnd > 0 && self.ecn.may_be_marked() {
-            // RFC 3168 §6.1.4 to §6.1.6.
-            meta.ecn = EcnCodepoint::Ect0;
-            meta.flags |= self.ecn.cwr();
+        if new && span.len > 0 && self.snd.wnd > 0 {
+            self.mark(meta);
         }
         meta.len = span.len;
         let end = span.start + u64::from(span.len);
@@ -380,6 +377,26 @@ impl Tcb {
         }
         let pushed = self.snd.push > span.start && self.snd.push <= end;
         if span.len > 0 && (end == self.snd.queued || pushed) {
+            meta.flags |= TcpFlags::PSH;
+        }
+    }
+
+    /// New octets inside the peer's window may be marked (RFC 3168 §6.1.4 to §6.1.6).
+    #[inline]
+    fn mark(&mut self, meta: &mut SegmentMeta) {
+        if self.ecn.may_be_marked() {
+            meta.ecn = EcnCodepoint::Ect0;
+            meta.flags |= self.ecn.cwr();
+        }
+    }
+
+    /// The header of a segment with new octets, behind which there are more.
+    #[inline]
+    pub(super) fn carrying_new(&mut self, now: Instant, start: u64, len: u32, meta: &mut SegmentMeta) {
+        self.header(now, start, meta);
+        self.mark(meta);
+        meta.len = len;
+        if self.snd.push > start && self.snd.push <= start + u64::from(len) {
             meta.flags |= TcpFlags::PSH;
         }
     }

@@ -1,10 +1,13 @@
-//! The short way for the segment that everybody expects: the next octets in order from a peer that has nothing
-//! else to say (the header prediction of RFC 7323 appendix E, after Van Jacobson).
+//! The short ways for the segments that everybody expects: the next octets in order from a peer that has nothing
+//! else to say (the header prediction of RFC 7323 appendix E, after Van Jacobson), and one more full segment of new
+//! octets where nothing is amiss.
 //!
-//! It gives what the checks of [`arrival`](super::arrival) give, which every unit test asserts for every such
-//! segment; there is no rule here that is not there.
+//! They give what the checks of [`arrival`](super::arrival) and of [`output`](super::output) give, which every unit
+//! test asserts for every such segment; there is no rule here that is not there.
 
-use super::segment::{Placed, SegmentMeta, Verdict};
+use super::congestion::CongestionControl as _;
+use super::recovery::Phase;
+use super::segment::{Placed, SegmentMeta, SegmentPlan, Verdict};
 use super::send::offset;
 use super::state::State;
 use super::tcb::Tcb;
@@ -54,5 +57,51 @@ impl Tcb {
         out.store = Some(Placed { offset: offset(start), skip: 0, len: seg.len });
         (out.readable_to, out.acked_to) = (offset(self.rcv.nxt), self.acked_to());
         out.notices.readable = true;
+    }
+
+    /// How many octets the next segment takes, if it is one more full segment of new octets behind others that are in
+    /// flight, with more octets behind it: then nothing is to be sent before it, and nothing else goes with it.
+    #[inline]
+    pub(super) fn predicts_full_segment(&self, now: Instant) -> Option<u32> {
+        let len = self.effective_send_mss();
+        let (start, records) = (self.snd.nxt, &*self.records);
+        let end = start + u64::from(len);
+        let predicted = start == self.snd.max
+            && end < self.snd.queued
+            && end <= self.snd.edge()
+            && self.in_flight() + u64::from(len) <= u64::from(self.congestion.cwnd())
+            && records.in_flight() > 0
+            && records.lost() == 0
+            && records.has_room()
+            && matches!(self.state, State::Established | State::CloseWait)
+            && self.recovery.phase == Phase::Open
+            && !self.recovery.probe.is_due()
+            && !self.probe_due
+            && self.rcv.sack_wanted() == 0
+            && self.rare.get().is_none_or(|rare| rare.reply.is_none() && rare.snd_up <= start)
+            && self.path.probe_due(now).is_none()
+            && !self.is_paced_at(now);
+        predicted.then_some(len)
+    }
+
+    /// Forms the segment that [`predicts_full_segment`](Self::predicts_full_segment).
+    pub(super) fn form_predicted(&mut self, now: Instant, len: u32, plan: &mut SegmentPlan) {
+        let start = self.snd.nxt;
+        let end = start + u64::from(len);
+        (self.polled, self.unsettled, self.hold_is_over, self.keepalive_due) = (true, true, false, false);
+        let records = self.records.make();
+        let in_flight = records.in_flight();
+        let stamp = self.delivered.stamp(&mut records.clocks, now, in_flight);
+        records.sent_new(start, len, now, stamp);
+        self.path.on_sent(start, end, self.path.size(), false);
+        (self.snd.max, self.snd.nxt, self.last_sent) = (end, end, now);
+        self.timers.stop(Timer::Keepalive);
+        self.timers.stop(Timer::LossProbe);
+        self.start_retransmission(now);
+        if self.config.pacing {
+            self.pace(now, u64::from(len));
+        }
+        plan.offset = offset(start);
+        self.carrying_new(now, start, len, &mut plan.meta);
     }
 }

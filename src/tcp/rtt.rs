@@ -159,6 +159,11 @@ impl RttEstimator {
         self.sampled.then(|| Duration::from_nanos(self.srtt))
     }
 
+    /// The same in nanoseconds; zero before there is one.
+    pub(super) fn srtt_nanos(&self) -> u64 {
+        if self.sampled { self.srtt } else { 0 }
+    }
+
     /// The variation of the round-trip time, once there is a sample.
     pub(super) fn rttvar(&self) -> Option<Duration> {
         self.sampled.then(|| Duration::from_nanos(self.rttvar))
@@ -178,7 +183,7 @@ fn step(from: u64, to: u64, parts: u64) -> u64 {
 }
 
 /// At most 584 years.
-fn nanos(span: Duration) -> u64 {
+pub(super) fn nanos(span: Duration) -> u64 {
     span.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(span.subsec_nanos()))
 }
 

@@ -274,11 +274,29 @@ impl Tcb {
         self.poll_segment_into(now, &mut plan).then_some(plan)
     }
 
-    /// [`poll_segment`](Self::poll_segment), written where it is wanted: says whether there is one. Else what is in
-    /// `plan` means nothing.
+    /// [`poll_segment`](Self::poll_segment), written where it is wanted, which is empty as yet: says whether there is
+    /// one.
     #[inline]
     pub(crate) fn poll_segment_into(&mut self, now: Instant, plan: &mut SegmentPlan) -> bool {
+        if let Some(len) = self.predicts_full_segment(now) {
+            self.form_predicted_segment(now, len, plan);
+            return true;
+        }
         !self.has_nothing_to_send() && self.form_segment(now, plan)
+    }
+
+    fn form_predicted_segment(&mut self, now: Instant, len: u32, plan: &mut SegmentPlan) {
+        debug_assert!(*plan == SegmentPlan::default(), "{plan:?}");
+        #[cfg(test)]
+        let by_the_rules = {
+            let (mut other, mut plan) = (self.clone(), *plan);
+            let formed = other.form_segment(now, &mut plan);
+            (formed, plan, other)
+        };
+        self.form_predicted(now, len, plan);
+        #[cfg(test)]
+        assert!(by_the_rules == (true, *plan, self.clone()), "{plan:?} {self:?} and not {by_the_rules:?}");
+        self.check_invariants();
     }
 
     /// Whether [`poll_segment`](Self::poll_segment) would find nothing, and nothing has changed for the timers.

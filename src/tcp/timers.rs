@@ -73,6 +73,7 @@ impl Timers {
     }
 
     /// Runs `timer` until `at`, whatever it was before.
+    #[inline]
     pub(super) fn set(&mut self, timer: Timer, at: Instant) {
         let number = timer as usize;
         if let Some(place) = self.usual.get_mut(number) {
@@ -83,6 +84,7 @@ impl Timers {
     }
 
     /// Runs `timer` until `at` if it does not run yet.
+    #[inline]
     pub(super) fn start(&mut self, timer: Timer, at: Instant) {
         if !self.runs(timer) {
             self.set(timer, at);
@@ -110,11 +112,13 @@ impl Timers {
         self.others.memory()
     }
 
+    #[inline]
     pub(super) fn runs(&self, timer: Timer) -> bool {
         self.at(timer) != Instant::MAX
     }
 
     /// When `timer` is due; [`Instant::MAX`] if it does not run.
+    #[inline]
     pub(super) fn at(&self, timer: Timer) -> Instant {
         let number = timer as usize;
         match self.usual.get(number) {
@@ -132,6 +136,7 @@ impl Timers {
     }
 
     /// The earliest deadline.
+    #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
         let mut first = self.usual.iter().copied().fold(Instant::MAX, Instant::min);
         if let Some(others) = self.others.get() {

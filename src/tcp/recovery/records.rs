@@ -77,8 +77,7 @@ impl Records {
         let number = self.transmissions;
         let tail = self.records.back().map_or(range.start, Record::end);
         debug_assert!(range.start <= tail, "{range:?} leaves a gap after {tail}");
-        // Splits at both ends and one at the tail: so many records may be new.
-        if self.records.len() + 3 > Self::MAX_RECORDS {
+        if !self.has_room() {
             self.merge_pairs();
         }
         if range.start < tail {
@@ -94,6 +93,32 @@ impl Records {
             self.records.push_back(record);
             self.in_flight += u64::from(len);
         }
+    }
+
+    /// [`sent`](Self::sent) for `len` positions at the end, `start`, where there [is room](Self::has_room).
+    #[inline]
+    pub(in crate::tcp) fn sent_new(&mut self, start: u64, len: u32, now: Instant, stamp: Stamp) {
+        debug_assert!(self.records.back().is_none_or(|last| last.end() == start), "{start} is not the end");
+        self.transmissions += 1;
+        let (fate, number) = (Fate::InFlight, self.transmissions);
+        self.in_flight += u64::from(len);
+        self.records.push_back(Record {
+            start,
+            len,
+            times: 1,
+            fate,
+            sent_at: now,
+            number,
+            first_sent: now,
+            stamp,
+        });
+    }
+
+    /// Whether nothing has to become one for what is sent next.
+    #[inline]
+    pub(in crate::tcp) fn has_room(&self) -> bool {
+        // Splits at both ends and one at the tail: so many records may be new.
+        self.records.len() + 3 <= Self::MAX_RECORDS
     }
 
     /// Forgets what lies before `position`, and notes in `news` what its acknowledgment teaches.
