@@ -130,7 +130,7 @@ fn limits(rng: &mut Prng, config: &mut HostConfig) {
         limits.replies = one_of(rng, &[1, 4]);
     }
     if one_in(rng, 4) {
-        limits.memory = one_of(rng, &[256 << 10, 400 << 10, 1 << 20]);
+        limits.memory = one_of(rng, &[180 << 10, 220 << 10, 400 << 10]);
     }
 }
 
