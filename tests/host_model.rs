@@ -2,7 +2,7 @@
 //!
 //! Two to four hosts of both versions of IP listen, connect, send, read, shut down, close, abort and release while the
 //! network loses, reorders, repeats, damages and holds back packets; then the network becomes perfect, everybody says
-//! what is left to say, and everything has to come to its end. What is checked on the way is in `world` and `ends`:
+//! what is left to say, and everything has to come to its end. What is checked on the way is in `checks` and `ends`:
 //!
 //! - what is read is what the other end of that very connection has sent, from its first octet on and without a gap;
 //!   the end of the stream comes behind all of it, and not before somebody has said so;

@@ -91,8 +91,8 @@ fn memory_pressure_ends_orphans_and_not_connections_that_have_an_owner() {
     };
     let (mut honest, owned) = connect(&mut host, 999);
     // What users queue is theirs; left behind by them it goes when it is in the way.
-    for port in 1_000..1_020 {
-        let (_, id) = connect(&mut host, port);
+    let ids: Vec<_> = (1_000..1_020).map(|port| connect(&mut host, port).1).collect();
+    for id in ids {
         assert_eq!(host.connection(id).expect("it is there").send(NOW, &[7; 60_000]), Ok(60_000));
         host.release(NOW, id);
     }
@@ -211,9 +211,14 @@ fn out_of_order_octets_of_many_give_way_when_memory_is_short() {
     let listener = listen(&mut host, 80, &ListenConfig::default());
     let mut honest = Peer::new(at(3, 5_000), at(1, 80));
     let owned = honest.connect(&mut host, NOW, listener);
-    for port in 1_000..1_100 {
-        let mut peer = Peer::new(at(2, port), at(1, 80));
-        peer.connect(&mut host, NOW, listener);
+    let peers: Vec<_> = (1_000..1_100)
+        .map(|port| {
+            let mut peer = Peer::new(at(2, port), at(1, 80));
+            peer.connect(&mut host, NOW, listener);
+            peer
+        })
+        .collect();
+    for peer in &peers {
         for n in 0..20 {
             let seq = peer.seq.wrapping_add(1 + n * 3_000);
             host.handle_packet(NOW, &Seg { seq, ..peer.seg(ACK, &[7; 1_400]) }.packet()[..]);
