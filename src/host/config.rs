@@ -118,7 +118,9 @@ impl LocalAddress {
             IpAddr::V4(own) if self.prefix_len < 31 => Some(own.to_bits()),
             _ => None,
         };
-        own.into_iter().flat_map(move |own| [own | hosts, own & !hosts]).map(|bits| Ipv4Addr::from(bits).into())
+        own.into_iter()
+            .flat_map(move |own| [own | hosts, own & !hosts])
+            .map(|bits| Ipv4Addr::from(bits).into())
     }
 }
 

@@ -99,7 +99,8 @@ impl Host {
             let tuple = with(port);
             let hash = demux::hash(secret, &tuple);
             let is_it = |index| flows.get(index).is_some_and(|flow| flow.tuple == tuple);
-            let known = || if reuse { !passive.can_claim(now, hash, &tuple) } else { passive.knows(hash, &tuple) };
+            let known =
+                || if reuse { !passive.can_claim(now, hash, &tuple) } else { passive.knows(hash, &tuple) };
             tuple.local() != tuple.remote() && names.find(hash, is_it).is_none() && !known()
         };
         let ports = &mut self.ports;

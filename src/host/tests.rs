@@ -305,7 +305,9 @@ fn rows_of_callers_leave_memory_for_the_octets_of_those_who_are_there() {
 #[test]
 fn a_host_of_many_addresses_knows_them_and_their_broadcasts() {
     let mut config = HostConfig::default();
-    for (ip, prefix) in [("10.9.0.1", 16), ("10.0.0.3", 24), ("10.0.0.1", 24), ("10.7.0.1", 31), ("2001:db8::1", 64)] {
+    for (ip, prefix) in
+        [("10.9.0.1", 16), ("10.0.0.3", 24), ("10.0.0.1", 24), ("10.7.0.1", 31), ("2001:db8::1", 64)]
+    {
         config.addresses.push(LocalAddress::new(ip.parse().unwrap(), prefix));
     }
     let own = own::Own::new(&config);

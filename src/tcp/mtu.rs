@@ -301,7 +301,9 @@ impl PathMtuState {
     #[inline]
     pub(super) fn probe_due(&self, now: Instant) -> Option<u32> {
         // At the end of time it has not come either.
-        let due = self.probe_at <= now && self.probe_at < Instant::MAX && self.watched.get().is_none_or(|watched| watched.probe.is_none());
+        let due = self.probe_at <= now
+            && self.probe_at < Instant::MAX
+            && self.watched.get().is_none_or(|watched| watched.probe.is_none());
         due.then_some(self.candidate).filter(|&candidate| candidate > self.size)
     }
 
