@@ -266,6 +266,7 @@ impl Held {
     }
 
     fn copy(&mut self, now: Instant, octets: &[u8]) {
+        // Read to its end: the chunk is filled from its start again, which is still in the processor's cache.
         if self.tail.is_empty() && self.tail.capacity() < self.tail_held {
             let _ = self.tail.try_reclaim(self.tail_held);
         }

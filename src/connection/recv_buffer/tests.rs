@@ -103,7 +103,9 @@ fn a_fast_stream_keeps_its_chunk_until_it_rests() {
         drain(&mut buffer);
     }
     assert!(buffer.is_ready_for_more());
-    assert_eq!(buffer.make(WINDOW).tail_held, MAX_CHUNK);
+    // Who reads each segment as it comes needs no more than that, and it stays in the processor's cache.
+    let size = buffer.make(WINDOW).tail_held;
+    assert!((1448..=2 * 1448).contains(&size), "{size}");
     let here = buffer.make(WINDOW).tail.as_ptr() as usize;
     for _ in 0..1000 {
         put(&mut buffer, at, slice(&stream(at, 1448)));
@@ -111,7 +113,7 @@ fn a_fast_stream_keeps_its_chunk_until_it_rests() {
         drain(&mut buffer);
     }
     let there = buffer.make(WINDOW).tail.as_ptr() as usize;
-    assert!(here.abs_diff(there) <= MAX_CHUNK, "the chunk is filled anew when the reader has let go of it");
+    assert!(here.abs_diff(there) < size, "the chunk is filled anew when the reader has let go of it");
     buffer.rest();
     assert_eq!(buffer.memory(), 0);
 }
