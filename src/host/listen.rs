@@ -16,7 +16,11 @@ use crate::{Instant, TcpFlags};
 
 /// Those who wait to be accepted, by the index of their listener; how many there may be, the listener knows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct AcceptQueues(Vec<Queue>);
+pub(super) struct AcceptQueues {
+    queues: Vec<Queue>,
+    /// Places in all of them: there may be many listeners, and memory is counted often.
+    places: usize,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Queue {
@@ -28,16 +32,33 @@ struct Queue {
 impl AcceptQueues {
     fn of(&mut self, listener: ListenerId) -> Option<&mut Queue> {
         let at = listener.index as usize;
-        if at >= self.0.len() {
-            self.0.resize_with(at + 1, Queue::default);
+        if at >= self.queues.len() {
+            self.queues.resize_with(at + 1, Queue::default);
         }
-        self.0.get_mut(at)
+        self.queues.get_mut(at)
+    }
+
+    /// One more waits; says whether the owner has not been told that somebody does.
+    fn push(&mut self, listener: ListenerId, id: ConnId) -> bool {
+        let Some(queue) = self.of(listener) else { return false };
+        let before = queue.waiting.capacity();
+        queue.waiting.push_back(id);
+        let more = queue.waiting.capacity() - before;
+        let news = !core::mem::replace(&mut queue.told, true);
+        self.places += more;
+        news
+    }
+
+    /// Takes all of them out: nobody listens there any more.
+    fn take(&mut self, listener: ListenerId) -> VecDeque<ConnId> {
+        let queue = self.of(listener).map(core::mem::take).unwrap_or_default();
+        self.places -= queue.waiting.capacity();
+        queue.waiting
     }
 
     /// Octets of memory.
     pub(super) fn memory(&self) -> usize {
-        let waiting: usize = self.0.iter().map(|queue| queue.waiting.capacity()).sum();
-        waiting * size_of::<ConnId>() + self.0.capacity() * size_of::<Queue>()
+        self.places * size_of::<ConnId>() + self.queues.capacity() * size_of::<Queue>()
     }
 }
 
@@ -63,8 +84,7 @@ impl Host {
         if !self.passive.unlisten(listener) {
             return false;
         }
-        let queue = self.accepts.of(listener).map(core::mem::take).unwrap_or_default();
-        for id in queue.waiting {
+        for id in self.accepts.take(listener) {
             if self.index(id).is_none() {
                 continue;
             }
@@ -191,11 +211,8 @@ impl Host {
         }
         self.stats.passive_opens += 1;
         let id = self.id(index);
-        if let Some(queue) = self.accepts.of(listener) {
-            queue.waiting.push_back(id);
-            if !core::mem::replace(&mut queue.told, true) {
-                self.events.push(Subject::Listener(listener));
-            }
+        if self.accepts.push(listener, id) {
+            self.events.push(Subject::Listener(listener));
         }
         let ingress = self.give_segment(now, index, meta, payload);
         if promoted.early {

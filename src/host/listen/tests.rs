@@ -273,6 +273,25 @@ fn a_syn_with_octets_fits_into_a_small_mtu() {
     assert!(a.poll_transmit(NOW, &mut out).unwrap().len <= 128);
 }
 
+#[test]
+fn the_places_of_accept_queues_are_counted_as_they_come_and_go() {
+    let (mut a, mut b) = (host(A), host(B));
+    let empty = b.accepts.memory();
+    let listeners: Vec<_> = (0..3)
+        .map(|n| b.listen(ListenOn::port(80 + n), &ListenConfig::default()).unwrap())
+        .collect();
+    for n in 0..30 {
+        a.connect(NOW, std::net::SocketAddr::new(B.parse().unwrap(), 80 + n % 3)).unwrap();
+    }
+    carry(NOW, &mut a, &mut b);
+    let places: usize = b.accepts.queues.iter().map(|queue| queue.waiting.capacity()).sum();
+    assert!(places >= 30 && b.accepts.places == places);
+    for listener in listeners {
+        b.unlisten(NOW, listener);
+    }
+    assert_eq!((b.accepts.places, empty), (0, 0));
+}
+
 /// RFC 6191: where all ports are in TIME-WAIT, one whose time is as good as over is taken.
 #[test]
 fn where_all_ports_are_in_time_wait_one_is_used_again() {
