@@ -642,6 +642,7 @@ impl Connection {
 
     /// Octets of memory that the connection holds beside its own size: both buffers, bookkeeping included, the lists of
     /// what is under way and of what is out of order.
+    #[inline]
     #[must_use]
     pub fn memory(&self) -> usize {
         self.send.memory() + self.recv.memory() + self.tcb.memory()

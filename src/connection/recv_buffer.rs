@@ -108,6 +108,7 @@ impl RecvBuffer {
     }
 
     /// Octets of memory held, bookkeeping included.
+    #[inline]
     pub(super) fn memory(&self) -> usize {
         self.held.as_ref().map_or(0, |held| size_of::<Held>() + held.memory())
     }
@@ -210,6 +211,7 @@ impl Held {
         Some(held_back).filter(|held_back| !held_back.is_empty()).into_iter().chain(self.waiting.islands())
     }
 
+    #[inline]
     fn memory(&self) -> usize {
         let places = self.chunks.capacity() * size_of::<Chunk>();
         self.held + self.tail_held + places + self.waiting.memory()

@@ -172,6 +172,7 @@ impl SendBuffer {
     }
 
     /// Octets of memory held, bookkeeping included.
+    #[inline]
     pub(super) fn memory(&self) -> usize {
         self.held.as_ref().map_or(0, |held| size_of::<Held>() + held.memory())
     }
@@ -327,10 +328,12 @@ impl SendBuffer {
 
 impl Held {
     /// Octets of memory, without this list itself.
+    #[inline]
     fn memory(&self) -> usize {
         self.octets + self.spare_held() + self.chunks.capacity() * size_of::<Chunk>()
     }
 
+    #[inline]
     fn spare_held(&self) -> usize {
         self.spare.iter().map(Vec::capacity).sum()
     }

@@ -216,7 +216,7 @@ impl Host {
         if let Some(flow) = self.flows.get_mut(index) {
             flow.marks.clear(Marks::SENDING);
         }
-        self.settle_sender(now, index, &Notices::default(), false);
+        self.settle_silent(now, index, &Notices::default());
     }
 
     /// Puts the segments behind `first` into one packet with it, where the card cuts it up again: as many as are

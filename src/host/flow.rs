@@ -115,6 +115,7 @@ impl Flow {
     }
 
     /// Whether nothing will happen on it any more: closed, or in TIME-WAIT.
+    #[inline]
     pub(super) fn is_over(&self) -> bool {
         matches!(self.connection.state(), State::Closed | State::TimeWait)
     }
@@ -128,7 +129,26 @@ impl Flow {
     }
 
     /// Takes from what a call has changed what the user is to be told, and says whether that is anything new.
+    #[inline]
     pub(super) fn note(&mut self, notices: &Notices) -> bool {
+        self.may_tell(notices) && self.take_note(notices)
+    }
+
+    /// Whether there may be something to tell. Most often octets came or went, and nobody waits for that.
+    #[inline]
+    fn may_tell(&self, notices: &Notices) -> bool {
+        let seldom = notices.connected
+            | notices.peer_closed
+            | notices.close_acknowledged
+            | notices.urgent
+            | notices.retransmitting
+            | notices.soft_error.is_some();
+        let waits = notices.readable & self.marks.has(Marks::READER_WAITS)
+            | notices.writable & self.marks.has(Marks::WRITER_WAITS);
+        seldom | waits | self.is_over()
+    }
+
+    fn take_note(&mut self, notices: &Notices) -> bool {
         let mut risen = Readiness::NONE;
         let mut raise = |when: bool, what: Readiness| {
             if when {

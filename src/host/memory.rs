@@ -104,7 +104,7 @@ impl Host {
     /// Remembers a connection that holds octets out of order.
     pub(super) fn note_disorder(&mut self, index: u32) {
         if let Some(flow) = self.flows.get_mut(index)
-            && flow.connection.tcb().out_of_order().len() > 0
+            && flow.connection.tcb().holds_out_of_order()
             && flow.marks.newly(Marks::DISORDERED)
         {
             self.disordered.push_back(index);

@@ -13,16 +13,27 @@ impl Host {
     /// After a call on a connection: tells its user, gives it a turn to send, sets its timer, counts its memory.
     #[inline]
     pub(super) fn settle(&mut self, now: Instant, index: u32, notices: &Notices) {
-        let sends = self.flows.get(index).is_some_and(|flow| flow.connection.has_something_to_send());
-        self.settle_sender(now, index, notices, sends);
+        self.settle_where(now, index, notices, |flow| flow.connection.has_something_to_send());
     }
 
-    /// [`settle`](Self::settle) where it is known whether it is worth asking the connection for a segment.
+    /// [`settle`](Self::settle) for a connection that has nothing to send, as is known.
     #[inline]
-    pub(super) fn settle_sender(&mut self, now: Instant, index: u32, notices: &Notices, sends: bool) {
+    pub(super) fn settle_silent(&mut self, now: Instant, index: u32, notices: &Notices) {
+        self.settle_where(now, index, notices, |_| false);
+    }
+
+    #[inline]
+    fn settle_where(
+        &mut self,
+        now: Instant,
+        index: u32,
+        notices: &Notices,
+        sends: impl FnOnce(&Flow) -> bool,
+    ) {
         let Some(flow) = self.flows.get_mut(index) else {
             return;
         };
+        let sends = sends(flow);
         let tell = flow.note(notices);
         #[cfg(feature = "tracing")]
         tell_of_transitions(flow, notices);
@@ -35,8 +46,10 @@ impl Host {
             arm(&mut self.wheel, flow, index);
         }
         let held = u32::try_from(flow.connection.memory()).unwrap_or(u32::MAX);
-        self.held = (self.held + held as usize).saturating_sub(flow.held as usize);
-        flow.held = held;
+        if held != flow.held {
+            self.held = (self.held + held as usize).saturating_sub(flow.held as usize);
+            flow.held = held;
+        }
         let over = flow.is_over() && !sends && named;
         if tell {
             self.tell(index);

@@ -88,6 +88,7 @@ impl<T> Slab<T> {
     }
 
     /// The row at `index`, if there is one.
+    #[inline]
     pub(super) fn get(&self, index: u32) -> Option<&T> {
         match &self.place(index)?.row {
             Row::Taken(row) => Some(row),
@@ -96,6 +97,7 @@ impl<T> Slab<T> {
     }
 
     /// The row at `index`, if there is one.
+    #[inline]
     pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
         match &mut self.place_mut(index)?.row {
             Row::Taken(row) => Some(row),

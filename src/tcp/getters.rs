@@ -121,6 +121,12 @@ impl Tcb {
         self.rcv.ranges.iter().map(|range| offset(range.start)..offset(range.end))
     }
 
+    /// Whether there are any such ranges.
+    #[inline]
+    pub(crate) fn holds_out_of_order(&self) -> bool {
+        !self.rcv.ranges.is_empty()
+    }
+
     /// Whether the peer's FIN has arrived, and everything before it.
     #[must_use]
     pub fn peer_has_closed(&self) -> bool {

@@ -34,8 +34,20 @@ pub struct Notices {
 impl Notices {
     /// Whether there is nothing to tell.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        // All at once: this is asked for every segment.
+        let any = self.connected
+            | self.readable
+            | self.writable
+            | self.peer_closed
+            | self.close_acknowledged
+            | self.urgent
+            | self.retransmitting
+            | self.soft_error.is_some()
+            | self.closed.is_some();
+        debug_assert!((!any && self.transitions.is_empty()) == (*self == Self::default()), "{self:?}");
+        !any && self.transitions.is_empty()
     }
 }
 
@@ -72,6 +84,7 @@ impl Transitions {
 
     /// Whether no transition happened.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.list.first().is_none_or(Option::is_none)
     }

@@ -300,6 +300,7 @@ impl Tcb {
     }
 
     /// Whether [`poll_segment`](Self::poll_segment) would find nothing, and nothing has changed for the timers.
+    #[inline]
     pub(crate) fn has_nothing_to_send(&self) -> bool {
         let due = self.ack_now | self.probe_due | self.keepalive_due | self.unsettled;
         let lost = self.records.lost() > 0 || self.recovery.probe.is_due();
@@ -307,6 +308,7 @@ impl Tcb {
     }
 
     /// Whether a reset waits to be sent: all that a connection that is over may still have to say.
+    #[inline]
     pub(crate) fn owes_reset(&self) -> bool {
         self.rare.get().is_some_and(|rare| rare.reply.is_some())
     }
@@ -393,6 +395,7 @@ impl Tcb {
 
     /// Octets of memory that are held beside the machine itself: the scoreboard, what is out of order, and what only
     /// some connections have.
+    #[inline]
     pub(crate) fn memory(&self) -> usize {
         self.records.memory() + self.odd_memory.0 as usize
     }

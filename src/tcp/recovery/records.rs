@@ -471,6 +471,7 @@ impl Records {
     }
 
     /// Octets of memory held.
+    #[inline]
     pub(in crate::tcp) fn memory(&self) -> usize {
         self.records.capacity() * size_of::<Record>() + self.marks.memory()
     }

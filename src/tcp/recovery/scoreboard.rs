@@ -60,6 +60,7 @@ impl Scoreboard {
     }
 
     /// Octets of memory held.
+    #[inline]
     pub(in crate::tcp) fn memory(&self) -> usize {
         self.records.as_ref().map_or(0, |records| size_of::<Records>() + records.memory())
     }
