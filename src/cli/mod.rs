@@ -45,7 +45,7 @@ Examples:
 Exit codes: 0 all was read; 1 the file is damaged or cut (what could be read is
 reported, the fault is named on stderr); 2 the command was not understood.";
 
-/// Tell which TCP states both ends of every connection in a capture went through, and what went wrong
+/// Tell the TCP states that both ends of each connection went through, and what went wrong
 #[derive(Debug, Args)]
 #[command(after_help = REPLAY_EXAMPLES)]
 pub(crate) struct ReplayArgs {
@@ -60,7 +60,7 @@ pub(crate) struct ReplayArgs {
     pub(crate) format: Format,
     /// Print flows when they end instead of in order of first frame, and forget them
     ///
-    /// A flow has ended when it is closed and 2·MSL of capture time have passed since its last frame.
+    /// A flow has ended when it is closed and its last frame is 2·MSL of capture time ago.
     #[arg(long)]
     pub(crate) as_they_end: bool,
     /// Maximum segment lifetime, in seconds or with a unit (500ms): TIME-WAIT lasts twice as long

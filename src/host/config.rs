@@ -40,7 +40,7 @@ pub struct HostConfig {
     pub connection: ConnectionConfig,
     /// Octets of the largest IP packet: at least 128 for IPv4 and 1280 for IPv6. Default: 1500.
     pub mtu: u16,
-    /// IPv4's time to live, IPv6's hop limit (RFC 9293 MUST-49). Default: 64.
+    /// IPv4's time to live, IPv6's hop limit (RFC 9293 MUST-49): at least 1. Default: 64.
     pub hop_limit: u8,
     /// The differentiated services code point: 0..=63. Default: 0.
     pub dscp: u8,
@@ -49,7 +49,8 @@ pub struct HostConfig {
     pub reset_closed_ports: bool,
     /// How many such resets there may be. Default: 1,000 a second, as many at once.
     pub resets: RateLimit,
-    /// The ports of connections whose port is chosen here (RFC 6056). Default: 49,152 to 65,535.
+    /// The ports of connections whose port is chosen here (RFC 6056). With an empty range every such call answers
+    /// [`NoPorts`](super::ConnectError::NoPorts). Default: 49,152 to 65,535.
     pub ports: RangeInclusive<u16>,
     /// Where several hosts share an address, each with its share of the flows ([`rss`](super::rss)): which of them
     /// this is. Ports are then chosen such that packets of the flow come back to it. Default: none.

@@ -40,7 +40,7 @@ pub enum ConnectError {
     #[error("{0} cannot be one end of a connection: it takes a unicast address and a port")]
     Address(SocketAddr),
     /// One address is IPv4 and the other IPv6. Take two of one version.
-    #[error("{local} and {remote} are not of one version of IP")]
+    #[error("{local} and {remote} are not of one version of IP: take two of one")]
     Versions {
         /// Our own socket.
         local: SocketAddr,
@@ -52,21 +52,21 @@ pub enum ConnectError {
     Itself(SocketAddr),
     /// The host has no address of the peer's version of IP. Give it one in
     /// [`HostConfig::addresses`](super::HostConfig::addresses).
-    #[error("the host has no address from which {0} could be reached")]
+    #[error("the host has no address from which {0} could be reached: give it one of that version of IP")]
     NoLocalAddress(IpAddr),
     /// The local address is not the host's.
-    #[error("{0} is not an address of this host")]
+    #[error("{0} is not an address of this host: take one of its own")]
     NotLocal(IpAddr),
     /// There is a connection between these two already, or one in TIME-WAIT. Take another port, or none: then one is
     /// chosen.
-    #[error("the flow {0} is in use")]
+    #[error("the flow {0} is in use: take another port, or port 0 for any")]
     InUse(FiveTuple),
     /// Every ephemeral port is in use towards this peer. Close some connections, or widen the range.
-    #[error("every ephemeral port is in use towards {0}")]
+    #[error("every ephemeral port is in use towards {0}: close connections, or widen the range")]
     NoPorts(SocketAddr),
     /// As many connections as [`Limits::connections`](super::Limits::connections) allows are there. Release those that
     /// are over.
-    #[error("{limit} connections are there already: release those that are over")]
+    #[error("{limit} connections are the limit: release those that are over, or raise it")]
     TooMany {
         /// The limit.
         limit: usize,

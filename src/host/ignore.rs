@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// Why a packet was ignored. Each is counted by whoever hands in packets.
+/// Why a packet was ignored. [`HostStats::ignored`](super::HostStats::ignored) counts each; for a
+/// [`Single`](super::Single) whoever hands in packets can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum IgnoreReason {
@@ -14,17 +15,18 @@ pub enum IgnoreReason {
     IpLength,
     /// The packet is for another address, multicast and broadcast among them (RFC 9293 MUST-57).
     OtherDestination,
-    /// A piece of a datagram: pieces are not put together here.
+    /// A piece of a datagram, to a [`Single`](super::Single): it does not put them together. A host does.
     Fragment,
-    /// Another protocol than TCP.
+    /// Another protocol than TCP, to a [`Single`](super::Single). A host hands it back as
+    /// [`Ingress::Raw`](super::Ingress::Raw).
     NotTcp,
     /// Not a TCP header: too short, or with an impossible data offset.
     TcpHeader,
-    /// The packet is for another port.
+    /// The packet is for another port than that of this [`Single`](super::Single).
     OtherPort,
     /// The source is no unicast address, or ourselves, or has port 0 (RFC 9293 MUST-63).
     InvalidSource,
-    /// The packet is not from the peer of this connection.
+    /// The packet is not from the peer of this [`Single`](super::Single).
     OtherSource,
     /// The TCP checksum is wrong (RFC 9293 MUST-3).
     TcpChecksum,

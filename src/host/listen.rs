@@ -69,7 +69,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`ListenError`] when somebody listens there, or nobody can.
+    /// [`ListenError`] when somebody listens there, or nobody can. An address that the host does not have is no error:
+    /// nobody reaches it then, unless [`any_destination`](super::HostConfig::any_destination) is set.
     pub fn listen(
         &mut self,
         on: impl Into<ListenOn>,

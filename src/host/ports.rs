@@ -32,7 +32,7 @@ pub(super) struct PortsExhausted {
 /// Which of several hosts that share an address this one is: see [`rss`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shard {
-    /// This host's number, from 0.
+    /// This host's number, from 0; less than [`count`](Self::count), or no port leads back.
     pub index: u32,
     /// How many there are.
     pub count: u32,

@@ -9,6 +9,10 @@ use crate::tcp::{CloseReason, TcpInfo};
 use crate::{Instant, State};
 
 /// One connection at one moment, from [`Host::connections`]. Its `Display` takes two lines, as `ss -tin` does.
+///
+/// The first: state, [`unread`](Self::unread), [`unacknowledged`](Self::unacknowledged), our socket and the peer's, then
+/// how it ended, and whether it is an orphan. The second: what [`TcpInfo`] says, the window scale of the peer before
+/// ours, and the memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -70,7 +74,8 @@ impl Host {
         })
     }
 
-    /// Connections of which only a row is kept, in a fixed order: those that are half-open, then those in TIME-WAIT.
+    /// Rows that stand for connections, in a fixed order: those that are half-open, then those in TIME-WAIT. A connection
+    /// in TIME-WAIT whose id is still held is among [`connections`](Self::connections) too.
     pub fn rows(&self) -> impl Iterator<Item = RowView> {
         self.passive.rows()
     }

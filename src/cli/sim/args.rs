@@ -22,15 +22,19 @@ Examples:
   tcpstate sim --loss 1% --rate 10mbit --svg out.svg
                                                   a picture of what was sent when, and why
 
-Times: ns us ms s min h. Rates: bit kbit mbit gbit. Sizes: B kB MB GB KiB MiB GiB. Shares: 2% or 0.02.
-Exit codes: 0 everything arrived and both ends closed; 1 it did not (stderr says why); 2 the command was
-not understood. docs/sim.md defines every word that is printed.";
+Times: ns us ms s min h. Rates: bit kbit mbit gbit. Sizes: B kB MB GB KiB MiB GiB.
+Shares: 2% or 0.02.
+
+Exit codes: 0 everything arrived and both ends closed; 1 it did not (stderr says why);
+2 the command was not understood. docs/sim.md defines every word that is printed.";
 
 const NETWORK: &str = "Network, the same in both directions";
 const ENDS: &str = "Ends";
 const OUTPUT: &str = "Output";
 
-/// Let two machines talk over a simulated network, in virtual time: the same seed is the same run, octet by octet
+/// Let two machines talk over a simulated network, in virtual time; a seed is a run
+///
+/// The same seed and options give the same packets at the same times, octet by octet.
 ///
 /// `a` calls `b`, and both close when everything has arrived.
 #[derive(Debug, Args)]
@@ -84,7 +88,9 @@ pub(crate) struct SimArgs {
     /// The largest packet that both ends send
     #[arg(help_heading = ENDS, long, value_name = "OCTETS", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(128..))]
     mtu: u16,
-    /// The largest packet that the path carries; larger ones vanish. The ends get along with 552 and more (IPv6: 1280)
+    /// The largest packet that the path carries; larger ones vanish
+    ///
+    /// The ends get along with 552 and more (IPv6: 1280).
     #[arg(help_heading = NETWORK, long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(68..))]
     path_mtu: Option<u32>,
     /// Buffer for each stream at each end: the largest window

@@ -7,16 +7,16 @@ use core::net::{IpAddr, SocketAddr};
 #[non_exhaustive]
 pub enum UdpBindError {
     /// Another socket has this place. Close it, or take another port.
-    #[error("another socket has {0:?}")]
+    #[error("another socket has {0:?}: close it, or take another port")]
     InUse(super::UdpBind),
     /// The address is none of the host's.
-    #[error("{0} is not an address of this host")]
+    #[error("{0} is not an address of this host: take one of its own")]
     Address(IpAddr),
     /// No ephemeral port is free. Close sockets, or name a port.
-    #[error("no port is free")]
+    #[error("no port is free: close sockets, or name a port")]
     NoPort,
     /// There are as many sockets as may be ([`UdpConfig::max_sockets`](super::UdpConfig::max_sockets)).
-    #[error("there are {0} sockets, which is the limit")]
+    #[error("{0} sockets are the limit: close some, or raise it")]
     TooMany(u32),
     /// The code point has more than six bits.
     #[error("a DSCP of {0} does not fit: it is 63 at the most")]
@@ -37,7 +37,7 @@ pub enum UdpConnectError {
     #[error("nothing can be sent to {0}")]
     Destination(SocketAddr),
     /// The host, or the socket, has no address of that version of IP from which the peer can be reached.
-    #[error("there is no address from which {0} can be reached")]
+    #[error("there is no address from which {0} can be reached: give the host one of that version of IP")]
     NoAddress(SocketAddr),
     /// Another socket is connected to the same peer from the same address and port.
     #[error("another socket is connected to {0} from the same address and port")]
@@ -67,7 +67,7 @@ pub enum UdpSendError {
         max: usize,
     },
     /// The host, or the socket, has no address of that version of IP from which to send there.
-    #[error("there is no address from which to send to {0}")]
+    #[error("there is no address from which to send to {0}: give the host one of that version of IP")]
     NoAddress(SocketAddr),
     /// The datagram cannot come from there: [`UdpSend::from`](super::UdpSend::from) is none of the socket's
     /// addresses, or a socket for everything was not told.
