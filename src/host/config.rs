@@ -188,6 +188,16 @@ impl HostConfig {
         if self.dscp > 63 {
             return Err(HostError::Dscp(self.dscp));
         }
+        if self.hop_limit == 0 {
+            return Err(HostError::HopLimit);
+        }
+        if let Some(Shard { index, count }) = self.shard.filter(|shard| shard.index >= shard.count) {
+            return Err(HostError::Shard { index, count });
+        }
+        let (first, last) = (*self.ports.start(), *self.ports.end());
+        if first > last || last == 0 {
+            return Err(HostError::Ports { first, last });
+        }
         for &LocalAddress { ip, prefix_len } in &self.addresses {
             if !is_an_end(SocketAddr::new(ip, 1)) {
                 return Err(HostError::Address(ip));

@@ -21,6 +21,9 @@ impl Host {
     ///
     /// [`ConnectError`] when the address does not do, there is no port left, or there are too many connections.
     pub fn connect(&mut self, now: Instant, remote: SocketAddr) -> Result<ConnId, ConnectError> {
+        if !is_an_end(remote) {
+            return Err(ConnectError::Address(remote));
+        }
         let ip = self.own.address_for(remote.ip()).ok_or(ConnectError::NoLocalAddress(remote.ip()))?;
         self.connect_from(now, SocketAddr::new(ip, 0), remote)
     }

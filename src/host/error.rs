@@ -22,6 +22,25 @@ pub enum HostError {
     /// No host has that address as its own: multicast, broadcast, unspecified, or an IPv4 address in the form of IPv6.
     #[error("{0} cannot be a host's own address: it takes a unicast address")]
     Address(IpAddr),
+    /// Packets with such a hop limit reach nobody.
+    #[error("a hop limit of 0 lets no packet leave: it is at least 1")]
+    HopLimit,
+    /// The host is none of those that share its addresses: shards are numbered from 0.
+    #[error("shard {index} is none of {count}: they are numbered from 0")]
+    Shard {
+        /// Its number.
+        index: u32,
+        /// How many there are.
+        count: u32,
+    },
+    /// There is no port in the range.
+    #[error("there is no port from {first} to {last}: take a range with at least one above 0")]
+    Ports {
+        /// The first port of the range.
+        first: u16,
+        /// The last.
+        last: u16,
+    },
     /// The prefix is longer than the address.
     #[error("a prefix of {prefix_len} bits is longer than the address {ip}")]
     Prefix {

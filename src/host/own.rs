@@ -92,6 +92,10 @@ impl Own {
     pub(super) fn address_for(&self, remote: IpAddr) -> Option<IpAddr> {
         let mut own = self.addresses.iter().copied().filter(|own| own.is_ipv4() == remote.is_ipv4());
         let first = own.clone().next()?;
+        // A loopback address is nobody's but one's own (RFC 1122 §3.2.1.3 (g)).
+        if reach(remote) == 0 && !self.lists(&remote) {
+            return None;
+        }
         Some(own.find(|&own| own == remote || reach(own) == reach(remote)).unwrap_or(first))
     }
 

@@ -264,7 +264,7 @@ fn nobody_on_the_wire_reaches_a_loopback_address() {
         config.addresses.push(LocalAddress::new(B.parse().unwrap(), 24));
         let mut a = Host::new(config, [2; 32]).unwrap();
         for to in ["127.0.0.1:80", "127.0.0.2:80"] {
-            a.connect(NOW, to.parse().unwrap()).unwrap();
+            a.connect_from(NOW, "10.0.0.1:0".parse().unwrap(), to.parse().unwrap()).unwrap();
         }
         carry(NOW, &mut a, &mut b);
         assert_eq!((b.rows().count(), b.len()), (0, 0));
@@ -506,5 +506,47 @@ fn a_host_with_several_addresses_calls_from_one_that_fits() {
         let id = a.connect(NOW, remote.parse().unwrap()).unwrap();
         let tuple = a.connection(id).unwrap().tuple().unwrap();
         assert_eq!((tuple.local_ip(), tuple.remote()), (local.parse().unwrap(), remote.parse().unwrap()));
+    }
+}
+
+#[test]
+fn a_host_is_not_made_with_what_cannot_work() {
+    let with = |change: fn(&mut HostConfig)| {
+        let mut config = HostConfig::default();
+        config.addresses.push(LocalAddress::new(A.parse().unwrap(), 24));
+        change(&mut config);
+        Host::new(config, [1; 32]).map(drop)
+    };
+    assert_eq!(with(|_| {}), Ok(()));
+    assert_eq!(with(|config| config.hop_limit = 0), Err(HostError::HopLimit));
+    assert_eq!(with(|config| config.ports = 0..=0), Err(HostError::Ports { first: 0, last: 0 }));
+    assert_eq!(with(|config| config.mtu = 100), Err(HostError::Mtu { mtu: 100, min: 128 }));
+    assert_eq!(with(|config| config.dscp = 64), Err(HostError::Dscp(64)));
+    let shard = with(|config| config.shard = Some(Shard { index: 2, count: 2 }));
+    assert_eq!(shard, Err(HostError::Shard { index: 2, count: 2 }));
+    let group = with(|config| config.addresses = vec![LocalAddress::new("224.0.0.1".parse().unwrap(), 4)]);
+    assert!(matches!(group, Err(HostError::Address(_))));
+}
+
+#[test]
+fn nobody_is_called_on_a_loopback_address_that_is_not_ours() {
+    let mut a = host(A);
+    let to = |text: &str| text.parse::<core::net::SocketAddr>().unwrap();
+    let answer = a.connect(NOW, to("127.0.0.1:80"));
+    assert_eq!(answer, Err(ConnectError::NoLocalAddress("127.0.0.1".parse().unwrap())));
+    let mapped = to("[::ffff:10.0.0.2]:80");
+    assert_eq!(a.connect(NOW, mapped), Err(ConnectError::Address(mapped)));
+}
+
+#[test]
+fn a_printed_connection_fits_into_100_columns() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, _) = connected(NOW, &mut a, &mut b);
+    a.connection(client).unwrap().send(NOW, &[1; 5_000]).unwrap();
+    carry(NOW, &mut a, &mut b);
+    for view in a.connections(NOW) {
+        let text = alloc::format!("{view}");
+        assert!(text.lines().count() == 3 && text.lines().all(|line| line.len() <= 100), "{text}");
+        assert!(text.contains("ESTABLISHED") && text.contains("10.0.0.2:80"), "{text}");
     }
 }

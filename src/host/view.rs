@@ -8,11 +8,11 @@ use super::{ConnId, FiveTuple, Host, RowView};
 use crate::tcp::{CloseReason, TcpInfo};
 use crate::{Instant, State};
 
-/// One connection at one moment, from [`Host::connections`]. Its `Display` takes two lines, as `ss -tin` does.
+/// One connection at one moment, from [`Host::connections`]. Its `Display` takes three lines.
 ///
 /// The first: state, [`unread`](Self::unread), [`unacknowledged`](Self::unacknowledged), our socket and the peer's, then
-/// how it ended, and whether it is an orphan. The second: what [`TcpInfo`] says, the window scale of the peer before
-/// ours, and the memory.
+/// how it ended, and whether it is an orphan. The second: what was agreed on, the window scale of the peer before
+/// ours, sizes, and memory. The third: what the sender is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -22,7 +22,7 @@ pub struct ConnectionView {
     /// The number that its user has marked it with.
     pub tag: u64,
     /// Our own socket, and the peer's.
-    #[cfg_attr(feature = "serde", serde(skip))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "as_text"))]
     pub tuple: FiveTuple,
     /// The state of the machine.
     pub state: State,
@@ -104,15 +104,22 @@ impl fmt::Display for ConnectionView {
             }
         }
         let (theirs, ours) = tcp.window_scales;
-        write!(f, " wscale:{theirs},{ours} mss:{} pmtu:{} cwnd:{}", tcp.mss, tcp.path_mtu, tcp.cwnd)?;
+        write!(f, " wscale:{theirs},{ours} mss:{} pmtu:{} mem:{}", tcp.mss, tcp.path_mtu, self.memory)?;
+        write!(f, "\n    {} cwnd:{}", tcp.recovery.name(), tcp.cwnd)?;
         if let Some(ssthresh) = tcp.ssthresh {
             write!(f, " ssthresh:{ssthresh}")?;
         }
         if let (Some(srtt), Some(rttvar)) = (tcp.srtt, tcp.rttvar) {
             write!(f, " rtt:{}/{}", Millis(srtt), Millis(rttvar))?;
         }
-        write!(f, " rto:{} {} pipe:{} mem:{}", Millis(tcp.rto), tcp.recovery.name(), tcp.pipe, self.memory)
+        write!(f, " rto:{} pipe:{}", Millis(tcp.rto), tcp.pipe)
     }
+}
+
+/// The flow as it is printed.
+#[cfg(feature = "serde")]
+fn as_text<S: serde::Serializer>(tuple: &FiveTuple, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(tuple)
 }
 
 /// Milliseconds with as many places as are of interest.

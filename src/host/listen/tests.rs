@@ -277,9 +277,8 @@ fn a_syn_with_octets_fits_into_a_small_mtu() {
 fn the_places_of_accept_queues_are_counted_as_they_come_and_go() {
     let (mut a, mut b) = (host(A), host(B));
     let empty = b.accepts.memory();
-    let listeners: Vec<_> = (0..3)
-        .map(|n| b.listen(ListenOn::port(80 + n), &ListenConfig::default()).unwrap())
-        .collect();
+    let listeners: Vec<_> =
+        (0..3).map(|n| b.listen(ListenOn::port(80 + n), &ListenConfig::default()).unwrap()).collect();
     for n in 0..30 {
         a.connect(NOW, std::net::SocketAddr::new(B.parse().unwrap(), 80 + n % 3)).unwrap();
     }
