@@ -264,7 +264,7 @@ fn nobody_on_the_wire_reaches_a_loopback_address() {
         config.addresses.push(LocalAddress::new(B.parse().unwrap(), 24));
         let mut a = Host::new(config, [2; 32]).unwrap();
         for to in ["127.0.0.1:80", "127.0.0.2:80"] {
-            a.connect_from(NOW, "10.0.0.1:0".parse().unwrap(), to.parse().unwrap()).unwrap();
+            a.connect_from(NOW, "10.0.0.2:0".parse().unwrap(), to.parse().unwrap()).unwrap();
         }
         carry(NOW, &mut a, &mut b);
         assert_eq!((b.rows().count(), b.len()), (0, 0));
