@@ -314,6 +314,7 @@ impl Tcb {
     /// The next segment is due when so many octets have left at the rate that the window asks for: cwnd each round
     /// trip; twice as fast in slow start, a fifth faster later, so that pacing itself does not limit. The first flight
     /// goes out at once (RFC 6928 §2).
+    #[inline]
     pub(super) fn pace(&mut self, now: Instant, octets: u64) {
         let Some(trip) = self.rtt.for_pacing() else { return };
         let initial = initial_window(self.config.initial_window, self.effective_send_mss());
@@ -391,7 +392,7 @@ impl Tcb {
     }
 
     /// The header of a segment with new octets, behind which there are more.
-    #[inline]
+    #[inline(always)]
     pub(super) fn carrying_new(&mut self, now: Instant, start: u64, len: u32, meta: &mut SegmentMeta) {
         self.header(now, start, meta);
         self.mark(meta);
@@ -409,7 +410,7 @@ impl Tcb {
 
     /// What all segments after the handshake have: an acknowledgment, a window, and the options that were
     /// agreed on.
-    #[inline]
+    #[inline(always)]
     fn header(&mut self, now: Instant, position: u64, meta: &mut SegmentMeta) {
         meta.seq = self.snd.seq(position);
         meta.ack = self.rcv.seq(self.rcv.nxt);

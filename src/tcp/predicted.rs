@@ -85,6 +85,7 @@ impl Tcb {
     }
 
     /// Forms the segment that [`predicts_full_segment`](Self::predicts_full_segment).
+    #[inline(always)]
     pub(super) fn form_predicted(&mut self, now: Instant, len: u32, plan: &mut SegmentPlan) {
         let start = self.snd.nxt;
         let end = start + u64::from(len);
@@ -105,3 +106,6 @@ impl Tcb {
         self.carrying_new(now, start, len, &mut plan.meta);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Which segments go the short way. That it leads where the long one does, each of them asserts.
+
+use alloc::vec::Vec;
+
+use crate::tcp::{Command, Queue, Tcb, TcpConfig, Unpredictable};
+use crate::{Instant, State};
+
+const NOW: Instant = Instant::from_nanos(1_000_000_000);
+
+/// A machine that is connected, and the other one.
+fn connected() -> [Tcb; 2] {
+    let config = TcpConfig::default();
+    let mut called = Tcb::listen(&config);
+    called.prepare(Unpredictable::default());
+    let mut caller = Tcb::connect(&config, Unpredictable::default(), NOW);
+    for _ in 0..2 {
+        while let Some(plan) = caller.poll_segment(NOW) {
+            called.on_segment(NOW, &plan.meta);
+        }
+        while let Some(plan) = called.poll_segment(NOW) {
+            caller.on_segment(NOW, &plan.meta);
+        }
+    }
+    assert_eq!((caller.state(), called.state()), (State::Established, State::Established));
+    [caller, called]
+}
+
+/// Sends everything, and says of each segment whether it went the short way.
+fn sent(tcb: &mut Tcb) -> Vec<bool> {
+    let next = |tcb: &mut Tcb| {
+        let short = tcb.predicts_full_segment(NOW).is_some();
+        tcb.poll_segment(NOW).map(|_| short)
+    };
+    core::iter::from_fn(|| next(tcb)).collect()
+}
+
+fn queue(tcb: &mut Tcb, segments: u32, urgent: bool) {
+    let len = segments * tcb.effective_send_mss();
+    tcb.on_command(NOW, Command::Queue(Queue { len, urgent, ..Queue::default() })).expect("it is open");
+}
+
+#[test]
+fn full_segments_behind_the_first_and_before_the_last_go_the_short_way() {
+    let [mut caller, _] = connected();
+    queue(&mut caller, 5, false);
+    assert_eq!(sent(&mut caller), [false, true, true, true, false]);
+}
+
+#[test]
+fn before_the_end_of_urgent_octets_none_goes_the_short_way() {
+    let [mut caller, _] = connected();
+    queue(&mut caller, 3, true);
+    queue(&mut caller, 3, false);
+    assert_eq!(sent(&mut caller), [false, false, false, true, true, false]);
+}
+
+#[test]
+fn what_the_congestion_window_has_no_room_for_does_not_go_at_all() {
+    let [mut caller, _] = connected();
+    queue(&mut caller, 20, false);
+    let mut window = [true; 10];
+    window[0] = false;
+    assert_eq!(sent(&mut caller), window);
+    assert_eq!(caller.predicts_full_segment(NOW), None);
+}
