@@ -391,10 +391,10 @@ impl Tcb {
         }
     }
 
-    /// The header of a segment with new octets, behind which there are more.
+    /// The header of a segment with new octets, behind which there are more, and that has no SACK blocks to report.
     #[inline(always)]
     pub(super) fn carrying_new(&mut self, now: Instant, start: u64, len: u32, meta: &mut SegmentMeta) {
-        self.header(now, start, meta);
+        self.write_header(now, start, meta);
         self.mark(meta);
         meta.len = len;
         if self.snd.push > start && self.snd.push <= start + u64::from(len) {
@@ -410,8 +410,16 @@ impl Tcb {
 
     /// What all segments after the handshake have: an acknowledgment, a window, and the options that were
     /// agreed on.
-    #[inline(always)]
     fn header(&mut self, now: Instant, position: u64, meta: &mut SegmentMeta) {
+        self.write_header(now, position, meta);
+        if self.sack_on && self.rcv.sack_wanted() > 0 {
+            meta.options.sack = self.rcv.sack(self.sack_room());
+        }
+    }
+
+    /// All of it but SACK blocks.
+    #[inline(always)]
+    fn write_header(&mut self, now: Instant, position: u64, meta: &mut SegmentMeta) {
         meta.seq = self.snd.seq(position);
         meta.ack = self.rcv.seq(self.rcv.nxt);
         meta.flags = TcpFlags::ACK | self.ecn.echo();
@@ -424,9 +432,6 @@ impl Tcb {
         }
         if self.ts.on() {
             meta.options.timestamps = Some(self.ts.option(now));
-        }
-        if self.sack_on && self.rcv.sack_wanted() > 0 {
-            meta.options.sack = self.rcv.sack(self.sack_room());
         }
         self.acknowledged();
     }

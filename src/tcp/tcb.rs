@@ -278,14 +278,17 @@ impl Tcb {
     /// one.
     #[inline]
     pub(crate) fn poll_segment_into(&mut self, now: Instant, plan: &mut SegmentPlan) -> bool {
-        if let Some(len) = self.predicts_full_segment(now) {
-            self.form_predicted_segment(now, len, plan);
+        if self.snd.nxt < self.snd.queued && self.form_predicted_segment(now, plan) {
             return true;
         }
         !self.has_nothing_to_send() && self.form_segment(now, plan)
     }
 
-    fn form_predicted_segment(&mut self, now: Instant, len: u32, plan: &mut SegmentPlan) {
+    /// Forms the next segment if it is a predicted one, and says whether it was.
+    fn form_predicted_segment(&mut self, now: Instant, plan: &mut SegmentPlan) -> bool {
+        let Some(len) = self.predicts_full_segment(now) else {
+            return false;
+        };
         debug_assert!(*plan == SegmentPlan::default(), "{plan:?}");
         #[cfg(test)]
         let by_the_rules = {
@@ -297,6 +300,7 @@ impl Tcb {
         #[cfg(test)]
         assert!(by_the_rules == (true, *plan, self.clone()), "{plan:?} {self:?} and not {by_the_rules:?}");
         self.check_invariants();
+        true
     }
 
     /// Whether [`poll_segment`](Self::poll_segment) would find nothing, and nothing has changed for the timers.
