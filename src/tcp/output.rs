@@ -391,13 +391,14 @@ impl Tcb {
         }
     }
 
-    /// The header of a segment with new octets, behind which there are more, and that has no SACK blocks to report.
+    /// The header of a segment with new octets and no FIN, where there are no SACK blocks to report.
     #[inline(always)]
     pub(super) fn carrying_new(&mut self, now: Instant, start: u64, len: u32, meta: &mut SegmentMeta) {
         self.write_header(now, start, meta);
         self.mark(meta);
         meta.len = len;
-        if self.snd.push > start && self.snd.push <= start + u64::from(len) {
+        let end = start + u64::from(len);
+        if end == self.snd.queued || self.snd.push > start && self.snd.push <= end {
             meta.flags |= TcpFlags::PSH;
         }
     }

@@ -60,14 +60,14 @@ impl Tcb {
     }
 
     /// How many octets the next segment takes, if it is one more full segment of new octets behind others that are in
-    /// flight, with more octets behind it: then nothing is to be sent before it, and nothing else goes with it.
+    /// flight, and the FIN does not follow it: then nothing is to be sent before it, and nothing else goes with it.
     #[inline]
     pub(super) fn predicts_full_segment(&self, now: Instant) -> Option<u32> {
         let len = self.effective_send_mss();
         let (start, records) = (self.snd.nxt, &*self.records);
         let end = start + u64::from(len);
         let predicted = start == self.snd.max
-            && end < self.snd.queued
+            && (end < self.snd.queued || end == self.snd.queued && !self.snd.fin_queued)
             && end <= self.snd.edge()
             && self.in_flight() + u64::from(len) <= u64::from(self.congestion.cwnd())
             && records.in_flight() > 0

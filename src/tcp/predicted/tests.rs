@@ -40,10 +40,18 @@ fn queue(tcb: &mut Tcb, segments: u32, urgent: bool) {
 }
 
 #[test]
-fn full_segments_behind_the_first_and_before_the_last_go_the_short_way() {
+fn full_segments_behind_the_first_go_the_short_way() {
     let [mut caller, _] = connected();
     queue(&mut caller, 5, false);
-    assert_eq!(sent(&mut caller), [false, true, true, true, false]);
+    assert_eq!(sent(&mut caller), [false, true, true, true, true]);
+}
+
+#[test]
+fn the_segment_with_the_fin_goes_the_long_way() {
+    let [mut caller, _] = connected();
+    queue(&mut caller, 3, false);
+    caller.on_command(NOW, Command::Shutdown).expect("it is open");
+    assert_eq!(sent(&mut caller), [false, true, false]);
 }
 
 #[test]
@@ -51,7 +59,7 @@ fn before_the_end_of_urgent_octets_none_goes_the_short_way() {
     let [mut caller, _] = connected();
     queue(&mut caller, 3, true);
     queue(&mut caller, 3, false);
-    assert_eq!(sent(&mut caller), [false, false, false, true, true, false]);
+    assert_eq!(sent(&mut caller), [false, false, false, true, true, true]);
 }
 
 #[test]
