@@ -228,7 +228,7 @@ mod measured {
     }
 
     // A segment whose octets are in the buffer is formed.
-    #[library_benchmark(config = at_most(920))]
+    #[library_benchmark(config = at_most(650))]
     #[bench::full(args = (SEGMENTS), setup = Sender::with_queued)]
     fn segment_formed(mut end: Sender) -> Sender {
         for _ in 0..SEGMENTS {

@@ -103,9 +103,9 @@ fn begin(beginning: &Beginning, now: Instant) -> Tcb {
     }
     let secrets = Unpredictable { iss: SeqNumber::new(beginning.iss), timestamp_offset: beginning.iss };
     if beginning.active {
-        return Tcb::connect(&config, secrets, now);
+        return Tcb::connect(config, secrets, now);
     }
-    let mut tcb = Tcb::listen(&config);
+    let mut tcb = Tcb::listen(config);
     tcb.prepare(secrets);
     tcb
 }

@@ -10,9 +10,9 @@ const NOW: Instant = Instant::from_nanos(1_000_000_000);
 /// A machine that is connected, and the other one.
 fn connected() -> [Tcb; 2] {
     let config = TcpConfig::default();
-    let mut called = Tcb::listen(&config);
+    let mut called = Tcb::listen(config);
     called.prepare(Unpredictable::default());
-    let mut caller = Tcb::connect(&config, Unpredictable::default(), NOW);
+    let mut caller = Tcb::connect(config, Unpredictable::default(), NOW);
     for _ in 0..2 {
         while let Some(plan) = caller.poll_segment(NOW) {
             called.on_segment(NOW, &plan.meta);
