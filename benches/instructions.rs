@@ -206,7 +206,7 @@ mod measured {
     }
 
     // A segment is queued and formed.
-    #[library_benchmark(config = at_most(1_400))]
+    #[library_benchmark(config = at_most(1_150))]
     #[bench::by_reference(args = (1), setup = sender_and_data)]
     fn segment_sent((mut end, mut data): (Sender, Vec<Bytes>)) -> (Sender, Vec<Bytes>) {
         for octets in &mut data {
