@@ -63,14 +63,15 @@ impl Host {
         None
     }
 
-    /// Connections, answers and datagrams take turns, so that none can keep the others from sending.
+    /// Connections, answers, half-open connections, datagrams and ICMP take turns, so that none can keep the others from sending.
     fn next_packet(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
-        for _ in 0..4 {
-            self.source = if self.only_connections_wait() { 0 } else { (self.source + 1) % 4 };
+        for _ in 0..5 {
+            self.source = if self.only_connections_wait() { 0 } else { (self.source + 1) % 5 };
             let written = match self.source {
                 0 => self.next_of_connections(now, out),
-                1 => self.next_answer(now, out),
-                2 => self.next_datagram(out),
+                1 => self.next_answer(out),
+                2 => self.next_of_rows(now, out),
+                3 => self.next_datagram(out),
                 _ => self.next_message(out),
             };
             if written.is_some() || self.source == 0 && self.only_connections_wait() {
@@ -100,8 +101,15 @@ impl Host {
     }
 
     /// The next answer that belongs to no connection.
-    fn next_answer(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
-        let reply = self.replies.pop().or_else(|| self.passive.poll_reply(now, &self.secret))?;
+    fn next_answer(&mut self, out: &mut [u8]) -> Option<Written> {
+        let reply = self.replies.pop()?;
+        self.write_answer(&reply, out)
+    }
+
+    /// The next SYN,ACK of a half-open connection. It has turns of its own: a flood that is answered with cookies does
+    /// not keep it back.
+    fn next_of_rows(&mut self, now: Instant, out: &mut [u8]) -> Option<Written> {
+        let reply = self.passive.poll_reply(now, &self.secret)?;
         self.write_answer(&reply, out)
     }
 

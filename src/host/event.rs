@@ -127,6 +127,8 @@ impl fmt::Debug for Readiness {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Events {
     queue: VecDeque<Subject>,
+    /// Those of them that are connections.
+    connections: usize,
 }
 
 /// Who has something to tell.
@@ -138,15 +140,19 @@ pub(super) enum Subject {
 
 impl Events {
     pub(super) fn push(&mut self, subject: Subject) {
+        self.connections += usize::from(matches!(subject, Subject::Connection(_)));
         self.queue.push_back(subject);
     }
 
     pub(super) fn pop(&mut self) -> Option<Subject> {
-        self.queue.pop_front()
+        let subject = self.queue.pop_front();
+        self.connections -= usize::from(matches!(subject, Some(Subject::Connection(_))));
+        subject
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
+    /// Places that connections have; those of listeners are no more than there are listeners.
+    pub(super) const fn connections(&self) -> usize {
+        self.connections
     }
 
     /// Leaves out the connections of which `is_there` says that they are gone.
@@ -155,6 +161,8 @@ impl Events {
             Subject::Connection(id) => is_there(*id),
             Subject::Listener(_) => true,
         });
+        let left = self.queue.iter().filter(|subject| matches!(subject, Subject::Connection(_)));
+        self.connections = left.count();
     }
 
     /// Octets of memory.

@@ -244,7 +244,7 @@ pub struct Host {
     disordered: VecDeque<u32>,
     /// A segment that was formed and did not fit into the packet before it.
     waiting: Option<egress::Waiting>,
-    /// Who had the last turn to send: connections, answers or datagrams.
+    /// Who had the last turn to send: connections, answers, half-open connections, datagrams or ICMP.
     source: u8,
     /// There are more packets from this host to itself than one call carries.
     loops_on: bool,

@@ -140,7 +140,7 @@ impl Host {
     /// others.
     fn tidy(&mut self) {
         let most = 2 * self.flows.len() + 64;
-        if self.events.len() > most {
+        if self.events.connections() > most {
             let flows = &self.flows;
             self.events.retain(|id| is_there(flows, id));
         }

@@ -550,3 +550,33 @@ fn a_printed_connection_fits_into_100_columns() {
         assert!(text.contains("ESTABLISHED") && text.contains("10.0.0.2:80"), "{text}");
     }
 }
+
+/// With no room for one that is over, a call that ends a connection takes its row away.
+#[test]
+fn who_ends_a_connection_keeps_its_name_until_he_lets_go() {
+    let mut config = HostConfig::default();
+    config.addresses.push(LocalAddress::new(A.parse().unwrap(), 24));
+    config.limits.unreleased = 0;
+    let mut a = Host::new(config, [3; 32]).unwrap();
+    let id = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    let mut connection = a.connection(id).unwrap();
+    connection.abort(NOW).unwrap();
+    assert_eq!(connection.id(), id);
+    assert!(a.connection(id).is_none());
+}
+
+#[test]
+fn answers_that_wait_do_not_keep_a_syn_ack_back() {
+    let (mut a, mut b) = (host(A), host(B));
+    b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
+    let mut out = [0; 1500];
+    for port in [81, 82, 83, 84, 80] {
+        a.connect(NOW, (Ipv4Addr::new(10, 0, 0, 2), port).into()).unwrap();
+    }
+    while let Some(sent) = a.poll_transmit(NOW, &mut out) {
+        b.handle_packet(NOW, &out[..sent.len]);
+    }
+    // Four resets wait, and the SYN,ACK is among the first two packets.
+    let flags: Vec<u8> = (0..2).filter_map(|_| b.poll_transmit(NOW, &mut out).map(|_| out[33])).collect();
+    assert!(flags.contains(&0x12), "{flags:x?}");
+}

@@ -15,13 +15,15 @@ use crate::{Instant, State};
 pub struct ConnectionMut<'a> {
     host: &'a mut Host,
     index: u32,
+    /// Its name, also when a call has ended it and its row is gone.
+    id: ConnId,
 }
 
 impl Host {
     /// The connection of that id; `None` once it was released.
     pub fn connection(&mut self, id: ConnId) -> Option<ConnectionMut<'_>> {
         let index = self.index(id)?;
-        Some(ConnectionMut { host: self, index })
+        Some(ConnectionMut { host: self, index, id })
     }
 
     /// The row of that id.
@@ -241,8 +243,8 @@ impl ConnectionMut<'_> {
 
     /// Its id.
     #[must_use]
-    pub fn id(&self) -> ConnId {
-        self.host.id(self.index)
+    pub const fn id(&self) -> ConnId {
+        self.id
     }
 
     /// The number that it is marked with. At first 0, or that of the [request](super::RequestId::to_bits) which it was before
