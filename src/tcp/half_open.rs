@@ -99,6 +99,9 @@ impl Bits {
     const TIMELESS: u16 = 1 << 12;
     /// The last SYN had a Fast Open option.
     const FAST: u16 = 1 << 14;
+    /// An acknowledgment is owed that the SYN,ACK, which is to be sent, would be. If the handshake ends before that, it is
+    /// still owed.
+    const ACK_TOO: u16 = 1 << 15;
 
     const fn has(self, bit: u16) -> bool {
         self.0 & bit != 0
@@ -363,7 +366,7 @@ impl HalfOpen {
     }
 
     fn sent(&mut self, config: &TcpConfig, now: Instant) {
-        self.bits.set(Bits::OWED, false);
+        self.bits.set(Bits::OWED | Bits::ACK_TOO, false);
         let again = self.times > 0;
         if !again {
             self.first_sent = now;
@@ -551,6 +554,7 @@ impl HalfOpen {
     /// A bare acknowledgment; none where a SYN,ACK waits that says the same.
     fn acknowledgment(&mut self, config: &TcpConfig, now: Instant) -> Option<SegmentMeta> {
         if self.bits.has(Bits::OWED) {
+            self.bits.set(Bits::ACK_TOO, true);
             return None;
         }
         let plain = self.bits.has(Bits::UNSCALED);

@@ -40,6 +40,7 @@ impl HalfOpen {
         if self.bits.has(Bits::OWED) {
             tcb.snd.nxt = ORIGIN;
         }
+        tcb.ack_now |= self.bits.has(Bits::ACK_TOO);
         if self.due != Instant::MAX && !self.is_waiting() {
             tcb.timers.set(Timer::Retransmit, self.due);
         }
