@@ -137,7 +137,7 @@ mod measured {
     }
 
     // A segment arrives whose octets may be kept, they are read, and what is to be acknowledged is.
-    #[library_benchmark(config = at_most(950))]
+    #[library_benchmark(config = at_most(900))]
     #[bench::by_reference(args = (SEGMENT), setup = packets)]
     fn in_order_segment_received(
         (mut end, mut segments, kept): (Receiver, Segments<Bytes>, Vec<Bytes>),

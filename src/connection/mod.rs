@@ -335,7 +335,8 @@ impl Connection {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         let told = self.tcb.consumed(now, len);
         debug_assert!(told.is_ok(), "octets were readable that the machine has not released: {told:?}");
-        if self.recv.is_ready_for_more() {
+        // Where it is decided already when memory goes back there is nothing to decide.
+        if self.rest_at.is_none() && self.recv.is_ready_for_more() {
             self.rest_later(now);
         }
         self.check_mirror();

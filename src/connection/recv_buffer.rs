@@ -217,6 +217,7 @@ impl Held {
         self.held + self.tail_held + places + self.waiting.memory()
     }
 
+    #[inline]
     fn store(&mut self, now: Instant, offset: u64, payload: Payload<'_>) -> u32 {
         if offset == self.in_order_to && self.waiting.is_empty() {
             self.append(now, payload);
@@ -247,6 +248,7 @@ impl Held {
     }
 
     /// Puts octets behind all that are in order.
+    #[inline]
     fn append(&mut self, now: Instant, payload: Payload<'_>) {
         match payload {
             Payload::Slice(octets) => self.copy(now, octets),
@@ -305,6 +307,7 @@ impl Held {
         }
     }
 
+    #[inline]
     fn keep(&mut self, octets: Bytes, held: usize) {
         self.in_order_to += octets.len() as u64;
         if !self.tail.is_empty() {
