@@ -29,9 +29,11 @@
     not(feature = "pcap"),
     doc = "| `replay` | the flows of a capture and the states of both ends | `pcap` |"
 )]
+#![cfg_attr(feature = "drill", doc = "| [`drill`] | packetdrill scripts in virtual time | `drill` |")]
+#![cfg_attr(not(feature = "drill"), doc = "| `drill` | packetdrill scripts in virtual time | `drill` |")]
 //!
-//! The core is `no_std` with `alloc`. Features only add: `std` (default), `pcap`, `sim`, `serde`, `tracing`, and
-//! `cli` for the `tcpstate` command.
+//! The core is `no_std` with `alloc`. Features only add: `std` (default), `pcap`, `sim`, `drill`, `serde`, `tracing`,
+//! and `cli` for the `tcpstate` command.
 //!
 //! # One table
 //!
@@ -84,6 +86,8 @@ pub mod wire;
 
 #[cfg(feature = "pcap")]
 pub mod capture;
+#[cfg(feature = "drill")]
+pub mod drill;
 #[cfg(feature = "pcap")]
 pub mod replay;
 #[cfg(feature = "sim")]

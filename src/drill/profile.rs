@@ -1,0 +1,80 @@
+//! What scripts take for granted of the kernel that they were written for, as configuration.
+
+mod freebsd;
+mod linux;
+
+use alloc::string::String;
+
+use crate::host::{HostConfig, ListenConfig};
+
+/// Whose system calls are spoken: what errno a call gives, and what a socket does where POSIX leaves it open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Personality {
+    /// Linux.
+    #[default]
+    Linux,
+    /// FreeBSD.
+    FreeBsd,
+}
+
+/// The choices with which a script is run: ordinary configuration, and the ways of a kernel's sockets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Profile {
+    /// `default`, `linux`, `freebsd`.
+    pub name: &'static str,
+    /// Whose system calls.
+    pub personality: Personality,
+    /// What the host is made of. Addresses and MTU are the script's.
+    pub host: HostConfig,
+    /// What listeners are made of.
+    pub listen: ListenConfig,
+}
+
+/// There is no profile of that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no profile {0:?}: take default, linux or freebsd")]
+pub struct UnknownProfile(pub String);
+
+impl Profile {
+    /// The profiles' names.
+    pub const NAMES: [&'static str; 3] = ["default", "linux", "freebsd"];
+
+    /// What the library does if nobody asks for anything else.
+    #[must_use]
+    pub fn library() -> Self {
+        Self {
+            name: "default",
+            personality: Personality::Linux,
+            host: HostConfig::default(),
+            listen: ListenConfig::default(),
+        }
+    }
+
+    /// What scripts written for Linux assume.
+    #[must_use]
+    pub fn linux() -> Self {
+        linux::profile()
+    }
+
+    /// What scripts written for FreeBSD assume.
+    #[must_use]
+    pub fn freebsd() -> Self {
+        freebsd::profile()
+    }
+
+    /// The profile of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownProfile`] if there is none.
+    pub fn from_name(name: &str) -> Result<Self, UnknownProfile> {
+        match name {
+            "default" => Ok(Self::library()),
+            "linux" => Ok(Self::linux()),
+            "freebsd" => Ok(Self::freebsd()),
+            other => Err(UnknownProfile(other.into())),
+        }
+    }
+}
