@@ -115,7 +115,9 @@ impl Host {
 
     fn write_answer(&self, reply: &Reply, out: &mut [u8]) -> Option<Written> {
         let (local, remote) = (reply.tuple.local(), reply.tuple.remote());
-        let its = reply.listener.and_then(|listener| self.passive.listener(listener)).map(|its| its.config);
+        let listener = reply.listener.and_then(|listener| self.passive.listener(listener));
+        let (its, tcp) =
+            (listener.map(|its| its.config), listener.map(|its| its.connection(&reply.tuple).tcp()));
         let framing = Framing {
             local,
             remote,
@@ -124,6 +126,7 @@ impl Host {
             // It is never cut into pieces: the number tells nothing (RFC 6864 §4.1).
             id: 0,
             flow_label: self.secret.flow_label(local, remote),
+            layout: tcp.map_or(self.config.connection.tcp.option_layout, |tcp| tcp.option_layout),
         };
         let len = framing.emit(out, &reply.meta, []).ok()?;
         Some(Written::plain(len, self.own.lists(reply.tuple.to())))

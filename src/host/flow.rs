@@ -103,7 +103,7 @@ impl Flow {
 
     /// What goes into the headers of its packets.
     #[inline(always)]
-    pub(super) const fn framing(&self) -> Framing {
+    pub(super) fn framing(&self) -> Framing {
         Framing {
             local: self.tuple.local(),
             remote: self.tuple.remote(),
@@ -111,6 +111,7 @@ impl Flow {
             dscp: self.dscp,
             id: self.ip_id,
             flow_label: self.flow_label,
+            layout: self.connection.tcb().config().option_layout,
         }
     }
 

@@ -500,6 +500,7 @@ fn framing(config: &SingleConfig, secret: &Secret, local: SocketAddr, remote: So
         dscp: config.dscp,
         id: secret.identification(local, remote),
         flow_label: secret.flow_label(local, remote),
+        layout: config.tcp.option_layout,
     }
 }
 

@@ -580,3 +580,27 @@ fn answers_that_wait_do_not_keep_a_syn_ack_back() {
     let flags: Vec<u8> = (0..2).filter_map(|_| b.poll_transmit(NOW, &mut out).map(|_| out[33])).collect();
     assert!(flags.contains(&0x12), "{flags:x?}");
 }
+
+/// Calls, answers of half-open connections, and cookies.
+#[test]
+fn the_options_of_every_handshake_stand_where_the_layout_has_them() {
+    for cookies in [SynCookies::Off, SynCookies::Always] {
+        let mut of_a = HostConfig::default();
+        of_a.addresses.push(LocalAddress::new(A.parse().unwrap(), 24));
+        of_a.connection.tcp.option_layout = crate::tcp::OptionLayout::FreeBsd;
+        let config = ListenConfig { cookies, connection: Some(of_a.connection), ..ListenConfig::default() };
+        let (mut a, mut b, mut out) = (Host::new(of_a, [1; 32]).unwrap(), host(B), [0; 1500]);
+        b.listen(ListenOn::port(80), &config).unwrap();
+        a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+        for (from, to) in [(0, 1), (1, 0)] {
+            let mut hosts = [&mut a, &mut b];
+            let len = hosts[from].poll_transmit(NOW, &mut out).unwrap().len;
+            let octets = &out[40..len];
+            let at =
+                [octets[0], octets[1], octets[4], octets[5], octets[6], octets[8], octets[9], octets[10]];
+            assert_eq!(at, [2, 4, 1, 3, 3, 4, 2, 8], "{cookies:?}");
+            hosts[to].handle_packet(NOW, &out[..len]);
+        }
+        assert!(a.poll_transmit(NOW, &mut out).is_some());
+    }
+}

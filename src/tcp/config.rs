@@ -52,6 +52,8 @@ pub struct TcpConfig {
     pub timestamps: bool,
     /// Offer SACK (RFC 2018). Default: true.
     pub sack: bool,
+    /// Where the options stand in our headers. Default: [`OptionLayout::Usual`].
+    pub option_layout: OptionLayout,
     /// The Nagle algorithm (RFC 9293 §3.7.4): wait with a partial segment while data is unacknowledged.
     /// Default: true.
     pub nagle: bool,
@@ -129,6 +131,7 @@ impl Default for TcpConfig {
             window_scaling: true,
             timestamps: true,
             sack: true,
+            option_layout: OptionLayout::Usual,
             nagle: true,
             ack_delay: Duration::from_millis(40),
             congestion: CongestionAlgorithm::Cubic,
@@ -192,6 +195,28 @@ impl CongestionAlgorithm {
             Self::NewReno => "newreno",
         }
     }
+}
+
+/// The order of options in a header, and how they are aligned. All layouts take as many octets, and to a peer they make no
+/// difference (RFC 9293 MUST-64); who reads a trace may know a system by it.
+///
+/// | segment | usual, Linux | FreeBSD |
+/// |---|---|---|
+/// | SYN | `mss, sackOK, TS, nop, wscale` | `mss, nop, wscale, sackOK, TS` |
+/// | without timestamps | `mss, nop, nop, sackOK, nop, wscale` | `mss, nop, wscale, sackOK, eol, eol` |
+/// | without SACK | `mss, nop, nop, TS, nop, wscale` | `mss, nop, wscale, nop, nop, TS` |
+/// | with a Fast Open cookie of 8 octets | … `FO`, and two octets of padding | … `FO, eol, eol` |
+/// | later | `nop, nop, TS, nop, nop, sack` | the same |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OptionLayout {
+    /// The order of Linux, padded with the end of the list (RFC 9293 §3.2, MUST-69).
+    #[default]
+    Usual,
+    /// The order of Linux, padded with no-operations as Linux does behind a Fast Open cookie.
+    Linux,
+    /// The order of FreeBSD.
+    FreeBsd,
 }
 
 /// Whether the network may mark our segments where it would else drop them (RFC 3168; RFC 9293 SHLD-8).

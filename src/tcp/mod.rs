@@ -71,7 +71,7 @@ mod timestamps;
 mod tuning;
 
 pub use command::{Command, CommandError, NetworkError, PathMtu, Queue};
-pub use config::{CongestionAlgorithm, Ecn, Keepalive, MtuProbing, TcpConfig, Unpredictable};
+pub use config::{CongestionAlgorithm, Ecn, Keepalive, MtuProbing, OptionLayout, TcpConfig, Unpredictable};
 pub use half_open::{HalfOpen, Heard};
 pub use info::{RecoveryPhase, TcpInfo};
 pub use notices::{CloseReason, Notices, Transitions};

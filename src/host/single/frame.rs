@@ -4,15 +4,17 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 mod common;
+mod layout;
 
 use super::IgnoreReason;
-use crate::tcp::{Cookie, SegmentMeta, SegmentOptions, Timestamps};
+use crate::tcp::{Cookie, OptionLayout, SegmentMeta, SegmentOptions};
 use crate::wire::{
     ChecksumStatus, EmitError, IpPacket, IpProtocol, Ipv4Header, Ipv4Repr, Ipv6Header, LengthSource,
-    OptionsBuilder, TcpOption, TcpOptions, TcpRepr, TcpSegment,
+    TcpOption, TcpOptions, TcpRepr, TcpSegment,
 };
 use crate::{EcnCodepoint, TcpFlags};
 pub(in crate::host) use common::{Address, Common};
+use layout::write_options;
 
 /// What packets must match to be looked at.
 #[derive(Clone, Copy, Debug)]
@@ -156,7 +158,7 @@ fn read_options(options: &TcpOptions<'_>, syn: bool) -> SegmentOptions {
     for option in options.iter().flatten() {
         match option {
             TcpOption::Timestamps { val, ecr } if read.timestamps.is_none() => {
-                read.timestamps = Some(Timestamps { val, ecr });
+                read.timestamps = Some(crate::tcp::Timestamps { val, ecr });
             }
             TcpOption::Sack(blocks) if !syn && read.sack.is_empty() => {
                 read.sack = blocks.iter().collect();
@@ -188,6 +190,8 @@ pub(in crate::host) struct Framing {
     pub(in crate::host) id: u16,
     /// IPv6's flow label: 20 bits.
     pub(in crate::host) flow_label: u32,
+    /// Where its options stand.
+    pub(in crate::host) layout: OptionLayout,
 }
 
 impl Framing {
@@ -225,7 +229,7 @@ impl Framing {
         meta: &SegmentMeta,
         payload: impl IntoIterator<Item = &'p [u8]>,
     ) -> Result<usize, EmitError> {
-        let options = write_options(&meta.options, meta.flags.contains(TcpFlags::SYN))?;
+        let options = write_options(&meta.options, meta.flags.contains(TcpFlags::SYN), self.layout)?;
         let tcp = self.header(meta, options.as_bytes());
         let tcp_len = tcp.header_len() + meta.len as usize;
         let ip_len = self.emit_ip(out, tcp_len, meta.ecn)?;
@@ -243,7 +247,7 @@ impl Framing {
         meta: &SegmentMeta,
         payload: impl IntoIterator<Item = &'p [u8]>,
     ) -> Result<(usize, u16), EmitError> {
-        let options = write_options(&meta.options, meta.flags.contains(TcpFlags::SYN))?;
+        let options = write_options(&meta.options, meta.flags.contains(TcpFlags::SYN), self.layout)?;
         let tcp = self.header(meta, options.as_bytes());
         let ip_len = self.emit_ip(out, tcp.header_len() + meta.len as usize, meta.ecn)?;
         let rest = out.get_mut(ip_len..).unwrap_or_default();
@@ -302,48 +306,6 @@ fn v6(addr: IpAddr) -> core::net::Ipv6Addr {
         IpAddr::V4(addr) => addr.to_ipv6_mapped(),
         IpAddr::V6(addr) => addr,
     }
-}
-
-/// Options in the places where Linux has them, so that what reads headers by pattern finds them there;
-/// numbers of four octets are aligned.
-fn write_options(options: &SegmentOptions, syn: bool) -> Result<OptionsBuilder, EmitError> {
-    let mut out = OptionsBuilder::new();
-    if syn {
-        if let Some(mss) = options.mss {
-            out.push(&TcpOption::Mss(mss))?;
-        }
-        if options.sack_permitted {
-            // Shares its word with the timestamps; without them it is padded in front.
-            if options.timestamps.is_none() {
-                push_nops(&mut out)?;
-            }
-            out.push(&TcpOption::SackPermitted)?;
-        }
-    }
-    if let Some(Timestamps { val, ecr }) = options.timestamps {
-        if !(syn && options.sack_permitted) {
-            push_nops(&mut out)?;
-        }
-        out.push(&TcpOption::Timestamps { val, ecr })?;
-    }
-    if syn {
-        if let Some(shift) = options.window_scale {
-            out.push(&TcpOption::Nop)?;
-            out.push(&TcpOption::WindowScale(shift))?;
-        }
-        if let Some(cookie) = &options.fast_open {
-            out.push(&TcpOption::FastOpen(cookie.as_bytes()))?;
-        }
-    } else if !options.sack.is_empty() {
-        push_nops(&mut out)?;
-        out.push_sack(options.sack.as_slice().iter().copied());
-    }
-    Ok(out)
-}
-
-fn push_nops(out: &mut OptionsBuilder) -> Result<(), EmitError> {
-    out.push(&TcpOption::Nop)?;
-    out.push(&TcpOption::Nop)
 }
 
 #[cfg(test)]

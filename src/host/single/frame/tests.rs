@@ -1,6 +1,6 @@
 use super::*;
 use crate::SeqNumber;
-use crate::tcp::SackList;
+use crate::tcp::{SackList, Timestamps};
 use core::net::Ipv6Addr;
 use proptest::prelude::*;
 use std::vec::Vec;
@@ -17,6 +17,7 @@ fn framing([to, from]: [&str; 2]) -> Framing {
         dscp: 46,
         id: 0x1234,
         flow_label: 0xabcde,
+        layout: OptionLayout::Usual,
     }
 }
 
@@ -197,7 +198,9 @@ fn syn_options() -> SegmentOptions {
 
 #[test]
 fn the_options_of_a_syn_stand_where_linux_has_them() {
-    let octets = |options: &SegmentOptions| write_options(options, true).unwrap().as_bytes().to_vec();
+    let octets = |options: &SegmentOptions| {
+        write_options(options, true, OptionLayout::Usual).unwrap().as_bytes().to_vec()
+    };
     let ts = [8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
     let all = [&[2, 4, 5, 180, 4, 2][..], &ts, &[1, 3, 3, 7]].concat();
     assert_eq!(octets(&syn_options()), all);
@@ -213,7 +216,9 @@ fn the_options_of_a_syn_stand_where_linux_has_them() {
 
 #[test]
 fn other_segments_carry_timestamps_and_sack_aligned_and_nothing_of_a_syn() {
-    let octets = |options: &SegmentOptions| write_options(options, false).unwrap().as_bytes().to_vec();
+    let octets = |options: &SegmentOptions| {
+        write_options(options, false, OptionLayout::Usual).unwrap().as_bytes().to_vec()
+    };
     let ts = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
     assert_eq!(octets(&syn_options()), ts);
     let block = |at: u32| (SeqNumber::new(at), SeqNumber::new(at + 1));
