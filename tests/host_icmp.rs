@@ -426,6 +426,30 @@ fn a_narrow_path_makes_segments_smaller() {
     }
 }
 
+// RFC 9293 SHLD-6, MUST-67
+#[test]
+fn the_mss_is_that_of_the_smallest_mtu_whatever_paths_and_cards_take() {
+    let mut us = with(1, |config| {
+        config.mtu = 1400;
+        config.offload.segmentation = 65_535;
+    });
+    let mss = |syn: &[u8]| syn[40..44].to_vec();
+    // From a socket of UDP: a path that takes 1000 octets is known for that.
+    let id = socket(&mut us, "10.0.0.1:5000", Some("10.0.0.2:9"));
+    us.udp(id).unwrap().send(NOW, &[7; 1300], &UdpSend::default()).unwrap();
+    let large = sent(&mut us).unwrap();
+    let report = Icmpv4Message::FragmentationNeeded { mtu: 1000, quote: &large[..28] };
+    assert_eq!(us.handle_packet(NOW, &message(ROUTER, US, &report)[..]), Ingress::Taken);
+    // It says nothing of the way from them to us; nor does the card of what comes.
+    us.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    assert_eq!(mss(&sent(&mut us).unwrap()), [2, 4, 5, 80], "1360");
+    let mut them = host(2);
+    us.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
+    them.connect(NOW, "10.0.0.1:80".parse().unwrap()).unwrap();
+    us.handle_packet(NOW, &sent(&mut them).unwrap()[..]);
+    assert_eq!(mss(&sent(&mut us).unwrap()), [2, 4, 5, 80], "1360");
+}
+
 #[test]
 fn a_size_below_1280_changes_nothing_in_ipv6() {
     // RFC 8200 §5, RFC 8201 §4, RFC 8021.

@@ -355,6 +355,30 @@ fn trouble_is_told_at_r1_and_the_end_at_r2() {
     assert_eq!(reason, Some(CloseReason::RetransmissionsExhausted));
 }
 
+// RFC 9293 SHLD-20
+#[test]
+fn who_does_not_want_to_hear_of_trouble_hears_of_the_end_only() {
+    for reports in [true, false] {
+        let mut host = host(1, |config| config.connection.tcp.error_reports = reports);
+        let id = host.connect(NOW, at(2, 80)).expect("there is room");
+        sent(&mut host, NOW);
+        let mut told = Readiness::NONE;
+        while let Some(at) = host.poll_timeout() {
+            host.handle_timeout(at);
+            sent(&mut host, at);
+            while let Some(event) = host.poll_event() {
+                let Event::Connection { ready, .. } = event else { panic!("{event:?}") };
+                assert!(!ready.intersects(told), "{ready:?} again");
+                told |= ready;
+            }
+        }
+        assert_eq!(told.contains(Readiness::TROUBLE), reports, "{told:?}");
+        assert!(told.contains(Readiness::CLOSED), "{told:?}");
+        let reason = host.connection(id).expect("it is there").close_reason();
+        assert_eq!(reason, Some(CloseReason::RetransmissionsExhausted));
+    }
+}
+
 #[test]
 fn who_waits_to_be_accepted_is_told_of_once_until_nobody_waits() {
     let mut host = host(1, |_| ());

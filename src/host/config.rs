@@ -38,7 +38,8 @@ pub struct HostConfig {
     /// What connections get that are made here, and listeners that ask for nothing else. Their `mss` and what depends
     /// on the version of IP are made from the MTU: what stands there does not count.
     pub connection: ConnectionConfig,
-    /// Octets of the largest IP packet: at least 128 for IPv4 and 1280 for IPv6. Default: 1500.
+    /// Octets of the largest IP packet: at least 128 for IPv4 and 1280 for IPv6. Where links differ, the smallest: the MSS
+    /// that is advertised comes from it, whatever a path or a card would take (RFC 9293 SHLD-6). Default: 1500.
     pub mtu: u16,
     /// IPv4's time to live, IPv6's hop limit (RFC 9293 MUST-49): at least 1. Default: 64.
     pub hop_limit: u8,

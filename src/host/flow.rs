@@ -160,7 +160,8 @@ impl Flow {
         raise(notices.peer_closed, Readiness::PEER_CLOSED);
         raise(notices.close_acknowledged, Readiness::SENT_ALL);
         raise(notices.urgent, Readiness::URGENT);
-        raise(notices.retransmitting || notices.soft_error.is_some(), Readiness::TROUBLE);
+        let trouble = notices.retransmitting || notices.soft_error.is_some();
+        raise(trouble && self.connection.tcb().config().error_reports, Readiness::TROUBLE);
         let over = self.is_over() && self.marks.newly(Marks::OVER);
         raise(over, Readiness::CLOSED);
         let readable = notices.readable || notices.peer_closed || over;

@@ -141,7 +141,7 @@ impl Tcb {
         }
     }
 
-    /// CLOSE, of a user who lets go. What he has not read he will never read: the peer is told by a reset
+    /// CLOSE, of a user who lets go (MAY-1). What he has not read he will never read: the peer is told by a reset
     /// (§3.6.1, SHLD-3).
     fn close(&mut self, notices: &mut Notices) {
         let receiving =

@@ -116,6 +116,10 @@ pub struct TcpConfig {
     /// handshake is done ([`Tcb::open_early`](super::Tcb::open_early)). Such octets may arrive twice: only for users whom
     /// that does not harm (§2.1). Default: false.
     pub fast_open: bool,
+    /// Events for troubles that need not be the end: soft errors, R1 (RFC 9293 §3.9.1.8). Without, a
+    /// [`Host`](crate::host::Host) raises no [`TROUBLE`](crate::host::Readiness::TROUBLE) for the connection; what a call
+    /// answers is the same (SHLD-20). Default: true.
+    pub error_reports: bool,
 }
 
 impl Default for TcpConfig {
@@ -154,6 +158,7 @@ impl Default for TcpConfig {
             max_ranges: u16::MAX,
             ecn: Ecn::Accept,
             fast_open: false,
+            error_reports: true,
         }
     }
 }
@@ -172,7 +177,7 @@ impl TcpConfig {
     }
 }
 
-/// How the congestion window moves.
+/// How the congestion window moves (MAY-18).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -235,7 +240,7 @@ pub enum Ecn {
     Request,
 }
 
-/// When and how often to ask a silent peer whether it is still there (RFC 9293 §3.8.4).
+/// When and how often to ask a silent peer whether it is still there (RFC 9293 §3.8.4, MAY-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Keepalive {
     /// Silence before the first probe (MUST-27). Default: 2 hours (MUST-28).

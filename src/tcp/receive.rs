@@ -25,7 +25,7 @@ pub(super) struct ReceiveVars {
     pub(super) tuning: ReceiveTuning,
     /// How far our window fields are shifted: 0..=14.
     pub(super) scale: u8,
-    /// What has arrived beyond `nxt` (SHLD-31).
+    /// What has arrived beyond `nxt` (SHLD-31, MAY-13).
     pub(super) ranges: Ranges,
     /// The position of the peer's FIN, once it is known.
     pub(super) fin: Maybe,
@@ -156,7 +156,7 @@ impl ReceiveVars {
     /// Chooses the window that the segment being formed offers, and returns its field.
     ///
     /// The right edge stays until it can move by half of the buffer or one segment (receiver's SWS avoidance,
-    /// §3.8.6.2.2, MUST-39). It is rounded up to a whole unit of the scale, since rounding down would move it
+    /// §3.8.6.2.2, MUST-39, MAY-8). It is rounded up to a whole unit of the scale, since rounding down would move it
     /// left (RFC 7323 §2.4). With every segment that creeps on by a part of a unit, so there is a limit: an eighth
     /// of the buffer. Only a peer that fills it with crumbs of a few units sees the edge move left, by less than
     /// one unit; what it was promised is still taken. The same after the buffer has become smaller: then the edge

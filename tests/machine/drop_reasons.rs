@@ -210,7 +210,7 @@ provoke! {
         expect!(s, seq: 1, ack: 2, win: 9_999);
         s
     }
-    /// RFC 9293 §3.6.1, SHLD-3.
+    /// RFC 9293 §3.6.1.
     nobody_will_read_the_payload => DataAfterClose: |stage| {
         let mut s = stage.established(&plain());
         call!(s, Close);

@@ -154,7 +154,7 @@ fn no_probe_is_sent_while_data_is_queued() {
 }
 
 /// "the application MUST be able to turn them on or off for each TCP connection".
-// RFC 9293 MUST-24, MUST-27
+// RFC 9293 MUST-24, MUST-27, MAY-5
 #[test]
 fn keepalives_can_be_switched() {
     play(|stage| {

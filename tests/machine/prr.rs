@@ -58,6 +58,7 @@ fn half_of_what_arrives_is_replaced_until_half_is_left() {
 }
 
 /// The same with CUBIC, which keeps seven tenths (RFC 9438 §4.6): pipe is ssthresh at the fifth report.
+// RFC 9293 MAY-18
 #[test]
 fn with_cubic_seven_tenths_are_left() {
     play(|stage| {

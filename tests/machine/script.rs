@@ -380,7 +380,7 @@ impl Script {
         Some(seg)
     }
 
-    /// RFC 9293 SHLD-14: the right edge of our window never moves left, but for what scaling rounds off.
+    /// The right edge of our window never moves left (RFC 9293 SHLD-14), but for what scaling rounds off.
     fn check_right_edge(&mut self, seg: &Seg) {
         let syn = seg.flags.contains(TcpFlags::SYN);
         if syn {
