@@ -10,6 +10,8 @@ use core::time::Duration;
 use crate::TcpFlags;
 use crate::tcp::Cookie;
 
+mod display;
+
 /// A script of the packetdrill language.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -171,7 +173,7 @@ pub struct TcpLine {
     pub ports: Option<PortPair>,
     /// The flags; ECE and CWR included, and the ACK bit for `.`.
     pub flags: TcpFlags,
-    /// A digit among the flags: the ACE field of AccECN (AE, CWR, ECE), 0..=7. The flags have no ECE and CWR then.
+    /// A digit among the flags: the ACE field of AccECN (AE, CWR, ECE), 0..=7. The flags have none of the three then.
     pub ace: Option<u8>,
     /// The first sequence number.
     pub seq: u32,
@@ -179,10 +181,14 @@ pub struct TcpLine {
     pub end: u32,
     /// `!` behind the numbers: they are absolute.
     pub absolute: bool,
+    /// `...(len)` in place of the numbers: they are not compared, and are 0 here.
+    pub any_seq: bool,
     /// Octets of payload; `None` if the line leaves it open (`...`).
     pub len: Option<u32>,
     /// `ack N`.
     pub ack: Option<u32>,
+    /// `!` behind that number: it is absolute.
+    pub ack_absolute: bool,
     /// `win N`: 16 bits, unscaled.
     pub window: Option<u16>,
     /// `urg N`: the field of the header.
@@ -324,7 +330,7 @@ pub enum Expr {
     Text(Vec<u8>),
     /// `a|b`.
     Or(Vec<Expr>),
-    /// `~a`, `-a` of a word.
+    /// `~a`; `-a` of a word; `&a`, where a call wants a place.
     Unary(char, alloc::boxed::Box<Expr>),
     /// `f(x, y)`: `htons(8080)`, `inet_addr("192.0.2.1")`, and `msg_iov(1)` before an equals sign.
     Function(String, Vec<Expr>),
