@@ -18,6 +18,7 @@ mod machine {
     mod script;
 
     mod arrival;
+    mod as_linux;
     mod closing;
     mod congestion;
     mod delayed_ack;

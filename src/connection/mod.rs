@@ -479,6 +479,15 @@ impl Connection {
         self.command(now, Command::SetAckDelay(delay))
     }
 
+    /// Acknowledge what has come at once, or wait for answers: [`Command::QuickAck`].
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over.
+    pub fn set_quick_ack(&mut self, now: Instant, on: bool) -> Result<Notices, CommandError> {
+        self.command(now, Command::QuickAck(on))
+    }
+
     /// Takes the octets that came with the SYN before the handshake is done (RFC 7413 §4.2.2): see
     /// [`Tcb::open_early`]. Says whether that is possible now.
     pub fn open_early(&mut self) -> bool {

@@ -226,6 +226,15 @@ impl ConnectionMut<'_> {
         self.command(now, |connection| connection.set_ack_delay(now, delay))
     }
 
+    /// Acknowledge what has come at once, or wait for answers: [`Command::QuickAck`](crate::tcp::Command::QuickAck).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over.
+    pub fn set_quick_ack(&mut self, now: Instant, on: bool) -> Result<(), CommandError> {
+        self.command(now, |connection| connection.set_quick_ack(now, on))
+    }
+
     /// Marks the connection with a number that its events carry: an index into tables of one's own.
     pub fn set_tag(&mut self, tag: u64) {
         if let Some(flow) = self.host.flows.get_mut(self.index) {

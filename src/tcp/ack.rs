@@ -5,6 +5,7 @@ use super::congestion::CongestionControl as _;
 use super::notices::Notices;
 use super::recovery::{Delivery, Phase, Record};
 use super::repair::Acknowledgment;
+use super::rules::RtoRule;
 use super::segment::SegmentMeta;
 use super::send::ORIGIN;
 use super::tcb::Tcb;
@@ -106,6 +107,12 @@ impl Tcb {
             self.rtt.observe(now, now.since(newest.sent_at));
         }
         if let Some(sample) = sample {
+            if self.config.rto_rule == RtoRule::Linux {
+                let (least, seen) = (self.config.min_rto, (self.snd.una, self.snd.nxt));
+                self.rtt.sample_as_linux(sample, least, seen, &mut self.rare.make().deviation);
+                self.recovery.probe.on_sample();
+                return;
+            }
             // RFC 7323 appendix G: as many samples a round trip as segments are acknowledged, by twos.
             let per_sample = u64::from(self.effective_send_mss()) * 2;
             let expected = self.snd.outstanding().div_ceil(per_sample).max(1);

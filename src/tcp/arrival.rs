@@ -137,6 +137,9 @@ impl Tcb {
             _ if len > 0 && !seg.flags.contains(TcpFlags::SYN) => self.ack_now = true,
             _ => self.challenge(now),
         }
+        if below && len > 0 {
+            self.acknowledge_one_by_one(now);
+        }
         if below && self.sack_on && seg.len > 0 && start + u64::from(seg.len) <= self.rcv.nxt {
             self.rcv.report_duplicate(start, start + u64::from(seg.len));
         }

@@ -36,6 +36,7 @@ impl Tcb {
             Command::SetUserTimeout(timeout) => self.set_user_timeout(timeout),
             Command::SetR2(r2) => self.choices().r2 = r2,
             Command::SetAckDelay(delay) => self.choices().ack_delay = delay,
+            Command::QuickAck(on) => self.set_quick_ack(on),
             Command::SetCookie(_) if self.snd.max > ORIGIN => return Err(CommandError::SynSent),
             Command::SetCookie(cookie) => self.rare.make().cookie = Some(cookie),
             Command::NetworkError(error) => self.network_error(error, notices)?,
@@ -116,6 +117,11 @@ impl Tcb {
             self.tune_window(now, octets);
         }
         let receives = matches!(self.state, State::Established | State::FinWait1 | State::FinWait2);
+        if self.is_paced_by_user() {
+            let opens = receives && self.window_opens_wide();
+            self.ack_now |= octets > 0 && (opens || self.reading_acknowledges());
+            return Ok(());
+        }
         // Not for every octet: when the edge can move by two segments or half of the buffer, or, from a closed
         // window, as far as silly window avoidance lets it (§3.8.6.2.2).
         let segments = if self.rcv.wnd() == 0 { 1 } else { 2 };

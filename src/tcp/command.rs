@@ -33,6 +33,9 @@ pub enum Command {
     SetR2(Duration),
     /// Another delay of acknowledgments; below 500 ms.
     SetAckDelay(Duration),
+    /// Acknowledge what has come at once, and under [`AckPolicy::Quick`](super::AckPolicy::Quick) go on so until the
+    /// user answers; or, there, wait for answers from now on.
+    QuickAck(bool),
     /// The Fast Open cookie that goes on our SYN; empty asks for one (RFC 7413). After a passive open, the cookie that
     /// our SYN,ACK gives to the peer. Only before the SYN or the SYN,ACK is sent.
     SetCookie(Cookie),

@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use super::rules::{AckPolicy, RtoRule, SmallSegments, WindowProbe, WindowRules};
 use crate::SeqNumber;
 
 /// The largest window that a field of 16 bits and a shift of 14 can express.
@@ -60,8 +61,19 @@ pub struct TcpConfig {
     /// How long an acknowledgment may wait for company: below half a second (MUST-40; larger values are cut
     /// to 499 ms). Zero acknowledges every segment at once. Default: 40 ms.
     pub ack_delay: Duration,
+    /// When octets that came in order are acknowledged. Default: [`AckPolicy::EverySecond`].
+    pub ack_policy: AckPolicy,
+    /// Which segments that are not full wait. Default: [`SmallSegments::Rfc9293`].
+    pub small_segments: SmallSegments,
+    /// What asks a peer whose window is closed. Default: [`WindowProbe::Octet`].
+    pub window_probe: WindowProbe,
     /// The congestion control algorithm. Default: CUBIC.
     pub congestion: CongestionAlgorithm,
+    /// How much one signal or acknowledgment changes the congestion window. Default: [`WindowRules::Rfc`].
+    pub window_rules: WindowRules,
+    /// Begin anew with the initial window after a silence of an RTO (RFC 5681 §4.1). Without, as Linux's
+    /// `tcp_slow_start_after_idle = 0`, the window stays what it was. Default: true.
+    pub restart_after_idle: bool,
     /// The initial congestion window in full segments (RFC 6928). Default: 10.
     pub initial_window: u8,
     /// Spread what the congestion window allows over the round trip instead of sending it in bursts, which overflow
@@ -72,6 +84,8 @@ pub struct TcpConfig {
     pub pacing: bool,
     /// The RTO before the first sample (RFC 6298 §2.1). Default: 1 s.
     pub initial_rto: Duration,
+    /// How the RTO follows the round trips. Default: [`RtoRule::Rfc6298`].
+    pub rto_rule: RtoRule,
     /// The smallest RTO (RFC 6298 §2.4 recommends 1 s, which is the default; Linux takes 200 ms). Below a second it
     /// is also the least by which the RTO exceeds SRTT. [`max_rto`](Self::max_rto) bounds it, and before the first sample
     /// [`initial_rto`](Self::initial_rto) stands in for it.
@@ -138,10 +152,16 @@ impl Default for TcpConfig {
             option_layout: OptionLayout::Usual,
             nagle: true,
             ack_delay: Duration::from_millis(40),
+            ack_policy: AckPolicy::EverySecond,
+            small_segments: SmallSegments::Rfc9293,
+            window_probe: WindowProbe::Octet,
             congestion: CongestionAlgorithm::Cubic,
+            window_rules: WindowRules::Rfc,
+            restart_after_idle: true,
             initial_window: 10,
             pacing: true,
             initial_rto: Duration::from_secs(1),
+            rto_rule: RtoRule::Rfc6298,
             min_rto: Duration::from_secs(1),
             max_rto: Duration::from_secs(60),
             granularity: Duration::from_millis(1),

@@ -178,6 +178,7 @@ impl Tcb {
         }
         if self.timers.take_due(Timer::DelayedAck, now) {
             self.ack_now = true;
+            self.acknowledgment_was_late();
         }
         if self.timers.take_due(Timer::Hold, now) {
             self.hold_is_over = true;

@@ -24,7 +24,8 @@
 //! | 9293 §3.8.6.1, closed windows | `expiry.rs` |
 //! | 9293 §3.8.6.2.2, the receiver's silly windows | `receive.rs` |
 //! | 9293 §3.8.6, how large the window is | `tuning.rs` |
-//! | 9293 §3.8.6.3, delayed acknowledgments | `text.rs` |
+//! | 9293 §3.8.6.3, delayed acknowledgments | `text.rs`; as Linux has them: `quick_ack.rs` |
+//! | where stacks differ | `rules.rs` |
 //! | 9293 §3.9.1, §3.10.1 to §3.10.6, the user's calls | [`command`], `calls.rs` |
 //! | 9293 §3.9.2.2, ICMP; RFC 5461, RFC 5927 | `calls.rs` |
 //! | 9293 §3.10.7.4, segments in all other states; RFC 5961 | `arrival.rs`, `ack.rs`, `text.rs` |
@@ -53,6 +54,7 @@ pub mod notices;
 mod opening;
 mod output;
 mod predicted;
+mod quick_ack;
 mod ranges;
 mod rare;
 mod rate;
@@ -60,6 +62,7 @@ mod receive;
 mod recovery;
 mod repair;
 mod rtt;
+mod rules;
 pub mod segment;
 mod send;
 pub mod state;
@@ -75,6 +78,7 @@ pub use config::{CongestionAlgorithm, Ecn, Keepalive, MtuProbing, OptionLayout, 
 pub use half_open::{HalfOpen, Heard};
 pub use info::{RecoveryPhase, TcpInfo};
 pub use notices::{CloseReason, Notices, Transitions};
+pub use rules::{AckPolicy, RtoRule, SmallSegments, WindowProbe, WindowRules};
 pub use segment::{
     Cookie, DropReason, Placed, SackList, SegmentMeta, SegmentOptions, SegmentPlan, Timestamps, Verdict,
 };

@@ -8,6 +8,7 @@ use super::congestion::{CongestionControl as _, initial_window};
 use super::mtu::Probing;
 use super::recovery::{FRto, Phase};
 use super::rtt::nanos;
+use super::rules::{SmallSegments, WindowProbe};
 use super::segment::{SegmentMeta, SegmentOptions, SegmentPlan};
 use super::send::{ORIGIN, offset};
 use super::state::{Event, State};
@@ -46,6 +47,9 @@ impl Tcb {
             plan.meta = *meta;
         } else if matches!(self.state, State::Closed | State::Listen) {
             return false;
+        } else if self.takes_empty_probe() {
+            self.rare.make().unanswered_since.get_or_insert(now);
+            self.bare(now, self.snd.una - 1, plan);
         } else if let Some(span) = self.next_span(now) {
             self.transmit(now, span, plan);
         } else if core::mem::take(&mut self.keepalive_due) {
@@ -72,8 +76,7 @@ impl Tcb {
             _ => {}
         }
         if core::mem::take(&mut self.probe_due) && self.snd.wnd == 0 && self.snd.has_unfinished() {
-            let len = u32::from(self.snd.una < self.snd.queued);
-            return Some(Span { start: self.snd.una, len, syn: false, fin: len == 0 });
+            return Some(self.window_probe());
         }
         if self.recovery.probe.take_due() && self.snd.wnd > 0 && self.snd.outstanding() > 0 {
             return self.tail_probe();
@@ -92,6 +95,34 @@ impl Tcb {
             return Some(span);
         }
         self.new_span(now)
+    }
+
+    /// Whether a probe of the closed window is to go out, and carries nothing: an answer is owed to what lies before the
+    /// window (RFC 9293 §3.10.7.4, first check).
+    fn takes_empty_probe(&mut self) -> bool {
+        let empty = self.probe_due
+            && self.config.window_probe == WindowProbe::Empty
+            && self.snd.wnd == 0
+            && self.snd.has_unfinished()
+            && self.snd.outstanding() == 0
+            && !self.snd.syn_unacknowledged();
+        if empty {
+            self.probe_due = false;
+        }
+        empty
+    }
+
+    /// What a probe of the closed window carries: the next octet, or the FIN; or the first segment again, if the window
+    /// closed over it and an octet alone is not wanted.
+    fn window_probe(&self) -> Span {
+        let start = self.snd.una;
+        let waiting = self.snd.queued.saturating_sub(start);
+        let first = match self.records.oldest() {
+            Some(first) if self.config.window_probe == WindowProbe::Empty => u64::from(first.len),
+            _ => 1,
+        };
+        let len = u32::try_from(first.min(waiting)).unwrap_or(1);
+        Span { start, len, syn: false, fin: len == 0 }
     }
 
     /// What was not sent before.
@@ -147,7 +178,8 @@ impl Tcb {
         if len == 0 && !fin || len > budget {
             return None;
         }
-        if !fin && run.start + len == self.snd.max && self.snd.nxt == self.snd.max {
+        let fills_up = self.config.small_segments == SmallSegments::Rfc9293;
+        if fills_up && !fin && run.start + len == self.snd.max && self.snd.nxt == self.snd.max {
             let more = self.snd.queued.min(edge).saturating_sub(self.snd.max);
             len += more.min(room - len).min(budget - len);
             fin = self.fin_follows(run.start + len);
@@ -199,7 +231,9 @@ impl Tcb {
         if waiting == 0 {
             return Some(0);
         }
-        let room = u64::from(self.payload_room());
+        let minshall = self.config.small_segments == SmallSegments::Minshall;
+        let most = self.half_of_window().filter(|_| minshall);
+        let room = u64::from(self.payload_room().min(most.unwrap_or(u32::MAX)));
         let in_window = self.snd.edge().saturating_sub(start);
         let idle = start == self.snd.una || self.snd.una == ORIGIN && start == ORIGIN + 1;
         let len = waiting.min(room).min(in_window);
@@ -207,14 +241,32 @@ impl Tcb {
             return None;
         }
         let held = self.snd.more && !self.snd.fin_queued;
-        let nagled = self.config.nagle && !idle && !self.snd.fin_queued;
-        let worth_it = len == waiting || len * 2 >= u64::from(self.snd.max_wnd);
+        let waits_for = !minshall || self.rare.read(|rare| rare.small_end) > self.snd.una;
+        let nagled = self.config.nagle && !idle && !self.snd.fin_queued && waits_for;
+        let worth_it = len == waiting || !minshall && len * 2 >= u64::from(self.snd.max_wnd);
         let goes = len == room || self.hold_is_over || worth_it && !held && !nagled;
         u32::try_from(len).ok().filter(|_| goes)
     }
 
+    /// Half of the largest window that the peer ever gave: under Minshall's rule no new segment takes more. A window below
+    /// 537 octets counts as a whole.
+    fn half_of_window(&self) -> Option<u32> {
+        const SMALL: u32 = 536;
+        let most = if self.snd.max_wnd > SMALL { self.snd.max_wnd / 2 } else { self.snd.max_wnd };
+        Some(most).filter(|&most| most > 0)
+    }
+
+    /// Whether new segments may take `len` octets, as far as that is concerned.
+    #[inline]
+    pub(super) fn fits_half_of_window(&self, len: u32) -> bool {
+        self.config.small_segments == SmallSegments::Rfc9293 || len <= self.snd.max_wnd / 2
+    }
+
     /// Who has been silent for longer than an RTO begins anew (RFC 5681 §4.1).
     fn restart_after_idle(&mut self, now: Instant) {
+        if !self.config.restart_after_idle {
+            return;
+        }
         if self.records.in_flight() > 0 || self.recovery.phase != Phase::Open {
             return;
         }
@@ -235,6 +287,13 @@ impl Tcb {
         let in_flight = records.in_flight();
         let stamp = self.delivered.stamp(&mut records.clocks, now, in_flight);
         records.sent(span.start..end, now, stamp);
+        if span.len > 0 && self.is_paced_by_user() {
+            self.pace_after_sending(now);
+        }
+        let minshall = self.config.small_segments == SmallSegments::Minshall;
+        if minshall && span.len > 0 && span.len < self.effective_send_mss() {
+            self.rare.make().small_end = end;
+        }
         if span.len > 0 {
             self.path.on_sent(span.start, end, span.len + self.options_len(), repeated > 0);
         }
@@ -439,6 +498,9 @@ impl Tcb {
 
     /// RCV.NXT goes out: no acknowledgment is owed any more.
     fn acknowledged(&mut self) {
+        if self.is_paced_by_user() {
+            self.pace_after_ack(self.ack_now || self.rcv.nxt > self.rcv.last_ack_sent);
+        }
         self.ack_now = false;
         self.timers.stop(Timer::DelayedAck);
         self.rcv.last_ack_sent = self.rcv.nxt;

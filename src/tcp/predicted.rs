@@ -48,6 +48,9 @@ impl Tcb {
         }
         self.update_window(seg, start);
         self.rcv.note_size(seg.len, self.config.mss);
+        if self.is_paced_by_user() {
+            self.note_pace(now, seg);
+        }
         self.rcv.nxt = start + u64::from(seg.len);
         self.note_round_trip(now, seg.options.timestamps);
         self.acknowledge_soon(now);
@@ -69,6 +72,7 @@ impl Tcb {
         let predicted = start == self.snd.max
             && (end < self.snd.queued || end == self.snd.queued && !self.snd.fin_queued)
             && end <= self.snd.edge()
+            && self.fits_half_of_window(len)
             && self.in_flight() + u64::from(len) <= u64::from(self.congestion.cwnd())
             && records.in_flight() > 0
             && records.lost() == 0
@@ -101,6 +105,9 @@ impl Tcb {
         self.start_retransmission(now);
         if self.config.pacing {
             self.pace(now, u64::from(len));
+        }
+        if self.is_paced_by_user() {
+            self.pace_after_sending(now);
         }
         plan.offset = offset(start);
         self.carrying_new(now, start, len, &mut plan.meta);

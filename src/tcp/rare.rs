@@ -2,6 +2,8 @@
 
 use alloc::boxed::Box;
 
+use super::quick_ack::Pace;
+use super::rtt::Deviation;
 use super::segment::{Cookie, SegmentMeta};
 use crate::Instant;
 
@@ -41,6 +43,12 @@ pub(super) struct Rare {
     pub(super) undone: u32,
     /// Expiries of the retransmission timer, ever.
     pub(super) timeouts: u32,
+    /// How acknowledgments are paced under `AckPolicy::Quick`.
+    pub(super) pace: Pace,
+    /// Under `SmallSegments::Minshall`, the position after the last partial segment; 0 if there was none.
+    pub(super) small_end: u64,
+    /// What `RtoRule::Linux` keeps beside SRTT and RTTVAR.
+    pub(super) deviation: Deviation,
     /// Probes of the tail, ever.
     pub(super) probes_sent: u32,
 }

@@ -143,6 +143,30 @@ impl ReceiveVars {
         window
     }
 
+    /// Octets that the last acknowledgment offered.
+    pub(super) fn offered(&self) -> u32 {
+        u32::try_from(self.edge.saturating_sub(self.last_ack_sent)).unwrap_or(u32::MAX)
+    }
+
+    /// Octets of the buffer that are free.
+    pub(super) fn free(&self) -> u32 {
+        u32::try_from((self.consumed + u64::from(self.capacity())).saturating_sub(self.nxt))
+            .unwrap_or(u32::MAX)
+    }
+
+    /// Whether less than half of the buffer is free.
+    pub(super) fn is_half_full(&self) -> bool {
+        let taken = self.nxt.saturating_sub(self.consumed);
+        taken * 2 > u64::from(self.capacity())
+    }
+
+    /// Whether an acknowledgment could offer as much as the last one did: the user reads what comes. In whole units of
+    /// the scale, for a window is rounded up to them.
+    pub(super) fn keeps_its_size(&self) -> bool {
+        let unit = (1 << self.scale) - 1;
+        (u64::from(self.free()) + unit) & !unit >= self.edge.saturating_sub(self.last_ack_sent)
+    }
+
     /// How far the right edge could move now, were it advertised.
     pub(super) fn growth(&self) -> u64 {
         self.furthest_edge().saturating_sub(self.edge)

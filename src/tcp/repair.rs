@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 
 use super::congestion::{AckSample, CongestionControl as _, Signal, initial_window};
 use super::recovery::{Delivery, FRto, Fate, Heard, Phase, Probed, Prr, Rack, Record, Undo};
+use super::rules::WindowRules;
 use super::segment::SegmentMeta;
 use super::tcb::Tcb;
 use super::timers::Timer;
@@ -224,6 +225,9 @@ impl Tcb {
         }
         let (flight, smss) = (self.loss_flight(), self.effective_send_mss());
         self.congestion.on_congestion(Signal::Loss, flight, smss, now);
+        if self.config.window_rules == WindowRules::Linux {
+            self.congestion.round_down(smss);
+        }
         let target = self.congestion.ssthresh().min(self.congestion.cwnd());
         self.congestion.set_cwnd(target);
         self.recovery.high = self.snd.max;
@@ -233,6 +237,9 @@ impl Tcb {
     /// FlightSize as ssthresh is computed from it: what was sent beyond the window, to keep the acknowledgments
     /// coming, does not count (RFC 5681 §3.2 step 2).
     fn loss_flight(&self) -> u32 {
+        if self.config.window_rules == WindowRules::Linux {
+            return self.congestion.cwnd();
+        }
         u32::try_from(self.snd.outstanding()).unwrap_or(u32::MAX).min(self.congestion.cwnd())
     }
 
@@ -313,7 +320,8 @@ impl Tcb {
         if reduced {
             let ssthresh = self.congestion.ssthresh();
             let smss = self.effective_send_mss();
-            let target = if self.recovery.phase == Phase::Cwr || self.sack_on && self.config.pacing {
+            let whole = self.config.pacing && self.sack_on || self.config.window_rules == WindowRules::Linux;
+            let target = if self.recovery.phase == Phase::Cwr || whole {
                 ssthresh
             } else if self.sack_on {
                 // Slow start takes it from there: no burst when less is in flight than the window would allow.
@@ -414,11 +422,19 @@ impl Tcb {
     }
 
     fn reduce(&mut self, now: Instant, signal: Signal, flight: u32, delivered: u64) {
-        self.congestion.on_congestion(signal, flight, self.effective_send_mss(), now);
+        let linux = self.config.window_rules == WindowRules::Linux;
+        let smss = self.effective_send_mss();
+        let prior = self.congestion.cwnd();
+        if linux {
+            self.congestion.on_congestion(Signal::Loss, prior, smss, now);
+            self.congestion.round_down(smss);
+        } else {
+            self.congestion.on_congestion(signal, flight, smss, now);
+        }
         self.ecn.reduced(self.snd.max);
         let arrived = self.records.sacked() + self.recovery.duplicates().arrived();
         let in_flight = self.snd.outstanding().saturating_sub(arrived) + delivered;
-        self.recovery.odd.make().prr = Prr::begin(in_flight);
+        self.recovery.odd.make().prr = Prr::begin(if linux { u64::from(prior) } else { in_flight });
         self.recovery.high = self.snd.max;
         self.recovery.f_rto = FRto::Off;
         self.recovery.probe.forget();
@@ -465,6 +481,7 @@ impl Tcb {
             smss: self.effective_send_mss(),
             flight: ack.flight,
             limited: ack.limited,
+            whole: self.config.window_rules == WindowRules::Linux,
             srtt: self.rtt.srtt(),
             rtt: Some(core::mem::replace(&mut self.least_rtt, u32::MAX)).filter(|&rtt| rtt != u32::MAX),
             una: self.snd.una,
@@ -523,6 +540,9 @@ impl Tcb {
             self.records.cut_lost(room);
         }
         self.congestion.on_rto(flight, self.effective_send_mss(), first, now);
+        if self.config.window_rules == WindowRules::Linux {
+            self.congestion.round_down(self.effective_send_mss());
+        }
         // One segment, whatever was sent so lately that it is still in flight: the first must go (RFC 6298 §5.4).
         self.allow_one_segment();
         self.recovery.forget_duplicates();

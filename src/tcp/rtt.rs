@@ -28,6 +28,17 @@ pub(super) struct RttEstimator {
     since: Instant,
 }
 
+/// What [`RttEstimator::sample_as_linux`] keeps: nanoseconds, four times the deviation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Deviation {
+    /// The mean deviation.
+    mean: u64,
+    /// The largest of this round trip.
+    most: u64,
+    /// It is over when everything before this position is acknowledged.
+    until: u64,
+}
+
 impl RttEstimator {
     /// The RTO of data after a SYN that had to be sent again, while there is no sample (RFC 6298 §5.7).
     const AFTER_LOST_SYN: Duration = Duration::from_secs(3);
@@ -76,6 +87,45 @@ impl RttEstimator {
         // RTTVAR first: it takes the SRTT from before this sample (RFC 6298 §2.3).
         self.rttvar = step(self.rttvar, self.srtt.abs_diff(rtt), 4 * samples);
         self.srtt = step(self.srtt, rtt, 8 * samples);
+    }
+
+    /// [`sample`](Self::sample) by [`RtoRule::Linux`](super::RtoRule::Linux): RTTVAR is the largest deviation in a round trip, at least a
+    /// quarter of `least`. `una` and `nxt` are SND.UNA and SND.NXT, which tell where round trips end.
+    pub(super) fn sample_as_linux(
+        &mut self,
+        rtt: Duration,
+        least: Duration,
+        (una, nxt): (u64, u64),
+        deviation: &mut Deviation,
+    ) {
+        let (rtt, least) = (nanos(rtt).max(1_000), nanos(least));
+        self.latest = rtt;
+        self.backoff = 0;
+        self.was_late = false;
+        if !self.sampled {
+            deviation.mean = rtt.saturating_mul(2);
+            deviation.most = deviation.mean.max(least);
+            deviation.until = nxt;
+            (self.srtt, self.rttvar, self.sampled) = (rtt, deviation.most / 4, true);
+            return;
+        }
+        let away = rtt.abs_diff(self.srtt);
+        let expected = deviation.mean / 4;
+        deviation.mean = if away < expected {
+            deviation.mean - (expected - away)
+        } else if rtt < self.srtt {
+            // A round trip that became shorter is no reason for a long timer.
+            deviation.mean.saturating_add((away - expected) / 8)
+        } else {
+            deviation.mean.saturating_add(away - expected)
+        };
+        self.srtt = step(self.srtt, rtt, 8);
+        deviation.most = deviation.most.max(deviation.mean);
+        self.rttvar = self.rttvar.max(deviation.most / 4);
+        if una > deviation.until {
+            self.rttvar -= self.rttvar.saturating_sub(deviation.most / 4) / 4;
+            (deviation.until, deviation.most) = (nxt, least);
+        }
     }
 
     /// A round trip, or a part of one that was measured otherwise than for the RTO: for the least.

@@ -37,6 +37,7 @@ impl Tcb {
         if end <= start {
             self.report_duplicate(arrived.start, arrived.end.min(self.rcv.nxt));
             self.ack_now = true;
+            self.acknowledge_one_by_one(now);
             // A repeated FIN behind known octets is the eighth check's business.
             let rest = seg.flags.contains(TcpFlags::FIN) && arrived.end >= self.rcv.nxt;
             return if rest { Ok(()) } else { Err(Stop::Refused(DropReason::Duplicate)) };
@@ -44,6 +45,12 @@ impl Tcb {
         self.hear_mark(seg);
         self.report_duplicate(arrived.start, start);
         self.rcv.note_size(seg.len, self.config.mss);
+        if start == next && self.is_paced_by_user() {
+            self.note_pace(now, seg);
+            if seg.flags.contains(TcpFlags::FIN) {
+                self.fin_ends_pace();
+            }
+        }
         match self.place(now, start, end, out) {
             // The eighth check wants to see a FIN behind octets that are known already.
             Err(Stop::Refused(DropReason::Duplicate)) if seg.flags.contains(TcpFlags::FIN) => return Ok(()),
@@ -117,6 +124,9 @@ impl Tcb {
 
     /// At once for every second full-sized segment, or else a little later (SHLD-18, SHLD-19, MUST-40).
     pub(super) fn acknowledge_soon(&mut self, now: Instant) {
+        if self.is_paced_by_user() {
+            return self.acknowledge_at_pace(now);
+        }
         let unacknowledged = self.rcv.nxt - self.rcv.last_ack_sent;
         let delay = self.ack_delay();
         // Room for an option more or less: two segments that are nearly full count as full.
@@ -136,6 +146,12 @@ impl Tcb {
         arrived: &Arrived,
         notices: &mut Notices,
     ) {
+        // Under `AckPolicy::Quick` the FIN of a peer that is done can wait: nobody hurries.
+        let waits = self.is_paced_by_user()
+            && self.state == State::Established
+            && self.rcv.fin.is_none()
+            && arrived.end == self.rcv.nxt;
+        let owed = self.ack_now || !waits;
         self.ack_now |= seg.flags.contains(TcpFlags::FIN);
         if seg.flags.contains(TcpFlags::FIN) && self.rcv.fin.is_none() {
             let fin = arrived.end;
@@ -144,8 +160,15 @@ impl Tcb {
                 self.rcv.fin = Maybe::some(fin);
             }
         }
-        if self.take_fin_if_next(notices) && self.state == State::TimeWait {
+        if !self.take_fin_if_next(notices) {
+            return;
+        }
+        if self.state == State::TimeWait {
             self.enter_time_wait(now);
+        } else if !owed {
+            self.ack_now = false;
+            self.fin_ends_pace();
+            self.delay_acknowledgment(now);
         }
     }
 

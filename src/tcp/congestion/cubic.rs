@@ -235,6 +235,10 @@ impl CongestionControl for CubicWindow {
         self.window.collapse(smss);
     }
 
+    fn round_down(&mut self, smss: u32) {
+        self.window.round_down(smss);
+    }
+
     fn on_idle(&mut self, restart_window: u32, _idle: Duration) {
         self.epoch = None;
         self.window.restart(restart_window);

@@ -53,6 +53,8 @@ pub(in crate::tcp) struct AckSample {
     /// Whether the window, and not the user or the peer, held sending back since the last acknowledgment: a
     /// window that was not filled has not been tried, and does not grow.
     pub(in crate::tcp) limited: bool,
+    /// All that is acknowledged counts in slow start, and for ever (`WindowRules::Linux`).
+    pub(in crate::tcp) whole: bool,
     pub(in crate::tcp) srtt: Option<Duration>,
     /// The round trip that this acknowledgment measured, in microseconds, if it measured one.
     pub(in crate::tcp) rtt: Option<u32>,
@@ -96,6 +98,9 @@ pub(in crate::tcp) trait CongestionControl {
     /// Congestion, once for each window: ssthresh is lowered, and what the algorithm remembers of the window
     /// is taken. The window itself stays: PRR brings it down.
     fn on_congestion(&mut self, signal: Signal, flight: u32, smss: u32, now: Instant);
+
+    /// ssthresh in whole segments, at least two.
+    fn round_down(&mut self, smss: u32);
 
     /// The retransmission timer has expired, `first` for the first time on this SND.UNA: ssthresh is lowered.
     /// The window becomes one segment each time.
@@ -174,6 +179,10 @@ impl CongestionControl for Congestion {
 
     fn on_congestion(&mut self, signal: Signal, flight: u32, smss: u32, now: Instant) {
         chosen!(self.on_congestion(signal, flight, smss, now));
+    }
+
+    fn round_down(&mut self, smss: u32) {
+        chosen!(self.round_down(smss));
     }
 
     fn on_rto(&mut self, flight: u32, smss: u32, first: bool, now: Instant) {

@@ -73,6 +73,10 @@ impl CongestionControl for NewRenoWindow {
         self.acked = 0;
     }
 
+    fn round_down(&mut self, smss: u32) {
+        self.window.round_down(smss);
+    }
+
     fn on_idle(&mut self, restart_window: u32, _idle: Duration) {
         self.window.restart(restart_window);
         self.acked = 0;

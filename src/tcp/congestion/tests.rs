@@ -30,6 +30,7 @@ impl<C: CongestionControl> Flow<C> {
     /// What an acknowledgment of so many octets says.
     pub(super) fn sample(&self, acked: u32) -> AckSample {
         AckSample {
+            whole: false,
             now: self.now,
             acked,
             smss: self.smss,
@@ -178,7 +179,18 @@ fn apply(control: &mut impl CongestionControl, step: &Step, smss: u32, place: &m
             let rtt = rtt.map(Duration::from_nanos);
             let (Place { now, una, max }, srtt) = (*place, rtt);
             let rtt = rtt.map(micros);
-            control.on_ack(&AckSample { now, acked, smss, flight, limited, srtt, rtt, una, max });
+            control.on_ack(&AckSample {
+                now,
+                acked,
+                smss,
+                flight,
+                limited,
+                whole: false,
+                srtt,
+                rtt,
+                una,
+                max,
+            });
         }
         Step::Congestion(signal, flight) => control.on_congestion(signal, flight, smss, place.now),
         Step::Rto(flight, first) => control.on_rto(flight, smss, first, place.now),

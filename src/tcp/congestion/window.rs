@@ -77,21 +77,24 @@ impl Window {
         self.validation.on_ack(ack, round_ends, self.cwnd);
         let filled = ack.flight.saturating_add(ack.smss) > self.cwnd;
         self.used = if filled { u32::MAX } else { ack.flight };
-        if self.validation.expires(ack.now) {
+        if self.validation.expires(ack.now) && !ack.whole {
             self.shrink(ack.smss);
         }
-        let may_grow = ack.limited && self.validation.is_validated();
+        let may_grow = ack.limited && (ack.whole || self.validation.is_validated());
         // No more can be under way than a window: what goes beyond was let out by another one.
         let acked = if may_grow { ack.acked.min(self.cwnd) } else { 0 };
         // HyStart++ is for the first slow start (RFC 9406 §4.3).
         if self.ssthresh == u32::MAX {
-            self.set(self.cwnd.saturating_add(self.hystart.growth(acked, ack.smss)));
+            self.set(
+                self.cwnd
+                    .saturating_add(self.hystart.growth(acked, if ack.whole { u32::MAX } else { ack.smss })),
+            );
             if self.hystart.on_ack(ack.rtt, round_ends, ack.limited) {
                 self.ssthresh = self.cwnd;
             }
             return 0;
         }
-        self.slow_start(acked, ack.smss)
+        self.slow_start(acked, if ack.whole { u32::MAX } else { ack.smss })
     }
 
     /// Whether this acknowledgment ends a round trip: it covers all that had been sent when that began
@@ -139,6 +142,15 @@ impl Window {
         self.answering = true;
         self.after_rto = false;
         self.begin_anew();
+    }
+
+    /// ssthresh in whole segments, at least two.
+    pub(super) fn round_down(&mut self, smss: u32) {
+        if self.ssthresh != u32::MAX {
+            let smss = smss.max(1);
+            self.ssthresh =
+                (self.ssthresh - self.ssthresh % smss).max(smss.saturating_mul(2)).min(MAX_WINDOW);
+        }
     }
 
     /// The loss window of RFC 5681 §3.1: one segment.

@@ -25,6 +25,7 @@ impl Clock {
         for ends in [false, true] {
             self.now = self.now + rtt / 2;
             let ack = AckSample {
+                whole: false,
                 now: self.now,
                 acked: if ends { octets - octets / 2 } else { octets / 2 },
                 smss: SMSS,
