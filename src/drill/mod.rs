@@ -1,10 +1,15 @@
 //! Scripts of the packetdrill language, run against a [`Host`](crate::host::Host) in virtual time.
 
+mod kernel;
 mod lexer;
 mod parse;
 mod pattern;
 mod profile;
+mod report;
+mod run;
 pub mod script;
 
 pub use parse::{ScriptError, parse};
 pub use profile::{Personality, Profile, UnknownProfile};
+pub use report::{Failure, Outcome, RunOptions, TraceEntry, Traced, Verdict};
+pub use run::run;

@@ -1,0 +1,248 @@
+//! Which connection a packet belongs to, and what the numbers of a script are on the wire.
+//!
+//! A script counts both streams from their SYN: its number 1 is the first octet. The wire counts from the initial
+//! sequence numbers. That of the peer is the script's own choice and goes out as it is; ours is learned from the SYN or
+//! SYN,ACK when it is sent.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use super::live::Sniffed;
+use crate::drill::script::PortPair;
+use crate::wire::IpProtocol;
+
+/// The first port of peers that a script does not name a port for.
+const FIRST_REMOTE_PORT: u16 = 40_001;
+
+/// The initial sequence numbers that a packet is read with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Origins {
+    /// Ours on the wire, once a SYN of ours has gone.
+    pub(super) local: Option<u32>,
+    /// What the script has in its place; 0 unless its SYN says something else.
+    pub(super) local_in_script: Option<u32>,
+    /// The peer's, which is the same on the wire and in the script.
+    pub(super) remote: Option<u32>,
+}
+
+/// Two ends that packets go between.
+#[derive(Clone, Debug)]
+pub(super) struct Flow {
+    pub(super) protocol: IpProtocol,
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+    pub(super) origins: Origins,
+    /// What was sent and no line has taken yet.
+    pub(super) sent: VecDeque<Sniffed>,
+    /// The last packet that was sent, for ICMP errors that do not say what they are about.
+    pub(super) last: Option<bytes::Bytes>,
+    /// Timestamps of ours: what the wire has for what the script has.
+    pub(super) stamps: BTreeMap<u32, u32>,
+    /// The first pair of them.
+    pub(super) first_stamp: Option<(u32, u32)>,
+    /// The number of the last SYN that came, which holds once it is answered.
+    pub(super) offered: Option<u32>,
+    /// We have opened it, and no line was about it yet.
+    pub(super) unclaimed: bool,
+}
+
+impl Flow {
+    fn new(protocol: IpProtocol, local: SocketAddr, remote: SocketAddr) -> Self {
+        Self {
+            protocol,
+            local,
+            remote,
+            origins: Origins::default(),
+            sent: VecDeque::new(),
+            last: None,
+            stamps: BTreeMap::new(),
+            first_stamp: None,
+            offered: None,
+            unclaimed: false,
+        }
+    }
+
+    /// A SYN of ours with this number goes out. A number that is not the one before is that of a new connection of the
+    /// same name.
+    pub(super) fn syn_goes_out(&mut self, seq: u32, acknowledges: bool) {
+        if self.origins.local == Some(seq) {
+            return;
+        }
+        self.origins = Origins { local: Some(seq), local_in_script: None, remote: self.origins.remote };
+        if acknowledges {
+            self.origins.remote = self.offered.or(self.origins.remote);
+        } else {
+            self.origins.remote = None;
+        }
+        self.stamps.clear();
+        self.first_stamp = None;
+    }
+
+    /// A line has told what the wire has for this timestamp of the script.
+    pub(super) fn learn_stamp(&mut self, script: u32, live: u32) {
+        self.stamps.insert(script, live);
+        self.first_stamp.get_or_insert((script, live));
+    }
+
+    /// What the wire has for an echo of the script; `None` if that was never sent.
+    pub(super) fn echo(&self, script: u32, scaled: bool) -> Option<u32> {
+        let known = self.stamps.get(&script).copied();
+        known.or_else(|| if scaled { self.reckon(script) } else { None })
+    }
+
+    /// An echo of what was not sent, on the line through the first and the last that were.
+    fn reckon(&self, script: u32) -> Option<u32> {
+        let (first, live) = self.first_stamp?;
+        let (&last, &last_live) = self.stamps.last_key_value()?;
+        let distance = i64::from(script.wrapping_sub(first).cast_signed());
+        let run = i64::from(last.wrapping_sub(first).cast_signed());
+        let rise = i64::from(last_live.wrapping_sub(live).cast_signed());
+        let scaled = if run == 0 { distance } else { distance * rise / run };
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "numbers on a circle of 2³²"
+        )]
+        Some(live.wrapping_add(scaled as u32))
+    }
+}
+
+/// All that packets have gone between.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flows {
+    all: Vec<Flow>,
+    by_ends: BTreeMap<(IpProtocol, SocketAddr, SocketAddr), usize>,
+    /// By the ports that the script has for them: ours first.
+    by_script: BTreeMap<(IpProtocol, u16, u16), usize>,
+    /// What lines without ports are about, of TCP and of UDP.
+    tcp: Option<usize>,
+    udp: Option<usize>,
+    next_port: u16,
+    /// Somebody has begun to listen, and nobody has called since.
+    pub(super) awaits_caller: bool,
+}
+
+impl Flows {
+    pub(super) fn get(&self, index: usize) -> Option<&Flow> {
+        self.all.get(index)
+    }
+
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Flow> {
+        self.all.get_mut(index)
+    }
+
+    /// What lines without ports are about.
+    pub(super) const fn current(&self, protocol: IpProtocol) -> Option<usize> {
+        match protocol {
+            IpProtocol::TCP => self.tcp,
+            IpProtocol::UDP => self.udp,
+            _ => None,
+        }
+    }
+
+    pub(super) const fn set_current(&mut self, protocol: IpProtocol, index: usize) {
+        match protocol {
+            IpProtocol::TCP => self.tcp = Some(index),
+            IpProtocol::UDP => self.udp = Some(index),
+            _ => {}
+        }
+    }
+
+    /// Whether there is more than one.
+    pub(super) fn are_several(&self) -> bool {
+        self.all.len() > 1
+    }
+
+    /// The flow between these ends.
+    pub(super) fn find(&self, protocol: IpProtocol, local: SocketAddr, remote: SocketAddr) -> Option<usize> {
+        self.by_ends.get(&(protocol, local, remote)).copied()
+    }
+
+    /// The flow between these ends, which is made if there is none, and whether it was made.
+    pub(super) fn between(
+        &mut self,
+        protocol: IpProtocol,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> (usize, bool) {
+        let next = self.all.len();
+        let index = *self.by_ends.entry((protocol, local, remote)).or_insert(next);
+        if index == next {
+            self.all.push(Flow::new(protocol, local, remote));
+        }
+        (index, index == next)
+    }
+
+    /// The flow that an inbound line is about: that of its ports, or else the current one, or a new caller.
+    pub(super) fn of_inbound(
+        &mut self,
+        protocol: IpProtocol,
+        ports: Option<PortPair>,
+        local: SocketAddr,
+        remote: IpAddr,
+    ) -> usize {
+        if let Some(PortPair { source, destination }) = ports {
+            let known = self.by_script.get(&(protocol, destination, source)).copied();
+            let ends = (SocketAddr::new(local.ip(), destination), SocketAddr::new(remote, source));
+            return known.unwrap_or_else(|| self.between(protocol, ends.0, ends.1).0);
+        }
+        let awaited = protocol == IpProtocol::TCP && self.awaits_caller;
+        match self.current(protocol).filter(|_| !awaited) {
+            Some(index) => index,
+            None => self.new_caller(protocol, local, remote),
+        }
+    }
+
+    fn new_caller(&mut self, protocol: IpProtocol, local: SocketAddr, remote: IpAddr) -> usize {
+        loop {
+            let port = FIRST_REMOTE_PORT.wrapping_add(self.next_port);
+            self.next_port = self.next_port.wrapping_add(1);
+            let (index, is_new) = self.between(protocol, local, SocketAddr::new(remote, port));
+            // All 65,536 in use: then the one that was found has to do.
+            if is_new || self.next_port == 0 {
+                return index;
+            }
+        }
+    }
+
+    /// The flow that an outbound line is about; `None` if it has not been seen yet.
+    ///
+    /// Ports of ours that the system chose are not those of the script: a line that names a port that is unknown claims
+    /// the connection that was opened first among those that no line has claimed.
+    pub(super) fn of_outbound(
+        &mut self,
+        protocol: IpProtocol,
+        ports: Option<PortPair>,
+        opens: bool,
+        (local, remote): (IpAddr, IpAddr),
+    ) -> Option<usize> {
+        let Some(PortPair { source, destination }) = ports else {
+            let opened = if opens { self.unclaimed(protocol, None) } else { None };
+            return opened.or_else(|| self.current(protocol));
+        };
+        let key = (protocol, source, destination);
+        if let Some(&index) = self.by_script.get(&key) {
+            return Some(index);
+        }
+        let ends = (SocketAddr::new(local, source), SocketAddr::new(remote, destination));
+        let exact = self.find(protocol, ends.0, ends.1);
+        let index = exact.or_else(|| self.unclaimed(protocol, Some(destination)))?;
+        self.by_script.insert(key, index);
+        Some(index)
+    }
+
+    /// The first flow that we have opened and that no line was about, to that port of the peer if one is asked for.
+    fn unclaimed(&self, protocol: IpProtocol, remote: Option<u16>) -> Option<usize> {
+        self.all.iter().position(|flow| {
+            let fits = remote.is_none_or(|port| flow.remote.port() == port);
+            flow.unclaimed && flow.protocol == protocol && fits
+        })
+    }
+
+    /// A packet that was sent of another flow than this, to tell of it.
+    pub(super) fn sent_elsewhere(&self, but: Option<usize>) -> Option<&Sniffed> {
+        let others = self.all.iter().enumerate().filter(|&(index, _)| Some(index) != but);
+        others.filter_map(|(_, flow)| flow.sent.front()).min_by_key(|sniffed| sniffed.at)
+    }
+}
