@@ -29,6 +29,7 @@ mod machine {
     mod fast_open;
     mod fast_retransmit;
     mod flight;
+    mod freebsd;
     mod giving_up;
     mod keepalive;
     mod network_errors;

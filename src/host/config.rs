@@ -48,6 +48,9 @@ pub struct HostConfig {
     /// Answer segments for which there is no connection with a reset (RFC 9293 §3.10.7.1). Without, a scanner
     /// learns less, and a peer whose connection we have forgotten waits for its timeouts. Default: true.
     pub reset_closed_ports: bool,
+    /// Answer SYNs for which there is no listener with a reset too, where other segments are: without, who calls a closed
+    /// port hears nothing (FreeBSD's `blackhole` of 1). Default: true.
+    pub reset_syns: bool,
     /// How many such resets there may be. Default: 1,000 a second, as many at once.
     pub resets: RateLimit,
     /// The ports of connections whose port is chosen here (RFC 6056). With an empty range every such call answers
@@ -83,6 +86,7 @@ impl Default for HostConfig {
             hop_limit: 64,
             dscp: 0,
             reset_closed_ports: true,
+            reset_syns: true,
             resets: RateLimit { per_second: 1_000, burst: 1_000 },
             ports: Ports::DYNAMIC,
             shard: None,

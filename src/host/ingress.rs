@@ -307,7 +307,8 @@ impl Host {
 
     /// Answers a segment that is for nobody with a reset, unless it is one (RFC 9293 §3.10.7.1).
     pub(super) fn refuse(&mut self, now: Instant, tuple: &FiveTuple, meta: &SegmentMeta) {
-        if !self.config.reset_closed_ports {
+        let syn = meta.flags.contains(crate::TcpFlags::SYN);
+        if !self.config.reset_closed_ports || syn && !self.config.reset_syns {
             return;
         }
         let Some(reset) = meta.reset_in_answer() else {

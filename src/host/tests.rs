@@ -593,7 +593,7 @@ fn the_options_of_every_handshake_stand_where_the_layout_has_them() {
         b.listen(ListenOn::port(80), &config).unwrap();
         a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
         for (from, to) in [(0, 1), (1, 0)] {
-            let mut hosts = [&mut a, &mut b];
+            let hosts = [&mut a, &mut b];
             let len = hosts[from].poll_transmit(NOW, &mut out).unwrap().len;
             let octets = &out[40..len];
             let at =

@@ -20,6 +20,8 @@ use super::tcb::Tcb;
 use super::timers::Timer;
 use crate::{Instant, TcpFlags};
 
+mod freebsd;
+
 /// Why the processing of a segment ends before the eighth check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -43,7 +45,11 @@ pub(super) struct Arrived {
 impl Tcb {
     /// A segment in SYN-RECEIVED or a synchronized state.
     pub(super) fn arrives(&mut self, now: Instant, seg: &SegmentMeta, out: &mut Verdict) -> Result<(), Stop> {
-        let arrived = self.check_sequence(now, seg)?;
+        let arrived = if self.config.is_freebsd() && self.state != State::SynReceived {
+            self.check_sequence_like_freebsd(now, seg, out)?
+        } else {
+            self.check_sequence(now, seg)?
+        };
         self.check_reset(now, seg, &arrived, &mut out.notices)?;
         self.check_syn(now, seg, &mut out.notices)?;
         self.check_ack(now, seg, &arrived, &mut out.notices)?;
@@ -192,6 +198,7 @@ impl Tcb {
                 Err(Stop::Refused(DropReason::OldTimestamp))
             }
             None if self.ts.on()
+                && !self.config.tolerate_missing_timestamps
                 && (!seg.flags.contains(TcpFlags::SYN) || seg.flags.contains(TcpFlags::ACK)) =>
             {
                 Err(Stop::Refused(DropReason::TimestampMissing))
@@ -224,7 +231,9 @@ impl Tcb {
         if self.state == State::TimeWait && self.config.rfc1337 {
             return Err(Stop::Refused(DropReason::ResetInTimeWait));
         }
-        if arrived.start != self.rcv.nxt {
+        // FreeBSD takes into account that an acknowledgment may wait.
+        let exact = if self.config.is_freebsd() { self.rcv.last_ack_sent } else { self.rcv.nxt };
+        if arrived.start != exact && !self.config.insecure_reset {
             self.challenge(now);
             return Err(Stop::Refused(DropReason::ResetNotExact));
         }
@@ -246,6 +255,14 @@ impl Tcb {
         }
         if self.state == State::SynReceived && self.passive {
             self.lose_caller(Event::Rst, CloseReason::Reset, notices);
+            return Err(Stop::Done);
+        }
+        if self.config.insecure_syn
+            && self.rcv.nxt <= start
+            && start < self.rcv.edge
+            && self.state != State::TimeWait
+        {
+            self.abort(CloseReason::Reset, Event::Rst, notices);
             return Err(Stop::Done);
         }
         self.challenge(now);
@@ -271,6 +288,7 @@ impl Tcb {
                 return Err(Stop::Refused(DropReason::AckNotOfSynAck));
             }
         } else if acknowledged > self.snd.max {
+            self.ack_now |= self.config.is_freebsd();
             self.challenge(now);
             return Err(Stop::Refused(DropReason::AckOfUnsent));
         } else if acknowledged + u64::from(self.snd.max_wnd) < self.snd.una {

@@ -122,11 +122,7 @@ impl Tcb {
             self.ack_now |= octets > 0 && (opens || self.reading_acknowledges());
             return Ok(());
         }
-        // Not for every octet: when the edge can move by two segments or half of the buffer, or, from a closed
-        // window, as far as silly window avoidance lets it (§3.8.6.2.2).
-        let segments = if self.rcv.wnd() == 0 { 1 } else { 2 };
-        let worth_it = (self.rcv.capacity() / 2).min(u32::from(self.config.mss) * segments).max(1);
-        if receives && self.rcv.growth() >= u64::from(worth_it) {
+        if receives && self.rcv.has_news(&self.config) {
             self.ack_now = true;
         }
         Ok(())
@@ -154,7 +150,13 @@ impl Tcb {
             matches!(self.state, State::Established | State::FinWait1 | State::FinWait2 | State::CloseWait);
         // Octets that wait for a gap to be filled will not be read either.
         let unread = self.rcv.unread() > 0 || !self.rcv.ranges.is_empty();
-        if receiving && unread {
+        if self.config.is_freebsd() {
+            // It only throws away what was there, and a call that is not answered yet is forgotten.
+            self.rcv.consumed = self.rcv.data_end();
+            if self.state == State::SynReceived {
+                return self.end(Event::Abort, CloseReason::Deleted, notices);
+            }
+        } else if receiving && unread {
             return self.abort(CloseReason::Discarded, Event::Abort, notices);
         }
         self.let_go = true;
@@ -167,7 +169,7 @@ impl Tcb {
         let told = matches!(
             self.state,
             State::SynReceived | State::Established | State::FinWait1 | State::FinWait2 | State::CloseWait
-        );
+        ) || self.config.is_freebsd() && matches!(self.state, State::Closing | State::LastAck);
         if told {
             self.reset_peer();
         }

@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use super::dialect::{Dialect, LossDetection, Persist};
 use super::rules::{AckPolicy, RtoRule, SmallSegments, WindowProbe, WindowRules};
 use crate::SeqNumber;
 
@@ -53,6 +54,11 @@ pub struct TcpConfig {
     pub timestamps: bool,
     /// Offer SACK (RFC 2018). Default: true.
     pub sack: bool,
+    /// The shift of our window fields (RFC 7323 §2.3): 0 to 14, more counts as 14. Default: none, which is the smallest
+    /// with which [`receive_window_max`](Self::receive_window_max) can be expressed.
+    pub window_scale: Option<u8>,
+    /// Whose ways to follow where no other field says it. Default: [`Dialect::Rfc`].
+    pub dialect: Dialect,
     /// Where the options stand in our headers. Default: [`OptionLayout::Usual`].
     pub option_layout: OptionLayout,
     /// The Nagle algorithm (RFC 9293 §3.7.4): wait with a partial segment while data is unacknowledged.
@@ -92,6 +98,9 @@ pub struct TcpConfig {
     pub min_rto: Duration,
     /// The largest RTO (at least 60 s, RFC 6298 §2.5; the default).
     pub max_rto: Duration,
+    /// Added to every RTO but the first guess before any sample and any timeout (FreeBSD's `rexmit_slop`, 200 ms there).
+    /// Where it is not zero [`min_rto`](Self::min_rto) is a bound for the rest, and no margin. Default: zero.
+    pub rto_slop: Duration,
     /// G of RFC 6298: the least that the variance adds to the RTO. Default: 1 ms.
     pub granularity: Duration,
     /// R1: retransmissions of one segment after which the user is told (§3.8.3, SHLD-10). Default: 3.
@@ -101,6 +110,22 @@ pub struct TcpConfig {
     pub r2: Duration,
     /// R2 of the SYN (at least 180 s, MUST-23). Default: 180 s.
     pub syn_r2: Duration,
+    /// Retransmissions of a segment after which the connection is given up, if R2 does not come first. Default: none.
+    pub retries: Option<u8>,
+    /// Likewise of our SYN. Default: none.
+    pub syn_retries: Option<u8>,
+    /// Likewise of the SYN,ACK after a passive open; FreeBSD: 3, Linux: 5. Default: none.
+    pub syn_ack_retries: Option<u8>,
+    /// Give up calling after so long, to the moment; R2 waits for the retransmission timer (FreeBSD's `keepinit`, 75 s
+    /// there). Default: none.
+    pub connect_timeout: Option<Duration>,
+    /// After so many retransmissions our SYN goes without window scale, timestamps and SACK: something on the way may
+    /// not like them (FreeBSD's `rexmit_drop_options`: 3). Default: none.
+    pub plain_syn_after: Option<u8>,
+    /// Between which limits probes of a closed window are. Default: none: an RTO at first, then twice as long each time.
+    pub persist: Option<Persist>,
+    /// By what losses are told. Default: [`LossDetection::Rack`].
+    pub loss_detection: LossDetection,
     /// Give up when what was queued makes no progress for this long (§3.10.8; RFC 5482). Default: none: R2
     /// decides.
     pub user_timeout: Option<Duration>,
@@ -112,6 +137,15 @@ pub struct TcpConfig {
     pub fin_wait_2: Duration,
     /// Ignore resets in TIME-WAIT (RFC 1337). Default: true.
     pub rfc1337: bool,
+    /// A reset counts anywhere in the window, as it did before RFC 5961 (RFC 793 §3.4): whoever guesses a window ends the
+    /// connection. Default: false.
+    pub insecure_reset: bool,
+    /// A SYN in the window resets the connection, as before RFC 5961 §4 (RFC 793 §3.9). Default: false.
+    pub insecure_syn: bool,
+    /// Where timestamps are in use take segments without one too (RFC 7323 §3.2 has them dropped). Default: false.
+    pub tolerate_missing_timestamps: bool,
+    /// A listener drops a SYN that has a FIN too, which nobody sends but scanners. Default: false.
+    pub drop_syn_fin: bool,
     /// Challenge ACKs that may be sent in any one second (RFC 5961 §7), and as many answers to empty segments
     /// outside the window. Default: 10.
     pub challenge_acks: u8,
@@ -149,6 +183,8 @@ impl Default for TcpConfig {
             window_scaling: true,
             timestamps: true,
             sack: true,
+            window_scale: None,
+            dialect: Dialect::Rfc,
             option_layout: OptionLayout::Usual,
             nagle: true,
             ack_delay: Duration::from_millis(40),
@@ -164,15 +200,27 @@ impl Default for TcpConfig {
             rto_rule: RtoRule::Rfc6298,
             min_rto: Duration::from_secs(1),
             max_rto: Duration::from_secs(60),
+            rto_slop: Duration::ZERO,
             granularity: Duration::from_millis(1),
             r1: 3,
             r2: Duration::from_secs(300),
             syn_r2: Duration::from_secs(180),
+            retries: None,
+            syn_retries: None,
+            syn_ack_retries: None,
+            connect_timeout: None,
+            plain_syn_after: None,
+            persist: None,
+            loss_detection: LossDetection::Rack,
             user_timeout: None,
             keepalive: None,
             time_wait: Duration::from_secs(240),
             fin_wait_2: Duration::from_secs(60),
             rfc1337: true,
+            insecure_reset: false,
+            insecure_syn: false,
+            tolerate_missing_timestamps: false,
+            drop_syn_fin: false,
             challenge_acks: 10,
             hold_delay: Duration::from_millis(200),
             max_ranges: u16::MAX,
@@ -191,6 +239,12 @@ impl From<&TcpConfig> for Arc<TcpConfig> {
 }
 
 impl TcpConfig {
+    /// Whether the ways are those of FreeBSD.
+    #[inline]
+    pub(super) fn is_freebsd(&self) -> bool {
+        self.dialect == Dialect::FreeBsd
+    }
+
     /// The largest window that there will be: what the window scale is chosen for.
     pub(super) fn largest_window(&self) -> u32 {
         self.receive_window_max.max(self.receive_window).clamp(1, MAX_WINDOW)

@@ -5,6 +5,7 @@
 
 use core::time::Duration;
 
+use super::dialect::{LossDetection, Persist};
 use super::notices::{CloseReason, Notices};
 use super::recovery::Phase;
 use super::state::{Event, State};
@@ -55,8 +56,11 @@ impl Tcb {
         }
         let unfinished = self.snd.has_unfinished();
         self.arm_retransmission(now, unfinished);
-        match self.config.user_timeout {
-            Some(timeout) if unfinished => self.timers.start(Timer::UserTimeout, now + timeout.max(TICK)),
+        let calling = self.config.connect_timeout.filter(|_| self.snd.syn_unacknowledged());
+        match calling.into_iter().chain(self.config.user_timeout).min() {
+            Some(timeout) if unfinished || calling.is_some() => {
+                self.timers.start(Timer::UserTimeout, now + timeout.max(TICK))
+            }
             _ => self.timers.stop(Timer::UserTimeout),
         }
         let idle =
@@ -121,6 +125,7 @@ impl Tcb {
     fn arm_loss_probe(&mut self, now: Instant) {
         let all_in_flight = self.records.sacked() == 0 && self.records.lost() == 0;
         let wanted = self.sack_on
+            && self.config.loss_detection == LossDetection::Rack
             && matches!(self.recovery.phase, Phase::Open | Phase::Cwr)
             && self.recovery.probe.is_allowed()
             && self.snd.outstanding() > 0
@@ -150,8 +155,15 @@ impl Tcb {
     /// From one probe of a closed window to the next: an RTO at first, then twice as long each time
     /// (SHLD-29, SHLD-30).
     fn probe_interval(&self) -> Duration {
-        let doubled = self.rto().saturating_mul(1 << self.probes.min(30));
-        doubled.min(self.config.max_rto.max(TICK))
+        let first = match (self.rtt.srtt(), self.rtt.rttvar()) {
+            (Some(srtt), Some(rttvar)) if self.config.is_freebsd() => srtt * 4 + rttvar * 8,
+            _ => self.rto(),
+        };
+        let doubled = first.saturating_mul(1 << self.probes.min(30));
+        match self.config.persist {
+            Some(Persist { least, most }) => doubled.min(most).max(least).max(TICK),
+            None => doubled.min(self.config.max_rto.max(TICK)),
+        }
     }
 
     /// Serves every timer that is due.
@@ -204,6 +216,10 @@ impl Tcb {
             return;
         };
         if now.since(oldest.first_sent.max(self.rare.read(|rare| rare.patient_since))) >= r2 {
+            return self.give_up(CloseReason::RetransmissionsExhausted, notices);
+        }
+        let retries = if opening { self.config.syn_retries } else { self.config.retries };
+        if retries.is_some_and(|most| self.rtt.backoff() >= most) {
             return self.give_up(CloseReason::RetransmissionsExhausted, notices);
         }
         let unpolled = if opening { self.snd.nxt == self.snd.una } else { !self.polled };

@@ -16,6 +16,7 @@ use super::state::{Event, State};
 use super::timestamps::TimestampVars;
 use crate::{Instant, SeqNumber, TcpFlags};
 
+mod freebsd;
 mod machine;
 
 /// A SYN with both asks for ECN (RFC 3168 §6.1.1).
@@ -119,7 +120,8 @@ pub enum Heard {
     Refused(DropReason, Option<SegmentMeta>),
     /// The SYN came again: the SYN,ACK goes again too, with the next [`HalfOpen::poll_segment`].
     Again,
-    /// The attempt is over: a reset, or a SYN in the window. The listener listens on (Figure 5, note 1).
+    /// The attempt is over: a reset, or a SYN in the window. The listener listens on (Figure 5, note 1). So it does
+    /// when [`HalfOpen::state`] is not SYN-RECEIVED any more after a segment was refused.
     Over,
     /// It acknowledges our SYN: [`HalfOpen::tcb`] makes the machine that takes it in.
     Acknowledged,
@@ -296,15 +298,14 @@ impl HalfOpen {
 
     /// Brings the right edge where our acknowledgments have taken it: it never moves left.
     fn advertise(&self, config: &TcpConfig, rcv: &mut ReceiveVars) {
-        let mss = u32::from(config.mss);
         if self.bits.has(Bits::ADVERTISED) {
-            rcv.advertise(mss);
+            rcv.advertise(config);
         }
         if self.bits.has(Bits::UNSCALED) {
             rcv.scale = 0;
         }
         if self.bits.has(Bits::ADVERTISED_PLAIN) {
-            rcv.advertise(mss);
+            rcv.advertise(config);
         }
     }
 
@@ -401,7 +402,8 @@ impl HalfOpen {
         if self.due > now {
             return true;
         }
-        if self.is_waiting() || now.since(self.first_sent) >= config.syn_r2 {
+        let tried = config.syn_ack_retries.is_some_and(|most| self.timeouts >= most);
+        if self.is_waiting() || tried || now.since(self.first_sent) >= config.syn_r2 {
             self.end(Event::BackToListen);
             return false;
         }
@@ -445,6 +447,9 @@ impl HalfOpen {
         seg: &SegmentMeta,
         place: Place,
     ) -> Result<Heard, Heard> {
+        if config.is_freebsd() {
+            return self.checked_like_freebsd(config, now, seg, place);
+        }
         if seg.flags.contains(TcpFlags::RST) {
             return Err(self.check_reset(config, now, place));
         }
@@ -456,6 +461,7 @@ impl HalfOpen {
     fn check_reset(&mut self, config: &TcpConfig, now: Instant, place: Place) -> Heard {
         match place.start {
             0 => Heard::Over,
+            start if start > 0 && start < place.edge && config.insecure_reset => Heard::Over,
             start if start > 0 && start < place.edge => {
                 Heard::Refused(DropReason::ResetNotExact, self.challenge(config, now))
             }
@@ -514,7 +520,10 @@ impl HalfOpen {
                     if octets { self.acknowledgment(config, now) } else { self.challenge(config, now) };
                 Err(Heard::Refused(DropReason::OldTimestamp, answer))
             }
-            None if ts.on() && (!syn || seg.flags.contains(TcpFlags::ACK)) => {
+            None if ts.on()
+                && !config.tolerate_missing_timestamps
+                && (!syn || seg.flags.contains(TcpFlags::ACK)) =>
+            {
                 Err(Heard::Refused(DropReason::TimestampMissing, None))
             }
             _ => Ok(()),
@@ -563,7 +572,7 @@ impl HalfOpen {
             seq: self.iss + 1,
             ack: self.irs + 1,
             flags: TcpFlags::ACK,
-            window: self.receive(config).advertise(u32::from(config.mss)),
+            window: self.receive(config).advertise(config),
             options: SegmentOptions { timestamps: self.timestamps_option(now), ..SegmentOptions::default() },
             ..SegmentMeta::default()
         })

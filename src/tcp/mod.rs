@@ -30,6 +30,7 @@
 //! | 9293 §3.9.2.2, ICMP; RFC 5461, RFC 5927 | `calls.rs` |
 //! | 9293 §3.10.7.4, segments in all other states; RFC 5961 | `arrival.rs`, `ack.rs`, `text.rs` |
 //! | RFC 2018, RFC 2883, SACK at the receiver | `ranges.rs`, `receive.rs` |
+//! | what kernels do otherwise than the RFCs | [`dialect`] |
 //! | RFC 7413, Fast Open | `fast_open.rs` |
 //! | RFC 7323 §3 to §5, timestamps and PAWS | `timestamps.rs`, `arrival.rs` |
 //!
@@ -43,6 +44,7 @@ pub mod command;
 pub(crate) mod compact;
 pub mod config;
 mod congestion;
+pub mod dialect;
 mod ecn;
 mod expiry;
 mod fast_open;
@@ -75,6 +77,7 @@ mod tuning;
 
 pub use command::{Command, CommandError, NetworkError, PathMtu, Queue};
 pub use config::{CongestionAlgorithm, Ecn, Keepalive, MtuProbing, OptionLayout, TcpConfig, Unpredictable};
+pub use dialect::{Dialect, LossDetection, Persist};
 pub use half_open::{HalfOpen, Heard};
 pub use info::{RecoveryPhase, TcpInfo};
 pub use notices::{CloseReason, Notices, Transitions};

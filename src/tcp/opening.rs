@@ -97,17 +97,28 @@ impl Tcb {
     /// Takes the options of the peer's SYN; where it comes again, those of the last.
     pub(super) fn take_options(&mut self, now: Instant, seg: &SegmentMeta) {
         self.path.open(&self.config, seg.options.mss.unwrap_or(self.config.default_mss));
-        self.scaling_on = self.config.window_scaling && seg.options.window_scale.is_some();
+        let plain = self.has_sent_plain_syn();
+        self.scaling_on = self.config.window_scaling && !plain && seg.options.window_scale.is_some();
         match seg.options.window_scale {
             Some(shift) if self.scaling_on => self.snd.scale = shift.min(MOST_SCALE),
             _ => (self.snd.scale, self.rcv.scale) = (0, 0),
         }
-        self.sack_on = self.config.sack && seg.options.sack_permitted;
-        if let Some(timestamps) = seg.options.timestamps.filter(|_| self.config.timestamps) {
+        self.sack_on = self.config.sack && !plain && seg.options.sack_permitted;
+        if self.config.is_freebsd() {
+            self.rcv.round_up(self.path.size(), self.config.largest_window());
+        }
+        if let Some(timestamps) = seg.options.timestamps.filter(|_| self.config.timestamps && !plain) {
             self.ts.begin(now, timestamps.val);
         } else {
             self.ts.turn_off();
         }
+    }
+
+    /// Whether our SYN has been sent so often that it went without options that the peer may do without
+    /// ([`plain_syn_after`](super::TcpConfig::plain_syn_after)).
+    pub(super) fn has_sent_plain_syn(&self) -> bool {
+        let calls = self.state == State::SynSent;
+        calls && self.config.plain_syn_after.is_some_and(|most| self.rtt.backoff() >= most)
     }
 
     /// Keeps octets and FIN that came with a SYN until the handshake is done, as if they were out of order
@@ -132,7 +143,9 @@ impl Tcb {
         if self.syn_repeated {
             // RFC 6298 §5.7, and RFC 5681 §3.1: the network has lost something already.
             self.rtt.end_backoff();
-            self.rtt.lost_syn();
+            if !self.config.is_freebsd() {
+                self.rtt.lost_syn();
+            }
         }
         let segments = if self.syn_repeated { 1 } else { self.config.initial_window };
         self.congestion.set_initial(initial_window(segments, smss));

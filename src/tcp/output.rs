@@ -404,7 +404,8 @@ impl Tcb {
             }
             self.rare.make().syn_data_end = span.end();
         }
-        let offered = |asked: bool, agreed: bool| if answers { agreed } else { asked };
+        let plain = self.has_sent_plain_syn();
+        let offered = |asked: bool, agreed: bool| if answers { agreed } else { asked && !plain };
         meta.options = SegmentOptions {
             mss: Some(self.config.mss),
             window_scale: offered(self.config.window_scaling, self.scaling_on).then_some(self.rcv.scale),
@@ -483,7 +484,7 @@ impl Tcb {
         meta.seq = self.snd.seq(position);
         meta.ack = self.rcv.seq(self.rcv.nxt);
         meta.flags = TcpFlags::ACK | self.ecn.echo();
-        meta.window = self.rcv.advertise(u32::from(self.config.mss));
+        meta.window = self.rcv.advertise(&self.config);
         if let Some(up) =
             self.rare.get().map(|rare| rare.snd_up).filter(|&up| up > position.max(self.snd.una))
         {

@@ -2,6 +2,8 @@
 
 use super::compact::Maybe;
 use super::config::{MAX_WINDOW, TcpConfig};
+use super::dialect::Dialect;
+use super::opening::MOST_SCALE;
 use super::ranges::Ranges;
 use super::segment::SackList;
 use super::send::{ORIGIN, offset, wire_bits};
@@ -52,7 +54,7 @@ impl ReceiveVars {
             edge: ORIGIN,
             consumed: ORIGIN + 1,
             tuning: ReceiveTuning::new(config.receive_window.clamp(1, MAX_WINDOW)),
-            scale: if config.window_scaling { scale_for(config.largest_window()) } else { 0 },
+            scale: if config.window_scaling { scale(config) } else { 0 },
             ranges: Ranges::new(),
             fin: Maybe::NONE,
             dsack: Dsack::default(),
@@ -167,6 +169,35 @@ impl ReceiveVars {
         (u64::from(self.free()) + unit) & !unit >= self.edge.saturating_sub(self.last_ack_sent)
     }
 
+    /// FreeBSD: the buffer has room for whole segments of `size` octets, but not for more than `most` octets.
+    pub(super) fn round_up(&mut self, size: u32, most: u32) {
+        let window = self.capacity();
+        if window > size {
+            let rounded = window.checked_next_multiple_of(size.max(1)).unwrap_or(MAX_WINDOW);
+            self.tuning.window = rounded.min(most).min(MAX_WINDOW).max(window);
+        }
+    }
+
+    /// Whether what the user has taken is worth a segment that says so. Not for every octet: when the edge can move by
+    /// two segments or half of the buffer, or, from a closed window, as far as silly window avoidance lets it
+    /// (RFC 9293 §3.8.6.2.2). FreeBSD wants two segments to be a quarter of the buffer too, unless it is small or
+    /// almost full.
+    pub(super) fn has_news(&self, config: &TcpConfig) -> bool {
+        let (growth, capacity, mss) = (self.growth(), u64::from(self.capacity()), u64::from(config.mss));
+        match config.dialect {
+            Dialect::Rfc => {
+                let segments = if self.wnd() == 0 { 1 } else { 2 };
+                growth >= (capacity / 2).min(mss * segments).max(1)
+            }
+            Dialect::FreeBsd => {
+                let free = self.furthest_edge().saturating_sub(self.nxt);
+                let seen = u64::from(self.wnd()) >> self.scale < free >> self.scale;
+                let much = growth >= capacity / 4 || free <= capacity / 8 || capacity <= 8 * mss;
+                seen && (growth >= 2 * mss && much || 2 * growth >= capacity)
+            }
+        }
+    }
+
     /// How far the right edge could move now, were it advertised.
     pub(super) fn growth(&self) -> u64 {
         self.furthest_edge().saturating_sub(self.edge)
@@ -185,9 +216,17 @@ impl ReceiveVars {
     /// of the buffer. Only a peer that fills it with crumbs of a few units sees the edge move left, by less than
     /// one unit; what it was promised is still taken. The same after the buffer has become smaller: then the edge
     /// stays where it is until the user has taken as much.
-    pub(super) fn advertise(&mut self, mss: u32) -> u16 {
-        let growth = self.growth();
-        if growth > 0 && growth >= u64::from((self.capacity() / 2).min(mss)) {
+    ///
+    /// FreeBSD takes whatever is free for the window, and none where that is less than a segment and a quarter of the
+    /// buffer.
+    #[inline]
+    pub(super) fn advertise(&mut self, config: &TcpConfig) -> u16 {
+        let (growth, mss) = (self.growth(), u32::from(config.mss));
+        let (part, all) = match config.dialect {
+            Dialect::FreeBsd => (self.capacity() / 4, self.furthest_edge().saturating_sub(self.nxt)),
+            Dialect::Rfc => (self.capacity() / 2, growth),
+        };
+        if growth > 0 && all >= u64::from(part.min(mss)) {
             self.edge = self.furthest_edge();
         }
         let window = self.edge.saturating_sub(self.nxt);
@@ -241,6 +280,11 @@ impl core::fmt::Debug for Dsack {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         self.get().fmt(f)
     }
+}
+
+/// The shift that was asked for, or else the smallest that does.
+fn scale(config: &TcpConfig) -> u8 {
+    config.window_scale.map_or_else(|| scale_for(config.largest_window()), |shift| shift.min(MOST_SCALE))
 }
 
 /// The smallest shift with which the window fits its field (RFC 7323 §2.3).

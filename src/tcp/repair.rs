@@ -15,6 +15,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::congestion::{AckSample, CongestionControl as _, Signal, initial_window};
+use super::dialect::LossDetection;
 use super::recovery::{Delivery, FRto, Fate, Heard, Phase, Probed, Prr, Rack, Record, Undo};
 use super::rules::WindowRules;
 use super::segment::SegmentMeta;
@@ -353,6 +354,9 @@ impl Tcb {
     /// RACK_detect_loss of RFC 8985 §6.2 step 5; answers whether something was found. What is not late yet is
     /// looked after by a timer, which is given a tick of the owner's clock more: it must not be early.
     pub(super) fn find_losses(&mut self, now: Instant) -> bool {
+        if self.config.loss_detection == LossDetection::Sack {
+            return self.find_losses_by_reports(now);
+        }
         let Some(newest) = self.recovery.rack.newest() else { return false };
         if self.records.sacked() == 0 && self.recovery.phase == Phase::Open && self.recovery.undo.is_none() {
             self.timers.stop(Timer::Reorder);
@@ -365,6 +369,21 @@ impl Tcb {
             Some(next) => self.timers.set(Timer::Reorder, next + self.config.granularity),
             None => self.timers.stop(Timer::Reorder),
         }
+        found && !self.only_size_was_lost(now, lost)
+    }
+
+    /// IsLost of RFC 6675 §4, and step 1 of §5: answers whether something was found.
+    fn find_losses_by_reports(&mut self, now: Instant) -> bool {
+        if self.records.sacked() == 0 {
+            return false;
+        }
+        let lost = self.records.lost();
+        let two = 2 * u64::from(self.effective_send_mss());
+        let mut found = self.records.if_any().is_some_and(|records| records.lose_below_reports(two));
+        let three = self.records.sacked_records() >= Rack::DUP_THRESH
+            || self.recovery.duplicates().count() >= Rack::DUP_THRESH;
+        let once = self.records.oldest().is_some_and(|first| !first.is_repeated());
+        found |= three && once && self.recovery.phase == Phase::Open && self.records.lose_first();
         found && !self.only_size_was_lost(now, lost)
     }
 
@@ -533,7 +552,9 @@ impl Tcb {
         }
         let patience = self.recovery.rack.rtt() + self.reo_wnd();
         let una = self.snd.una;
-        self.records.lose_where(|record| record.start == una || record.sent_at + patience <= now);
+        // Without RACK nothing is known of the time: all that was not reported (RFC 6675 §5.1).
+        let all = self.config.loss_detection == LossDetection::Sack;
+        self.records.lose_where(|record| all || record.start == una || record.sent_at + patience <= now);
         let room = self.payload_room();
         if self.records.oldest().is_some_and(|first| first.len > room + 1) {
             // Segments have become smaller: they are cut at once.

@@ -177,7 +177,8 @@ impl RttEstimator {
         let base = if self.sampled {
             // Where less than RFC 6298's second is asked for, it is the least margin too, as in Linux: else the round
             // trip of a steady path would leave none.
-            let least = if config.min_rto < Self::SECOND { config.min_rto } else { Duration::ZERO };
+            let is_margin = config.min_rto < Self::SECOND && config.rto_slop.is_zero();
+            let least = if is_margin { config.min_rto } else { Duration::ZERO };
             let margin = self.rttvar.saturating_mul(4).max(nanos(config.granularity.max(least)));
             self.srtt.saturating_add(margin).max(nanos(config.min_rto))
         } else if self.lost_syn {
@@ -185,7 +186,10 @@ impl RttEstimator {
         } else {
             nanos(config.initial_rto)
         };
-        let doubled = base.max(Self::FLOOR).saturating_mul(1 << self.backoff);
+        let mut doubled = base.max(Self::FLOOR).saturating_mul(1 << self.backoff);
+        if self.sampled || self.backoff > 0 {
+            doubled = doubled.saturating_add(nanos(config.rto_slop));
+        }
         doubled.min(nanos(config.max_rto)).max(Self::FLOOR)
     }
 

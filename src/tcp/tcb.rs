@@ -483,7 +483,9 @@ impl Tcb {
     pub fn may_reopen(&self, seg: &SegmentMeta) -> bool {
         let opens = seg.flags.contains(TcpFlags::SYN) && !seg.flags.intersects(TcpFlags::ACK | TcpFlags::RST);
         let newer = match seg.options.timestamps {
-            Some(timestamps) if self.ts.on() && !self.ts.is_equal(timestamps.val) => {
+            Some(timestamps)
+                if self.ts.on() && !self.ts.is_equal(timestamps.val) && !self.config.is_freebsd() =>
+            {
                 self.ts.is_newer(timestamps.val)
             }
             _ => self.rcv.position(seg.seq) > self.rcv.nxt,

@@ -27,7 +27,7 @@ impl Tcb {
             self.ack_now |= fin_again;
             return if fin_again { Err(Stop::Refused(DropReason::DataAfterFin)) } else { Ok(()) };
         }
-        if let Some(reason) = self.refuses_text(arrived, &mut out.notices) {
+        if let Some(reason) = self.refuses_text(seg, arrived, &mut out.notices) {
             self.ack_now |= self.state != State::Closed;
             return Err(Stop::Refused(reason));
         }
@@ -69,13 +69,22 @@ impl Tcb {
     }
 
     /// Why no octet behind RCV.NXT may come any more.
-    fn refuses_text(&mut self, arrived: &Arrived, notices: &mut Notices) -> Option<DropReason> {
+    fn refuses_text(
+        &mut self,
+        seg: &SegmentMeta,
+        arrived: &Arrived,
+        notices: &mut Notices,
+    ) -> Option<DropReason> {
         if self.rcv.fin.get().is_some_and(|fin| arrived.end > fin) {
             return Some(DropReason::DataAfterFin);
         }
         if self.let_go && arrived.end > self.rcv.nxt {
             // Nobody will read it, and the peer is to know (§3.6.1, SHLD-3).
-            self.reset_peer();
+            if self.config.is_freebsd() {
+                self.reply(seg.reset_in_answer());
+            } else {
+                self.reset_peer();
+            }
             self.end(Event::Abort, CloseReason::Discarded, notices);
             return Some(DropReason::DataAfterClose);
         }
@@ -131,7 +140,8 @@ impl Tcb {
         let delay = self.ack_delay();
         // Room for an option more or less: two segments that are nearly full count as full.
         let two = u64::from(2 * self.rcv.full_size() - self.rcv.full_size() / 8);
-        if delay.is_zero() || unacknowledged >= two {
+        let second = self.config.is_freebsd() && self.timers.runs(Timer::DelayedAck);
+        if delay.is_zero() || unacknowledged >= two || second {
             self.ack_now = true;
         } else if !self.ack_now {
             self.timers.start(Timer::DelayedAck, now + delay);

@@ -59,7 +59,7 @@ impl TimeWait {
             return None;
         }
         let mut rcv = tcb.rcv.clone();
-        let window = rcv.advertise(u32::from(tcb.config.mss));
+        let window = rcv.advertise(&tcb.config);
         Some(Self {
             snd_nxt: tcb.snd_max(),
             rcv_nxt: tcb.rcv_nxt(),
@@ -108,11 +108,13 @@ impl TimeWait {
     /// Whether a SYN may begin a new connection between the same sockets (RFC 9293 §3.6.1, MAY-2; RFC 6191): see
     /// [`Tcb::may_reopen`].
     #[must_use]
-    pub fn may_reopen(&self, seg: &SegmentMeta) -> bool {
+    pub fn may_reopen(&self, config: &TcpConfig, seg: &SegmentMeta) -> bool {
         let opens = seg.flags.contains(TcpFlags::SYN) && !seg.flags.intersects(TcpFlags::ACK | TcpFlags::RST);
         let ts = self.timestamps();
         let newer = match seg.options.timestamps {
-            Some(timestamps) if ts.on() && !ts.is_equal(timestamps.val) => ts.is_newer(timestamps.val),
+            Some(timestamps) if ts.on() && !ts.is_equal(timestamps.val) && !config.is_freebsd() => {
+                ts.is_newer(timestamps.val)
+            }
             _ => seg.seq.distance_from(self.rcv_nxt) > 0,
         };
         self.state == State::TimeWait && opens && newer
@@ -134,10 +136,38 @@ impl TimeWait {
 
     /// A segment has come (RFC 9293 §3.10.7.4, in TIME-WAIT) that [may not reopen](Self::may_reopen).
     pub fn on_segment(&mut self, config: &TcpConfig, now: Instant, seg: &SegmentMeta) -> Waited {
+        if config.is_freebsd() {
+            return self.heard_like_freebsd(config, now, seg);
+        }
         match self.checked(config, now, seg) {
             Ok(()) => Waited::Heard,
             Err(waited) => waited,
         }
+    }
+
+    /// No reset counts (RFC 1337), what has no ACK is dropped, and what is not just an acknowledgment of all is answered
+    /// by one.
+    fn heard_like_freebsd(&self, config: &TcpConfig, now: Instant, seg: &SegmentMeta) -> Waited {
+        if seg.flags.contains(TcpFlags::RST) {
+            return Waited::Refused(DropReason::ResetInTimeWait, None);
+        }
+        if !seg.flags.contains(TcpFlags::ACK) {
+            return Waited::Refused(DropReason::NoAck, None);
+        }
+        let stamped = seg.options.timestamps.is_some() || config.tolerate_missing_timestamps;
+        if self.timestamps_on && !stamped {
+            return Waited::Refused(DropReason::TimestampMissing, None);
+        }
+        let answer = self.acknowledgment(now);
+        if seg.flags.contains(TcpFlags::FIN) && seg.seq + seg.seq_len() == self.rcv_nxt {
+            return Waited::Again(answer);
+        }
+        if seg.flags == TcpFlags::ACK && seg.len == 0 && seg.seq == self.rcv_nxt && seg.ack == self.snd_nxt {
+            return Waited::Heard;
+        }
+        let syn = seg.flags.contains(TcpFlags::SYN);
+        let reason = if syn { DropReason::SynOnOpenConnection } else { DropReason::DataAfterFin };
+        Waited::Refused(reason, Some(answer))
     }
 
     fn checked(&mut self, config: &TcpConfig, now: Instant, seg: &SegmentMeta) -> Result<(), Waited> {
@@ -167,7 +197,7 @@ impl TimeWait {
             Waited::Refused(DropReason::ResetOutsideWindow, None)
         } else if config.rfc1337 {
             Waited::Refused(DropReason::ResetInTimeWait, None)
-        } else if start != 0 {
+        } else if start != 0 && !config.insecure_reset {
             Waited::Refused(DropReason::ResetNotExact, self.challenge(config, now))
         } else {
             self.end(Event::Rst);
@@ -185,7 +215,10 @@ impl TimeWait {
                     if octets { Some(self.acknowledgment(now)) } else { self.challenge(config, now) };
                 Err(Waited::Refused(DropReason::OldTimestamp, answer))
             }
-            None if self.timestamps_on && (!syn || seg.flags.contains(TcpFlags::ACK)) => {
+            None if self.timestamps_on
+                && !config.tolerate_missing_timestamps
+                && (!syn || seg.flags.contains(TcpFlags::ACK)) =>
+            {
                 Err(Waited::Refused(DropReason::TimestampMissing, None))
             }
             _ => Ok(()),

@@ -160,6 +160,11 @@ impl Listener {
         let [v4, v6] = &self.connection;
         if tuple.local_ip().is_ipv4() { v4 } else { v6 }
     }
+
+    /// Whether a SYN of this flow with a FIN is dropped.
+    pub(super) fn drops_syn_fin(&self, tuple: &FiveTuple) -> bool {
+        self.connection(tuple).tcp().drop_syn_fin
+    }
 }
 
 /// The address of a key.

@@ -263,6 +263,7 @@ impl Passive {
             }
             Heard::Again | Heard::Refused(..) => {}
         }
+        let over = row.half.state() != State::SynReceived;
         let reply = match heard {
             Heard::Refused(_, Some(meta)) => {
                 let listener = Some(self.listeners.id(row.listener));
@@ -273,6 +274,11 @@ impl Passive {
         };
         if heard == Heard::Again {
             self.stats.syns += 1;
+        }
+        if over {
+            self.stats.gone += 1;
+            self.remove(index);
+            return reply;
         }
         self.half_open.settle(index, config.tcp());
         reply
@@ -322,6 +328,11 @@ impl Passive {
             return self.on_cookie(now, tuple, seg, secret, at, room);
         }
         if !seg.flags.contains(TcpFlags::SYN) {
+            return Outcome::Refused(Refused::Machine(DropReason::NothingForListen));
+        }
+        if seg.flags.contains(TcpFlags::FIN)
+            && self.listeners.row(at).is_some_and(|row| row.drops_syn_fin(tuple))
+        {
             return Outcome::Refused(Refused::Machine(DropReason::NothingForListen));
         }
         self.stats.syns += 1;

@@ -73,7 +73,7 @@ impl Passive {
         slot: Slot,
     ) -> Outcome {
         let Some(wait) = self.time_wait.get_mut(slot) else { return Outcome::Unknown };
-        if wait.may_reopen(seg)
+        if wait.may_reopen(&self.config.tcp, seg)
             && let Some(listener) = self.listeners.find(tuple)
         {
             return self.reopen(now, hash, tuple, seg, secret, slot, listener);

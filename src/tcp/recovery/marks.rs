@@ -73,6 +73,16 @@ impl Marks {
         known.drain(first + 1..after);
     }
 
+    /// Where the first run begins from which on there are three, or more than `octets`.
+    pub(super) fn below_reports(&self, octets: u64) -> Option<u64> {
+        let known = &self.0.as_ref()?.known;
+        let mut sum = 0_u64;
+        known.iter().rev().take(3).enumerate().find_map(|(number, run)| {
+            sum += run.end - run.start;
+            (number == 2 || sum > octets).then_some(run.start)
+        })
+    }
+
     /// Nothing was reported.
     pub(super) fn forget_known(&mut self) {
         if let Some(lists) = &mut self.0 {

@@ -287,6 +287,23 @@ impl Records {
         (any, next)
     }
 
+    /// Takes for lost what was sent once and lies below three runs, or more than `octets`, that were reported
+    /// (RFC 6675 §4). Answers whether there was any. Each record is looked at once.
+    pub(in crate::tcp) fn lose_below_reports(&mut self, octets: u64) -> bool {
+        let Some(limit) = self.marks.below_reports(octets) else { return false };
+        let mut any = false;
+        let mut index = self.index(self.settled);
+        while let Some(&record) = self.records.get(index).filter(|record| record.end() <= limit) {
+            if record.fate == Fate::InFlight && !record.is_repeated() {
+                self.lose(index);
+                any = true;
+            }
+            self.settled = record.end();
+            index += 1;
+        }
+        any
+    }
+
     /// Takes the first record for lost; answers whether it was not before.
     pub(in crate::tcp) fn lose_first(&mut self) -> bool {
         let in_flight = self.records.front().is_some_and(|first| first.fate == Fate::InFlight);

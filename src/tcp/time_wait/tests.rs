@@ -105,14 +105,14 @@ proptest! {
         let config = *tcb.config();
         let mut row = TimeWait::of(&tcb).unwrap();
         // Its window is the one that the next acknowledgment tells.
-        tcb.rcv.advertise(u32::from(config.mss));
+        tcb.rcv.advertise(&config);
         let mut due = tcb.poll_timeout();
         let mut now = 0;
         for (offset, ack, mut seg, wait) in segments {
             now += wait;
             seg.seq = SeqNumber::new(tcb.rcv_nxt().get().wrapping_add_signed(offset));
             seg.ack = SeqNumber::new(tcb.snd_max().get().wrapping_add_signed(ack));
-            prop_assert_eq!(row.may_reopen(&seg), tcb.may_reopen(&seg));
+            prop_assert_eq!(row.may_reopen(&config, &seg), tcb.may_reopen(&seg));
             let waited = row.on_segment(&config, at(now), &seg);
             let verdict = tcb.on_segment(at(now), &seg);
             let mut said = Vec::new();
@@ -190,10 +190,10 @@ fn a_reset_is_ignored_unless_it_is_to_count() {
 #[test]
 fn a_newer_syn_may_reopen_and_its_numbers_lie_beyond_the_old_ones() {
     let row = TimeWait::of(&usual()).unwrap();
-    assert!(row.may_reopen(&segment(0, 0, TcpFlags::SYN, 0, Some(8))));
-    assert!(!row.may_reopen(&segment(500, 0, TcpFlags::SYN, 0, Some(6))));
-    assert!(row.may_reopen(&segment(103, 0, TcpFlags::SYN, 0, Some(7))));
-    assert!(!row.may_reopen(&segment(102, 0, TcpFlags::SYN, 0, None)));
+    assert!(row.may_reopen(&TcpConfig::default(), &segment(0, 0, TcpFlags::SYN, 0, Some(8))));
+    assert!(!row.may_reopen(&TcpConfig::default(), &segment(500, 0, TcpFlags::SYN, 0, Some(6))));
+    assert!(row.may_reopen(&TcpConfig::default(), &segment(103, 0, TcpFlags::SYN, 0, Some(7))));
+    assert!(!row.may_reopen(&TcpConfig::default(), &segment(102, 0, TcpFlags::SYN, 0, None)));
     let old = SeqNumber::new(ISS) + 12;
     assert_eq!(row.next_iss(old - 1), old + 0x1_0000);
     assert_eq!(row.next_iss(old + 0x2_0000), old + 0x2_0000);

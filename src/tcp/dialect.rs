@@ -1,0 +1,58 @@
+//! Where the RFCs leave room, or a kernel goes its own way: which way the machine goes.
+
+use core::time::Duration;
+
+/// Whose ways a connection has in what no other field of [`TcpConfig`](super::TcpConfig) says. For tests written for a
+/// certain kernel, and for those who have to look like one; the default is what the RFCs say.
+///
+/// | | the RFCs | FreeBSD |
+/// |---|---|---|
+/// | a reset counts (RFC 5961 §3.2) | at RCV.NXT | at the last number that was acknowledged |
+/// | an old duplicate (RFC 9293 §3.10.7.4, first check) | its acknowledgment does not count | it counts, and is answered without a limit |
+/// | no payload and an old timestamp (RFC 7323 §5.3) | a challenge ACK | nothing |
+/// | an ACK of what was never sent | a challenge ACK | an ACK, without a limit |
+/// | a SYN without timestamps where they are in use | challenged | dropped |
+/// | in SYN-RECEIVED after a passive open: a SYN | challenged, or the end, by its number | the SYN,ACK again, whatever its number |
+/// | likewise: SYN,ACK | challenged | a reset, and the end |
+/// | likewise: a reset with ACK, SYN or FIN | counts | dropped |
+/// | in TIME-WAIT: a SYN that is not newer, a segment without ACK | a challenge ACK | nothing |
+/// | in TIME-WAIT: a SYN is newer (RFC 6191) | by its timestamp | by its number alone |
+/// | CLOSE with octets unread (RFC 9293 §3.6.1, SHLD-3) | a reset | a FIN |
+/// | CLOSE in SYN-RECEIVED | a FIN | it is over |
+/// | octets after CLOSE | a reset from SND.NXT, with ACK | a reset where the peer expects one (RFC 9293 §3.10.7.1) |
+/// | ABORT in CLOSING and LAST-ACK | silent | a reset |
+/// | an acknowledgment waits (RFC 5681 §4.2) | for the second full-sized segment | for the second segment of any size |
+/// | the window field | moves by a segment or half of the buffer at least | is what is free |
+/// | a window update by itself | two segments, or half of the buffer | two segments that are a quarter of it, or half |
+/// | the receive buffer | as configured | rounded up to whole segments of the peer's |
+/// | the RTO after a lost SYN (RFC 6298 §5.7) | 3 s | as it is |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// RFC 9293, and what goes with it.
+    #[default]
+    Rfc,
+    /// FreeBSD 14 and 15: the base stack.
+    FreeBsd,
+}
+
+/// By what losses are told where the peer permits SACK; where it does not, it is duplicates (RFC 6582).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LossDetection {
+    /// By time, and the tail by probes: RACK and TLP (RFC 8985).
+    #[default]
+    Rack,
+    /// By what was reported beyond: three segments or runs, or more octets than two segments have (RFC 6675 §4, §5). No
+    /// probes: the tail waits for the RTO.
+    Sack,
+}
+
+/// How often a closed window is probed (RFC 9293 §3.8.6.1), within these limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Persist {
+    /// From one probe to the next at least. FreeBSD: 5 s.
+    pub least: Duration,
+    /// At the most, whatever the RTO is. FreeBSD: 60 s.
+    pub most: Duration,
+}
