@@ -82,6 +82,7 @@ impl Tcb {
 
     /// RFC 6298 §5.2 and §5.3; without SACK only the first partial acknowledgment restarts the timer (RFC 6582
     /// §3.2).
+    // RFC 6298-13, 6298-14
     fn restart_retransmission(&mut self, now: Instant) {
         let partial = !self.sack_on && self.recovery.phase == Phase::Recovery;
         if self.snd.outstanding() == 0 {
@@ -94,6 +95,7 @@ impl Tcb {
     /// A sample for the round-trip time from each acknowledgment of something new: by the clock that we noted
     /// when it was sent, or, where it was sent more than once, by the timestamp that comes back. Without
     /// timestamps that would be ambiguous (Karn; RFC 6298 §3).
+    // RFC 6298-8, 6298-9, 6298-10
     fn sample_round_trip(&mut self, now: Instant, seg: &SegmentMeta, news: &Delivery) {
         let by_timestamp = || {
             let echo = seg.options.timestamps.filter(|timestamps| timestamps.ecr != 0)?;
@@ -137,6 +139,7 @@ impl Tcb {
 
     /// Nothing new is acknowledged: `seg` may report something beyond, or be a duplicate as RFC 5681 §2 defines
     /// it. SND.WND is still the one before `seg`.
+    // RFC 5681-1
     pub(super) fn consider_duplicate(&mut self, now: Instant, seg: &SegmentMeta) {
         let outstanding = self.snd.outstanding() > 0;
         if self.snd.syn_unacknowledged() || !outstanding && !self.sack_on {

@@ -40,6 +40,7 @@ impl Tcb {
         self.timers.set(Timer::Retransmit, now.after_nanos(self.rtt.rto_nanos(&self.config)));
     }
 
+    // RFC 5681-21
     pub(super) fn ack_delay(&self) -> Duration {
         self.config.ack_delay.min(LONGEST_ACK_DELAY)
     }
@@ -114,6 +115,7 @@ impl Tcb {
     }
 
     /// Runs the retransmission timer if it does not run yet; what it is to run for is not for nothing to compute.
+    // RFC 6298-11, 6298-12
     pub(super) fn start_retransmission(&mut self, now: Instant) {
         if !self.timers.runs(Timer::Retransmit) {
             self.set_retransmission(now);
@@ -209,6 +211,7 @@ impl Tcb {
     }
 
     /// RFC 6298 §5.4 to §5.7, and R1 and R2 (RFC 9293 §3.8.3, MUST-20, SHLD-9), for a SYN too (MUST-22).
+    // RFC 6298-17
     fn retransmission_is_due(&mut self, now: Instant, notices: &mut Notices) {
         let opening = self.snd.syn_unacknowledged();
         let r2 = if opening { self.config.syn_r2 } else { self.config.r2 };

@@ -137,6 +137,7 @@ impl Tcb {
     }
 
     /// The handshake is done. What came with the peer's SYN may be read now.
+    // RFC 5681-4
     pub(super) fn enter_established(&mut self, notices: &mut Notices) {
         notices.connected = true;
         let smss = self.effective_send_mss();

@@ -211,6 +211,7 @@ impl Tcb {
 
     /// Octets that the congestion window has room for. When nothing is in flight it has room for a segment, however
     /// small it is: nothing else would ever open it.
+    // RFC 5681-2, 5681-15
     pub(super) fn budget(&self) -> u64 {
         let in_flight = self.in_flight();
         let cwnd = u64::from(self.congestion.cwnd());
@@ -263,6 +264,7 @@ impl Tcb {
     }
 
     /// Who has been silent for longer than an RTO begins anew (RFC 5681 §4.1).
+    // RFC 5681-20
     fn restart_after_idle(&mut self, now: Instant) {
         if !self.config.restart_after_idle {
             return;
@@ -498,6 +500,7 @@ impl Tcb {
     }
 
     /// RCV.NXT goes out: no acknowledgment is owed any more.
+    // RFC 5681-23
     fn acknowledged(&mut self) {
         if self.is_paced_by_user() {
             self.pace_after_ack(self.ack_now || self.rcv.nxt > self.rcv.last_ack_sent);

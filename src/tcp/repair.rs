@@ -129,6 +129,7 @@ impl Tcb {
     }
 
     /// A peer without SACK repeats itself: something beyond the first gap has arrived (RFC 5681 §3.2).
+    // RFC 5681-17
     pub(super) fn hear_duplicate(&mut self, now: Instant) {
         let smss = self.effective_send_mss();
         let flight = self.in_flight_u32();
@@ -174,6 +175,7 @@ impl Tcb {
 
     /// Octets of which a duplicate may tell: those in flight behind the first segment, and in recovery of those only
     /// what was there when it began. Who sends more duplicates makes them up (RFC 5681 §3.2 step 4).
+    // RFC 5681-18
     fn beyond_the_gap(&self) -> u64 {
         let first = self.records.oldest().copied();
         let waits =
@@ -237,6 +239,7 @@ impl Tcb {
 
     /// FlightSize as ssthresh is computed from it: what was sent beyond the window, to keep the acknowledgments
     /// coming, does not count (RFC 5681 §3.2 step 2).
+    // RFC 5681-9, 5681-16
     fn loss_flight(&self) -> u32 {
         if self.config.window_rules == WindowRules::Linux {
             return self.congestion.cwnd();
@@ -312,6 +315,7 @@ impl Tcb {
 
     /// All that was sent before the phase began is acknowledged: it is over. Answers whether that is so, and the
     /// window has come down in it.
+    // RFC 5681-19
     fn leave_phase(&mut self, ack: &Acknowledgment) -> bool {
         let una = self.snd.una;
         if self.recovery.phase == Phase::Open || una < self.recovery.high || una == ack.una_before {
@@ -403,6 +407,7 @@ impl Tcb {
     }
 
     /// Something is lost. `delivered` is what the acknowledgment has delivered that told so.
+    // RFC 5681-24, 5681-25
     pub(super) fn begin_recovery(&mut self, now: Instant, delivered: u64) {
         match self.recovery.phase {
             Phase::Recovery | Phase::Loss => {}
@@ -534,6 +539,7 @@ impl Tcb {
     /// The retransmission timer has expired: everything that could have arrived by now is taken for lost
     /// (RFC 8985 §6.3), and sent again from a window of one segment (RFC 5681 §3.1). If that was a mistake, the
     /// next acknowledgments will show it (RFC 5682).
+    // RFC 6298-15, 5681-10
     pub(super) fn begin_loss(&mut self, now: Instant) {
         self.polled = false;
         // It goes out when the timer expires (RFC 6298 §5.4).

@@ -71,6 +71,7 @@ impl RttEstimator {
     /// `expected_samples` is how many samples a round trip will bring, at least 1: FlightSize / (2·SMSS),
     /// rounded up (RFC 7323 Appendix G). Without it many samples per round trip would make the estimator
     /// forget within one. Fractions of a nanosecond are cut from each step, so steps are never too large.
+    // RFC 6298-2, 6298-3, 6298-19
     pub(super) fn sample(&mut self, rtt: Duration, expected_samples: u32) {
         let rtt = nanos(rtt);
         self.latest = rtt;
@@ -173,6 +174,7 @@ impl RttEstimator {
     /// SRTT + max(G, 4·RTTVAR), at least [`min_rto`](TcpConfig::min_rto), and before the first sample
     /// [`initial_rto`](TcpConfig::initial_rto); doubled for each [`back_off`](Self::back_off), at most
     /// [`max_rto`](TcpConfig::max_rto), and never less than a millisecond.
+    // RFC 6298-1, 6298-5, 6298-6, 6298-7
     pub(super) fn rto_nanos(&self, config: &TcpConfig) -> u64 {
         let base = if self.sampled {
             // Where less than RFC 6298's second is asked for, it is the least margin too, as in Linux: else the round
@@ -194,6 +196,7 @@ impl RttEstimator {
     }
 
     /// Doubles the RTO: the timer has expired (RFC 6298 §5.5).
+    // RFC 6298-16
     pub(super) fn back_off(&mut self) {
         self.backoff = (self.backoff + 1).min(Self::MAX_BACKOFF);
     }
@@ -225,12 +228,14 @@ impl RttEstimator {
 
     /// To be told when the handshake is complete and its SYN had to be sent again: until there is a sample,
     /// the RTO starts from no less than 3 s (RFC 6298 §5.7). The backoff stays as it is.
+    // RFC 6298-18
     pub(super) fn lost_syn(&mut self) {
         self.lost_syn = true;
     }
 }
 
 /// `from` moved by one `parts`-th of the way to `to`.
+// RFC 6298-4
 fn step(from: u64, to: u64, parts: u64) -> u64 {
     let way = from.abs_diff(to) / parts;
     if to >= from { from + way } else { from - way }

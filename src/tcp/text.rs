@@ -98,6 +98,7 @@ impl Tcb {
     }
 
     /// Accepts [start, end), which lies in the window.
+    // RFC 5681-13, 5681-14
     fn place(&mut self, now: Instant, start: u64, end: u64, out: &mut Verdict) -> Result<(), Stop> {
         if start > self.rcv.nxt {
             self.ack_now = true;
@@ -132,6 +133,7 @@ impl Tcb {
     }
 
     /// At once for every second full-sized segment, or else a little later (SHLD-18, SHLD-19, MUST-40).
+    // RFC 5681-22
     pub(super) fn acknowledge_soon(&mut self, now: Instant) {
         if self.is_paced_by_user() {
             return self.acknowledge_at_pace(now);

@@ -308,6 +308,7 @@ fn a_fin_alone_probes_a_closed_window() {
 
 /// §3.8.1: a FIN is retransmitted like data, with backoff.
 // RFC 9293 MUST-18, MUST-19
+// RFC 6298-17
 #[test]
 fn a_fin_is_retransmitted_until_it_is_acknowledged() {
     play(|stage| {

@@ -6,6 +6,7 @@ use super::script::{Script, plain, plain_but, play};
 
 /// RFC 6928 §2: ten segments.
 // RFC 9293 MUST-19
+// RFC 5681-3
 #[test]
 fn the_initial_window_is_ten_segments() {
     play(|stage| {
@@ -40,6 +41,7 @@ fn the_initial_window_is_configurable() {
 /// RFC 3465 §2.2 and RFC 9406 §4.2: cwnd += min(N, L·SMSS) for each ACK that acknowledges N new octets; L is 8 in the
 /// first slow start.
 // RFC 9293 MUST-19
+// RFC 5681-6
 #[test]
 fn slow_start_grows_by_what_was_acknowledged_up_to_eight_segments() {
     play(|stage| {
@@ -118,6 +120,7 @@ fn after_timeout(stage: super::script::Stage) -> Script {
 
 /// RFC 5681 §3.1: after a timeout ssthresh is half of the flight and cwnd one segment; equation 4.
 // RFC 9293 MUST-19
+// RFC 5681-9, 5681-11
 #[test]
 fn a_timeout_leaves_one_segment() {
     play(|stage| {
@@ -128,6 +131,7 @@ fn a_timeout_leaves_one_segment() {
 
 /// RFC 5681 §3.1, equation 4: … but not less than two segments.
 // RFC 9293 MUST-19
+// RFC 5681-9
 #[test]
 fn ssthresh_is_at_least_two_segments() {
     play(|stage| {
@@ -142,6 +146,7 @@ fn ssthresh_is_at_least_two_segments() {
 /// RFC 5681 §3.1: "when a TCP sender detects segment loss using the retransmission timer and the given segment
 /// has already been retransmitted by way of the retransmission timer …, the value of ssthresh is held constant."
 // RFC 9293 MUST-19
+// RFC 5681-10
 #[test]
 fn a_second_timeout_of_the_same_segment_leaves_ssthresh() {
     play(|stage| {
@@ -156,6 +161,7 @@ fn a_second_timeout_of_the_same_segment_leaves_ssthresh() {
 
 /// RFC 5681 §3.1: from ssthresh on, one segment in each round trip.
 // RFC 9293 MUST-19
+// RFC 5681-8
 #[test]
 fn congestion_avoidance_grows_by_a_segment_in_each_round_trip() {
     play(|stage| {
@@ -185,6 +191,7 @@ fn congestion_avoidance_grows_by_a_segment_in_each_round_trip() {
 /// RFC 5681 §4.1: "if the TCP has not sent data in an interval exceeding the retransmission timeout", cwnd is
 /// set to no more than the initial window.
 // RFC 9293 MUST-19
+// RFC 5681-20
 #[test]
 fn after_an_idle_time_sending_restarts_with_the_initial_window() {
     play(|stage| {
@@ -208,6 +215,7 @@ fn after_an_idle_time_sending_restarts_with_the_initial_window() {
 
 /// The window counts octets in flight, whatever the segments' sizes.
 // RFC 9293 MUST-19
+// RFC 5681-2
 #[test]
 fn the_window_counts_octets() {
     play(|stage| {
@@ -222,5 +230,22 @@ fn the_window_counts_octets() {
                 expect_none!(s);
             }
         }
+    });
+}
+
+/// RFC 5681 §3.1: as high as can be: only a loss tells how much the path carries.
+// RFC 5681-5
+#[test]
+fn the_first_slow_start_has_no_end_but_a_loss() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        assert_eq!(s.tcb.ssthresh(), u32::MAX);
+        s.peer_window = 65_000;
+        call!(s, queue 500_000);
+        let mut flight = s.burst();
+        for _ in 0..3 {
+            flight = acknowledge_each(&mut s, &flight);
+        }
+        assert_eq!((s.tcb.cwnd(), s.tcb.ssthresh()), (80_000, u32::MAX));
     });
 }

@@ -27,6 +27,7 @@ fn the_ack_of_one_full_segment_waits_for_the_delay() {
 
 /// The delay is what the user chose, but never half a second.
 // RFC 9293 MUST-40
+// RFC 5681-21
 #[test]
 fn the_delay_is_configurable_below_half_a_second() {
     play(|stage| {
@@ -63,6 +64,7 @@ fn without_a_delay_each_segment_is_acknowledged_at_once() {
 
 /// §3.8.6.3: "An ACK SHOULD be generated for at least every second full-sized segment".
 // RFC 9293 SHLD-19
+// RFC 5681-22
 #[test]
 fn every_second_full_segment_is_acknowledged_at_once() {
     play(|stage| {
@@ -124,6 +126,7 @@ fn a_second_small_segment_does_not_prolong_the_delay() {
 
 /// RFC 5681 §4.2: "Out-of-order data segments SHOULD be acknowledged immediately".
 // RFC 9293 SHLD-18
+// RFC 5681-13
 #[test]
 fn a_segment_above_a_gap_is_acknowledged_at_once() {
     play(|stage| {
@@ -140,6 +143,7 @@ fn a_segment_above_a_gap_is_acknowledged_at_once() {
 /// RFC 5681 §4.2: "a receiver … SHOULD send an immediate ACK when it receives a data segment that fills in all
 /// or part of a gap in the sequence space."
 // RFC 9293 SHLD-18
+// RFC 5681-14, 5681-23
 #[test]
 fn filling_a_gap_wholly_or_in_part_is_acknowledged_at_once() {
     play(|stage| {
@@ -175,6 +179,7 @@ fn filling_a_part_of_the_gap_before_a_fin_is_acknowledged_at_once() {
 
 /// An old segment means that its ACK was lost: it is acknowledged at once, and what waited with it.
 // RFC 9293 X-4, MUST-58
+// RFC 5681-23
 #[test]
 fn a_duplicate_is_acknowledged_at_once() {
     play(|stage| {

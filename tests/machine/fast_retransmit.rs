@@ -13,6 +13,7 @@ fn ten_in_flight(stage: Stage) -> Script {
 /// RFC 5681 §3.2 steps 1 to 3; RFC 3042: the first two duplicates let one new segment out each, which do not
 /// count for ssthresh.
 // RFC 9293 MUST-19
+// RFC 5681-15, 5681-17
 #[test]
 fn the_third_duplicate_retransmits_what_is_missing() {
     play(|stage| {
@@ -36,6 +37,7 @@ fn the_third_duplicate_retransmits_what_is_missing() {
 /// RFC 9937 §6.2 with duplicates: each is a segment that has left the network, and for every second of them, which is
 /// ssthresh / RecoverFS, one goes out. At ssthresh there are as many as arrive.
 // RFC 9293 MUST-19
+// RFC 5681-18
 #[test]
 fn further_duplicates_let_new_segments_out_in_proportion() {
     play(|stage| {
@@ -57,6 +59,7 @@ fn further_duplicates_let_new_segments_out_in_proportion() {
 
 /// RFC 6582 §3.2 step 3, full acknowledgment: cwnd = min(ssthresh, max(FlightSize, SMSS) + SMSS).
 // RFC 9293 MUST-19
+// RFC 5681-19
 #[test]
 fn a_full_acknowledgment_ends_the_recovery() {
     play(|stage| {
@@ -120,6 +123,7 @@ fn only_the_first_partial_acknowledgment_restarts_the_timer() {
 /// is outstanding. Others between do not count, and do not take the count back: "without any intervening ACKs
 /// which move SND.UNA".
 // RFC 9293 MUST-19
+// RFC 5681-1
 #[test]
 fn only_bare_repetitions_are_duplicates() {
     play(|stage| {
@@ -145,6 +149,7 @@ fn only_bare_repetitions_are_duplicates() {
 
 /// Nothing outstanding, nothing lost.
 // RFC 9293 MUST-19
+// RFC 5681-1
 #[test]
 fn repetitions_without_outstanding_data_are_not_duplicates() {
     play(|stage| {
@@ -189,6 +194,7 @@ fn progress_begins_the_count_of_duplicates_anew() {
 
 /// RFC 3042 §2: it is the duplicate that lets a segment out; progress after it lets out what the window allows.
 // RFC 9293 MUST-19
+// RFC 5681-15
 #[test]
 fn limited_transmit_ends_with_the_next_progress() {
     play(|stage| {
@@ -204,7 +210,8 @@ fn limited_transmit_ends_with_the_next_progress() {
 }
 
 /// RFC 3042 §2: limited transmit needs room in the peer's window, and more than that there is not.
-// RFC 9293 MUST-19, SHLD-15
+// RFC 9293 SHLD-15
+// RFC 5681-15, 5681-16
 #[test]
 fn limited_transmit_stays_in_the_peers_window() {
     play(|stage| {
@@ -271,6 +278,7 @@ fn a_timeout_ends_a_recovery() {
 /// RFC 5681 §3.1, equation 4: a timeout of a segment that has "not yet been resent by way of the retransmission
 /// timer" lowers ssthresh to half of the flight at that time; that fast recovery had resent it does not count.
 // RFC 9293 MUST-19
+// RFC 5681-9
 #[test]
 fn a_timeout_in_a_recovery_lowers_ssthresh_to_half_of_what_is_left() {
     play(|stage| {

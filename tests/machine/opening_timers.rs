@@ -106,6 +106,7 @@ fn a_syn_ack_of_an_active_open_is_given_up_for_good() {
 /// RFC 6298 §5.7: "If the timer expires awaiting the ACK of a SYN segment and the TCP implementation is using
 /// an RTO less than 3 seconds, the RTO MUST be re-initialized to 3 seconds when data transmission begins".
 // RFC 9293 MUST-18
+// RFC 6298-18
 #[test]
 fn after_a_lost_syn_data_begins_with_an_rto_of_three_seconds() {
     play(|stage| {
@@ -125,6 +126,7 @@ fn after_a_lost_syn_data_begins_with_an_rto_of_three_seconds() {
 
 /// The same when the SYN was retransmitted so often that the RTO is larger than 3 s: it is set anew.
 // RFC 9293 MUST-18
+// RFC 6298-18
 #[test]
 fn after_many_lost_syns_data_begins_with_an_rto_of_three_seconds() {
     play(|stage| {
@@ -146,6 +148,7 @@ fn after_many_lost_syns_data_begins_with_an_rto_of_three_seconds() {
 
 /// The same for a lost SYN,ACK.
 // RFC 9293 MUST-18
+// RFC 6298-18
 #[test]
 fn after_a_lost_syn_ack_data_begins_with_an_rto_of_three_seconds() {
     play(|stage| {
@@ -164,6 +167,7 @@ fn after_a_lost_syn_ack_data_begins_with_an_rto_of_three_seconds() {
 
 /// RFC 5681 §3.1: "if the SYN or SYN/ACK is lost, the initial window … MUST be one segment".
 // RFC 9293 MUST-19
+// RFC 5681-4
 #[test]
 fn after_a_lost_syn_the_initial_window_is_one_segment() {
     play(|stage| {
@@ -190,6 +194,7 @@ fn after_a_lost_syn_the_initial_window_is_one_segment() {
 /// A SYN,ACK again because the peer's SYN came again was not lost by us: neither rule applies to a peer that
 /// merely was impatient, but which copy was answered nobody knows, so there is no sample (Karn).
 // RFC 9293 MUST-18
+// RFC 6298-8
 #[test]
 fn a_syn_ack_that_was_repeated_gives_no_sample() {
     play(|stage| {

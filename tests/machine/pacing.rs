@@ -134,6 +134,7 @@ fn after_a_delay_that_has_passed_pacing_goes_on_at_the_old_rate() {
 
 /// RFC 6298 §5.4: what the timer sends again goes when it expires, whatever pacing makes of a round trip of two seconds: at
 /// least a second from one segment to the next in a window of one.
+// RFC 6298-15
 #[test]
 fn a_retransmission_at_the_expiry_of_the_timer_is_not_paced() {
     play(|stage| {

@@ -44,6 +44,7 @@ fn none() -> Vec<i64> {
 /// | 7 | 6 | 5 | 2.5 − 2 | |
 /// | 8 | 5 | 6 | 5 − 5 | |
 /// | 9 | 4 | 7 | 5 − 4 | 13,001 |
+// RFC 5681-16
 #[test]
 fn half_of_what_arrives_is_replaced_until_half_is_left() {
     play(|stage| {
@@ -76,6 +77,7 @@ fn with_cubic_seven_tenths_are_left() {
 }
 
 /// … and from then on one for each that arrives, until the end, when cwnd is ssthresh.
+// RFC 5681-19
 #[test]
 fn at_the_end_of_a_recovery_cwnd_is_ssthresh() {
     play(|stage| {
@@ -171,6 +173,7 @@ fn what_is_lost_makes_room() {
 }
 
 /// RFC 6675 §5, RFC 5681 §3.2: what is lost in one window of data is one event: ssthresh is lowered once.
+// RFC 5681-24
 #[test]
 fn losses_of_one_window_lower_ssthresh_once() {
     play(|stage| {
@@ -196,6 +199,7 @@ fn s_max(s: &Script) -> i64 {
 }
 
 /// A loss in the next window is another event.
+// RFC 5681-25
 #[test]
 fn a_loss_in_the_next_window_lowers_ssthresh_again() {
     play(|stage| {
@@ -214,6 +218,7 @@ fn a_loss_in_the_next_window_lowers_ssthresh_again() {
 
 /// RFC 6675 §5.1: after a timeout there is no PRR but slow start from one segment on (RFC 5681 §3.1), over what is lost:
 /// the peer has nothing of ten segments but the last one, which the probe brought at last.
+// RFC 5681-12
 #[test]
 fn a_timeout_is_followed_by_slow_start() {
     play(|stage| {

@@ -23,6 +23,7 @@ fn after_rtt(stage: Stage, config: &TcpConfig, rtt: Duration) -> Script {
 
 /// §2.1: "Until a round-trip time (RTT) measurement has been made …, the sender SHOULD set RTO <- 1 second".
 // RFC 9293 MUST-18
+// RFC 6298-1
 #[test]
 fn the_first_rto_is_one_second() {
     play(|stage| {
@@ -37,6 +38,7 @@ fn the_first_rto_is_one_second() {
 
 /// §2.2: SRTT <- R, RTTVAR <- R/2, RTO <- SRTT + max(G, 4·RTTVAR): 100 + 200 ms.
 // RFC 9293 MUST-18
+// RFC 6298-2
 #[test]
 fn the_first_sample_gives_three_times_itself() {
     play(|stage| {
@@ -50,6 +52,7 @@ fn the_first_sample_gives_three_times_itself() {
 
 /// §2.3: RTTVAR <- 3/4·RTTVAR + 1/4·|SRTT − R'|, then SRTT <- 7/8·SRTT + 1/8·R', RTO as before.
 // RFC 9293 MUST-18
+// RFC 6298-3, 6298-10
 #[test]
 fn later_samples_are_smoothed() {
     play(|stage| {
@@ -74,6 +77,7 @@ fn later_samples_are_smoothed() {
 
 /// §2.2: the variance adds at least the granularity G of the clock.
 // RFC 9293 MUST-18
+// RFC 6298-5
 #[test]
 fn the_granularity_is_the_least_that_the_variance_adds() {
     play(|stage| {
@@ -88,6 +92,7 @@ fn the_granularity_is_the_least_that_the_variance_adds() {
 
 /// §2.4: "if it is less than 1 second, then the RTO SHOULD be rounded up to 1 second".
 // RFC 9293 MUST-18
+// RFC 6298-6
 #[test]
 fn the_rto_is_at_least_one_second_by_default() {
     play(|stage| {
@@ -100,7 +105,8 @@ fn the_rto_is_at_least_one_second_by_default() {
 }
 
 /// §2.5: "A maximum value MAY be placed on RTO provided it is at least 60 seconds"; §5.5: the RTO doubles.
-// RFC 9293 MUST-18, MUST-19
+// RFC 9293 MUST-18
+// RFC 6298-7, 6298-16
 #[test]
 fn the_rto_doubles_up_to_its_maximum() {
     play(|stage| {
@@ -124,6 +130,7 @@ fn the_rto_doubles_up_to_its_maximum() {
 
 /// A larger maximum lets it go on doubling; a sample larger than the maximum is cut.
 // RFC 9293 MUST-18
+// RFC 6298-7
 #[test]
 fn the_maximum_is_configurable() {
     play(|stage| {
@@ -152,6 +159,7 @@ fn the_maximum_is_configurable() {
 
 /// §3 (Karn): no sample from a segment that was retransmitted; the RTO stays backed off until one comes.
 // RFC 9293 MUST-18
+// RFC 6298-8, 6298-19
 #[test]
 fn a_retransmitted_segment_gives_no_sample_and_the_backoff_stays() {
     play(|stage| {
@@ -182,6 +190,7 @@ fn a_retransmitted_segment_gives_no_sample_and_the_backoff_stays() {
 
 /// §3 (Karn): an ACK that covers a retransmitted segment together with others is no sample either.
 // RFC 9293 MUST-18
+// RFC 6298-8
 #[test]
 fn an_ack_that_covers_a_retransmitted_segment_gives_no_sample() {
     play(|stage| {
@@ -199,6 +208,7 @@ fn an_ack_that_covers_a_retransmitted_segment_gives_no_sample() {
 
 /// §5.1: a running timer is not restarted by more data; §5.4: the earliest segment is retransmitted.
 // RFC 9293 MUST-18
+// RFC 6298-11, 6298-12
 #[test]
 fn the_timer_runs_for_the_earliest_segment() {
     play(|stage| {
@@ -214,6 +224,7 @@ fn the_timer_runs_for_the_earliest_segment() {
 
 /// §5.3: "When an ACK is received that acknowledges new data, restart the retransmission timer".
 // RFC 9293 MUST-18
+// RFC 6298-11, 6298-14
 #[test]
 fn a_new_acknowledgment_restarts_the_timer() {
     play(|stage| {
@@ -230,6 +241,7 @@ fn a_new_acknowledgment_restarts_the_timer() {
 
 /// §5.3 says new data: a duplicate, a window update and data of the peer leave the timer alone.
 // RFC 9293 MUST-18
+// RFC 6298-14
 #[test]
 fn nothing_else_restarts_the_timer() {
     play(|stage| {
@@ -247,6 +259,7 @@ fn nothing_else_restarts_the_timer() {
 
 /// §5.2: "When all outstanding data has been acknowledged, turn off the retransmission timer".
 // RFC 9293 MUST-18
+// RFC 6298-13
 #[test]
 fn the_timer_is_off_when_all_is_acknowledged() {
     play(|stage| {
@@ -279,6 +292,7 @@ fn a_partial_segment_is_sent_again_without_waiting() {
 /// §5.4 and §3.10.8: after a timeout what follows is sent again as acknowledgments come back, and nothing is
 /// sent twice that was acknowledged meanwhile.
 // RFC 9293 MUST-18, MUST-19
+// RFC 6298-15
 #[test]
 fn after_a_timeout_sending_goes_on_from_what_is_unacknowledged() {
     play(|stage| {

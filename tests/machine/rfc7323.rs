@@ -173,6 +173,7 @@ fn a_segment_outside_the_window_does_not_move_the_echo() {
 
 /// §4.1: an acknowledgment that echoes the timestamp of the retransmission is a sample of it.
 // RFC 9293 MUST-18
+// RFC 6298-9
 #[test]
 fn timestamps_give_a_sample_after_a_retransmission() {
     play(|stage| {

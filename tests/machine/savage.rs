@@ -14,6 +14,7 @@ fn without_sack() -> TcpConfig {
 
 /// RFC 3465, RFC 5681 §3.1: the window grows by what is acknowledged: an acknowledgment for each octet of a segment is
 /// worth as much as one for all of it.
+// RFC 5681-7
 #[test]
 fn divided_acknowledgments_grow_the_window_as_one_does() {
     for config in [sacking(), without_sack()] {
@@ -41,6 +42,7 @@ fn recovered(stage: Stage) -> Script {
 }
 
 /// RFC 5681 §3.1: from ssthresh on, a segment in each round trip, whatever the acknowledgments are cut into.
+// RFC 5681-7
 #[test]
 fn divided_acknowledgments_do_not_hurry_congestion_avoidance() {
     play(|stage| {
@@ -111,6 +113,7 @@ fn a_repeated_block_counts_once() {
 
 /// RFC 5681 §3.2 step 4, without SACK: ten segments in flight have nine honest duplicates, and the two that these let out
 /// two more. A hundred let no more out than those eleven.
+// RFC 5681-18
 #[test]
 fn made_up_duplicates_let_no_more_out_than_honest_ones() {
     play(|stage| {

@@ -257,6 +257,7 @@ fn r2_counts_from_the_opening_of_the_window() {
 
 /// An idle period ends with the first segment, and a closed window is one: no old congestion window is used
 /// after it (RFC 5681 §4.1).
+// RFC 5681-20
 #[test]
 fn a_long_closed_window_restarts_from_the_initial_window() {
     play(|stage| {

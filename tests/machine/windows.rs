@@ -220,6 +220,7 @@ fn an_older_acknowledgment_does_not_change_the_window() {
 
 /// §3.8.6: never more than the window in flight.
 // RFC 9293 SHLD-15
+// RFC 5681-2
 #[test]
 fn no_more_is_sent_than_the_window_takes() {
     play(|stage| {

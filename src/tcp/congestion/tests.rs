@@ -85,6 +85,7 @@ pub(super) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+// RFC 5681-3
 #[test]
 fn the_initial_window_is_that_of_rfc_6928() {
     // min(10·SMSS, max(2·SMSS, 14600))

@@ -37,6 +37,7 @@ pub(super) struct Window {
 
 impl Window {
     /// In slow start, with this window.
+    // RFC 5681-5
     pub(super) fn new(cwnd: u32) -> Self {
         Self {
             cwnd: cwnd.clamp(1, MAX_WINDOW),
@@ -65,6 +66,7 @@ impl Window {
         self.cwnd = cwnd.clamp(1, MAX_WINDOW);
     }
 
+    // RFC 5681-12
     pub(super) const fn in_slow_start(&self) -> bool {
         self.cwnd < self.ssthresh
     }
@@ -112,6 +114,7 @@ impl Window {
     }
 
     /// RFC 5681 §3.1 with the byte counting of RFC 3465 §2.2.
+    // RFC 5681-6, 5681-7
     fn slow_start(&mut self, acked: u32, smss: u32) -> u32 {
         if !self.in_slow_start() {
             self.after_rto = false;
@@ -154,6 +157,7 @@ impl Window {
     }
 
     /// The loss window of RFC 5681 §3.1: one segment.
+    // RFC 5681-9, 5681-11
     pub(super) fn collapse(&mut self, smss: u32) {
         self.after_rto = true;
         self.begin_anew();

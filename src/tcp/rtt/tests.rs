@@ -38,6 +38,7 @@ fn the_first_sample_is_srtt_and_half_of_it_is_rttvar() {
     assert_eq!(rtt.rto(&no_minimum()), ms(100 + 4 * 50));
 }
 
+// RFC 6298-4
 #[test]
 fn a_later_sample_moves_srtt_by_an_eighth_and_rttvar_by_a_quarter() {
     // RTTVAR = 3/4·50 + 1/4·|100 − 180| = 57.5, SRTT = 7/8·100 + 1/8·180 = 110.
@@ -69,6 +70,7 @@ fn no_expected_samples_are_taken_as_one() {
     assert_eq!(rtt, after(&[ms(100), ms(180)]));
 }
 
+// RFC 6298-5
 #[test]
 fn the_variation_counts_at_least_one_granule() {
     let rtt = after(&[Duration::ZERO]);
@@ -83,6 +85,7 @@ fn a_computed_rto_is_rounded_up_to_the_minimum() {
     assert_eq!(after(&[ms(400)]).rto(&TcpConfig::default()), ms(400 + 800));
 }
 
+// RFC 6298-16
 #[test]
 fn each_backoff_doubles_what_the_minimum_has_rounded_up_and_the_maximum_holds() {
     let mut rtt = after(&[ms(100)]);
@@ -95,6 +98,7 @@ fn each_backoff_doubles_what_the_minimum_has_rounded_up_and_the_maximum_holds() 
     assert_eq!((rtt.backoff(), rtt.rto(&TcpConfig::default())), (0, ms(1000)));
 }
 
+// RFC 6298-19
 #[test]
 fn a_sample_ends_the_backoff() {
     let mut rtt = after(&[ms(100)]);

@@ -74,6 +74,7 @@ fn ssthresh_is_at_least_two_segments() {
 }
 
 /// RFC 5681 §3.1; RFC 3465 §2.3.
+// RFC 5681-11
 #[test]
 fn a_timeout_leaves_one_segment_and_lowers_ssthresh_once() {
     let mut flow = flow(20 * SMSS);
@@ -101,6 +102,7 @@ fn a_loss_forgets_what_was_saved_up_for_growth() {
 }
 
 /// RFC 5681 §3.1: one segment for each round trip.
+// RFC 5681-8
 #[test]
 fn the_window_is_a_saw_with_one_segment_for_each_round_trip() {
     let mut flow = avoiding(20 * SMSS);

@@ -29,6 +29,7 @@ fn a_part_is_rounded_down_and_bounded() {
 }
 
 /// RFC 3465 §2.2: L = 2·SMSS.
+// RFC 5681-6
 #[test]
 fn slow_start_adds_what_was_acknowledged_up_to_two_segments() {
     let mut flow = climbing(100 * SMSS);
@@ -41,6 +42,7 @@ fn slow_start_adds_what_was_acknowledged_up_to_two_segments() {
 }
 
 /// RFC 3465 §2.3: L = 1·SMSS.
+// RFC 5681-6
 #[test]
 fn slow_start_after_a_timeout_adds_one_segment_at_most() {
     let mut flow = flow(40 * SMSS);
