@@ -91,6 +91,13 @@ fn successive_pushes_collapse() {
         call!(s, queue 1_000);
         expect!(s, PSH, seq: 1, ack: 1, len: 1_000);
         expect!(s, PSH, seq: 1_001, ack: 1, len: 1_000);
+        // A push that is still to be sent goes up in the next one: the segment with the end of that has the flag alone.
+        call!(s, queue 400, push);
+        call!(s, queue 1_000, push);
+        call!(s, queue 1_600);
+        expect!(s, seq: 2_001, ack: 1, len: 1_000);
+        expect!(s, PSH, seq: 3_001, ack: 1, len: 1_000);
+        expect!(s, PSH, seq: 4_001, ack: 1, len: 1_000);
     });
 }
 

@@ -124,6 +124,7 @@ fn text_and_fin_of_a_syn_wait_for_established() {
 }
 
 /// "ACK bit off: <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>; on: <SEQ=SEG.ACK><CTL=RST>" (§3.10.7.1).
+// RFC 9293 X-1
 #[test]
 fn what_comes_for_a_closed_connection_is_answered_by_its_owner() {
     let mut rig = at(Scene::Closed);

@@ -96,6 +96,7 @@ fn what_is_not_for_this_connection_is_ignored_with_the_reason() {
     assert_eq!(changed(|packet| packet[2..4].fill(0)), Err(IgnoreReason::IpLength));
     assert_eq!(changed(|packet| packet[19] = 9), Err(IgnoreReason::OtherDestination));
     assert_eq!(changed(|packet| packet[16..20].fill(255)), Err(IgnoreReason::OtherDestination));
+    assert_eq!(changed(|packet| packet[16] = 224), Err(IgnoreReason::OtherDestination));
     assert_eq!(changed(|packet| packet[6] = 0x20), Err(IgnoreReason::Fragment));
     assert_eq!(changed(|packet| packet[7] = 1), Err(IgnoreReason::Fragment));
     assert_eq!(changed(|packet| packet[9] = 17), Err(IgnoreReason::NotTcp));
