@@ -1,5 +1,6 @@
 //! Scripts of the packetdrill language, run against a [`Host`](crate::host::Host) in virtual time.
 
+mod expr;
 mod kernel;
 mod lexer;
 mod parse;

@@ -17,6 +17,7 @@ use super::live::{self, Sniffed, Upper};
 use super::log::Log;
 use super::settings::Settings;
 use super::{Kind, Stop};
+use crate::drill::expr::{Code, CodeFault, Scope};
 use crate::drill::kernel::{Blocked, CallFailure, Kernel, Progress, Returned, ShellOutcome, Symbols};
 use crate::drill::report::{RunOptions, TraceEntry};
 use crate::drill::script::{Action, Body, Call, Direction, Event, Expr, Packet, Script, When};
@@ -112,8 +113,9 @@ impl<'s> World<'s> {
             }
         }
         self.await_calls()?;
+        let mut scope = Scope::default();
         for (line, code, symbols) in core::mem::take(&mut self.code) {
-            evaluate(line, code, &symbols)?;
+            evaluate(&mut scope, line, code, &symbols)?;
         }
         match &script.cleanup {
             Some(cleanup) => self.shell(cleanup.line, &cleanup.value),
@@ -469,9 +471,15 @@ impl<'s> World<'s> {
     }
 }
 
-/// Runs the code of a script.
-fn evaluate(line: u32, _code: &str, _symbols: &Symbols) -> Result<(), Stop> {
-    Err(Stop::unsupported(line, "code"))
+/// Runs a piece of the script's code, which begins on this line. Its variables are those of the pieces before it.
+fn evaluate(scope: &mut Scope, line: u32, code: &str, symbols: &Symbols) -> Result<(), Stop> {
+    Code::parse(code).and_then(|code| code.run(scope, symbols)).map_err(|error| {
+        let line = line.saturating_add(error.line.saturating_sub(1));
+        match error.fault {
+            CodeFault::Unsupported(what) => Stop::unsupported(line, what),
+            fault => Stop::new(Kind::Other, line, fault.to_string()),
+        }
+    })
 }
 
 fn failed(event: &Event, failure: CallFailure) -> Stop {
