@@ -58,7 +58,7 @@ use crate::tcp::compact::MaybeInstant;
 use crate::tcp::state::Event;
 use crate::tcp::{
     CloseReason, Command, CommandError, Cookie, Keepalive, NetworkError, Notices, PathMtu, Queue,
-    SegmentMeta, SegmentPlan, Tcb, TcpInfo, Unpredictable,
+    SegmentMeta, SegmentPlan, Tcb, TcpConfig, TcpInfo, Unpredictable,
 };
 use crate::{Instant, State};
 
@@ -433,6 +433,41 @@ impl Connection {
     /// [`CommandError`] when the connection is over.
     pub fn set_nagle(&mut self, now: Instant, on: bool) -> Result<Notices, CommandError> {
         self.command(now, Command::SetNagle(on))
+    }
+
+    /// Nothing more follows what was queued with [`SendFlags::more`]: it goes.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over.
+    pub fn flush(&mut self, now: Instant) -> Result<Notices, CommandError> {
+        self.command(now, Command::Flush)
+    }
+
+    /// Changes choices while the connection goes on: see [`Tcb::configure`].
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over.
+    pub fn configure(
+        &mut self,
+        now: Instant,
+        change: impl FnOnce(&mut TcpConfig),
+    ) -> Result<Notices, CommandError> {
+        self.tcb.configure(now, change)?;
+        Ok(self.note(Notices::default()))
+    }
+
+    /// Another size of the send buffer: [`ConnectionConfig::send_buffer`] and
+    /// [`send_buffer_max`](ConnectionConfig::send_buffer_max). What is queued stays.
+    pub fn set_send_buffer(&mut self, begin: usize, most: usize) {
+        self.send.resize(begin, most);
+    }
+
+    /// Copies the next octets that could be read to `out`, from the one that is `skip` octets further on, and says how
+    /// many: they stay to be read.
+    pub fn peek(&self, skip: usize, out: &mut [u8]) -> usize {
+        self.recv.peek(skip, out)
     }
 
     /// Keep-alive probes at these intervals, or none (RFC 9293 §3.8.4).

@@ -140,6 +140,11 @@ impl RecvBuffer {
         self.held.as_mut().map_or(0, |held| held.read_slice(now, out))
     }
 
+    /// Copies what could be read, from the octet that is `skip` octets further on, to `out`, and says how many.
+    pub(super) fn peek(&self, skip: usize, out: &mut [u8]) -> usize {
+        self.held.as_ref().map_or(0, |held| held.peek(skip, out))
+    }
+
     /// Whether memory is held although nothing is in order: more is expected soon.
     #[inline]
     pub(super) fn is_ready_for_more(&self) -> bool {
@@ -209,6 +214,23 @@ impl Held {
     fn islands(&self) -> impl Iterator<Item = Range<u64>> {
         let held_back = self.readable_to()..self.in_order_to;
         Some(held_back).filter(|held_back| !held_back.is_empty()).into_iter().chain(self.waiting.islands())
+    }
+
+    fn peek(&self, mut skip: usize, out: &mut [u8]) -> usize {
+        let mut left = self.readable().saturating_sub(skip).min(out.len());
+        let wanted = left;
+        let pieces = self.chunks.iter().map(|chunk| &chunk.octets[..]).chain([&self.tail[..]]);
+        for piece in pieces {
+            let piece = piece.get(skip.min(piece.len())..).unwrap_or_default();
+            skip = skip.saturating_sub(piece.len());
+            let taken = piece.len().min(left);
+            let at = wanted - left;
+            if let (Some(to), Some(from)) = (out.get_mut(at..at + taken), piece.get(..taken)) {
+                to.copy_from_slice(from);
+            }
+            left -= taken;
+        }
+        wanted - left
     }
 
     #[inline]

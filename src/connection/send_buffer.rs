@@ -111,6 +111,12 @@ impl SendBuffer {
         Self { acked_to: at, ..Self::new(begin, most) }
     }
 
+    /// Other bounds from now on; what is held stays.
+    pub(super) fn resize(&mut self, begin: usize, most: usize) {
+        let fresh = Self::new(begin, most);
+        (self.limit, self.bounds) = (fresh.limit, fresh.bounds);
+    }
+
     #[inline]
     fn held(&self) -> &Held {
         self.held.as_deref().unwrap_or(&NOTHING)

@@ -9,6 +9,7 @@ mod profile;
 mod report;
 mod run;
 pub mod script;
+mod shell;
 
 pub use parse::{ScriptError, parse};
 pub use profile::{Personality, Profile, UnknownProfile};

@@ -8,8 +8,43 @@ use super::passive::Claim;
 use super::single::frame::is_an_end;
 use super::{ConnId, ConnectError, FiveTuple, Host, demux};
 use crate::Instant;
-use crate::connection::Connection;
+use crate::connection::{Connection, ConnectionConfig, SharedConfig};
 use crate::wire::IpProtocol;
+
+/// How a connection is to be opened. Begin with the default, which is what [`Host::connect`] does, and change fields:
+/// there will be more.
+///
+/// ```
+/// use tcpstate::host::ConnectOptions;
+///
+/// let mut options = ConnectOptions::default();
+/// options.local = Some("192.0.2.1:5000".parse()?);
+/// options.hop_limit = Some(255);
+/// # Ok::<(), core::net::AddrParseError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// Where it comes from (RFC 9293 MUST-43); port 0 asks for a port by RFC 6056. Default: none, an address and a port
+    /// that are chosen.
+    pub local: Option<SocketAddr>,
+    /// How the connection is to be; `mss` and what depends on the version of IP are made from the MTU, and what stands
+    /// there does not count. Default: none, which is what the host gives all connections.
+    pub connection: Option<ConnectionConfig>,
+    /// IPv4's time to live, IPv6's hop limit: at least 1. Default: none, which is that of the host.
+    pub hop_limit: Option<u8>,
+    /// The differentiated services code point: 0..=63. Default: none, which is that of the host.
+    pub dscp: Option<u8>,
+}
+
+impl ConnectOptions {
+    fn check(&self) -> Result<(), ConnectError> {
+        if let Some(dscp) = self.dscp.filter(|&dscp| dscp > 63) {
+            return Err(ConnectError::Dscp(dscp));
+        }
+        if self.hop_limit == Some(0) { Err(ConnectError::HopLimit) } else { Ok(()) }
+    }
+}
 
 impl Host {
     /// Opens a connection to `remote`, from an address and a port that are chosen here: the first of our own addresses
@@ -21,11 +56,7 @@ impl Host {
     ///
     /// [`ConnectError`] when the address does not do, there is no port left, or there are too many connections.
     pub fn connect(&mut self, now: Instant, remote: SocketAddr) -> Result<ConnId, ConnectError> {
-        if !is_an_end(remote) {
-            return Err(ConnectError::Address(remote));
-        }
-        let ip = self.own.address_for(remote.ip()).ok_or(ConnectError::NoLocalAddress(remote.ip()))?;
-        self.connect_from(now, SocketAddr::new(ip, 0), remote)
+        self.connect_with(now, remote, &ConnectOptions::default())
     }
 
     /// Opens a connection from `local` to `remote` (RFC 9293 MUST-43). Port 0 asks for a port by RFC 6056.
@@ -39,6 +70,30 @@ impl Host {
         local: SocketAddr,
         remote: SocketAddr,
     ) -> Result<ConnId, ConnectError> {
+        self.connect_with(now, remote, &ConnectOptions { local: Some(local), ..ConnectOptions::default() })
+    }
+
+    /// Opens a connection that is to be as the options say.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect_from`](Self::connect_from), and when the options do not do.
+    pub fn connect_with(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        options: &ConnectOptions,
+    ) -> Result<ConnId, ConnectError> {
+        options.check()?;
+        let local = match options.local {
+            Some(local) => local,
+            None if !is_an_end(remote) => return Err(ConnectError::Address(remote)),
+            None => {
+                let ip =
+                    self.own.address_for(remote.ip()).ok_or(ConnectError::NoLocalAddress(remote.ip()))?;
+                SocketAddr::new(ip, 0)
+            }
+        };
         let tuple = self.new_tuple(now, local, remote)?;
         let limit = self.config.limits.connections;
         if self.flows.len() >= limit {
@@ -52,12 +107,19 @@ impl Host {
             Claim::Reused(iss) => secrets.iss = iss,
             Claim::Taken => return Err(ConnectError::InUse(tuple)),
         }
-        let mut connection = Connection::connect(self.profile(local.ip()), secrets, now);
-        if self.config.connection.tcp.fast_open {
+        let own = options.connection.map(|wanted| self.config.profile(&wanted, local.is_ipv6()));
+        let fast_open = own.as_ref().unwrap_or(&self.config.connection).tcp.fast_open;
+        let shared = own.as_ref().map_or_else(|| self.profile(local.ip()).clone(), SharedConfig::from);
+        let mut connection = Connection::connect(shared, secrets, now);
+        if fast_open {
             // RFC 7413 §4.1.3. It cannot fail: the SYN has not been sent.
             let _ = connection.set_cookie(now, self.jar.take_out(&self.secret, remote.ip()));
         }
         let index = self.admit(Flow::new(connection, tuple));
+        if let Some(flow) = self.flows.get_mut(index) {
+            flow.hop_limit = options.hop_limit.unwrap_or(flow.hop_limit);
+            flow.dscp = options.dscp.unwrap_or(flow.dscp);
+        }
         self.stats.active_opens += 1;
         self.settle(now, index, &crate::tcp::Notices::default());
         Ok(self.id(index))

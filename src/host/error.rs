@@ -76,6 +76,12 @@ pub enum ConnectError {
     /// The local address is not the host's.
     #[error("{0} is not an address of this host: take one of its own")]
     NotLocal(IpAddr),
+    /// The code point has more than six bits.
+    #[error("a DSCP of {0} does not fit: it is 63 at the most")]
+    Dscp(u8),
+    /// Packets with such a hop limit reach nobody.
+    #[error("a hop limit of 0 lets no packet leave: it is at least 1")]
+    HopLimit,
     /// There is a connection between these two already, or one in TIME-WAIT. Take another port, or none: then one is
     /// chosen.
     #[error("the flow {0} is in use: take another port, or port 0 for any")]

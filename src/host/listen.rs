@@ -79,6 +79,17 @@ impl Host {
         self.passive.listen(on.into(), config, &self.config.connection, self.config.mtu)
     }
 
+    /// Changes the choices of a listener, for those who call from now on. [`v6_only`](ListenConfig::v6_only) stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError`] when the choices do not do, nobody listens there any more, or
+    /// [`connection`](ListenConfig::connection) is another while there are half-open connections, whose peers have been
+    /// told already how theirs is.
+    pub fn set_listen(&mut self, listener: ListenerId, config: &ListenConfig) -> Result<(), ListenError> {
+        self.passive.set_listen(listener, config, &self.config.connection, self.config.mtu)
+    }
+
     /// Nobody listens there any more, and says whether anybody did. Connections that were accepted live on; those that
     /// waited for that are reset.
     pub fn unlisten(&mut self, now: Instant, listener: ListenerId) -> bool {

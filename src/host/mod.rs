@@ -170,6 +170,7 @@ use alloc::collections::VecDeque;
 use core::net::IpAddr;
 
 pub use config::{HostConfig, Limits, LocalAddress, Offload};
+pub use connect::ConnectOptions;
 use demux::Demux;
 pub use error::{ConnectError, HostError};
 pub use event::{Event, Readiness};
@@ -207,7 +208,7 @@ pub use user::ConnectionMut;
 pub use view::ConnectionView;
 use wheel::Wheel;
 
-use crate::connection::SharedConfig;
+use crate::connection::{ConnectionConfig, SharedConfig};
 use crate::secret::Secret;
 
 /// Many connections over IP packets.
@@ -316,6 +317,14 @@ impl Host {
     fn profile(&self, local: IpAddr) -> &SharedConfig {
         let [v4, v6] = &self.profiles;
         if local.is_ipv4() { v4 } else { v6 }
+    }
+
+    /// How connections are to be that are made from now on, and listeners that ask for nothing else:
+    /// [`HostConfig::connection`]. Those that there are stay as they are.
+    pub fn set_connection(&mut self, connection: &ConnectionConfig) {
+        self.config.connection = *connection;
+        self.profiles =
+            [false, true].map(|v6| SharedConfig::from(&self.config.profile(&self.config.connection, v6)));
     }
 
     /// The next thing to tell; `None` if there is nothing (more).

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::flow::{Flow, Marks};
 use super::{ConnId, FiveTuple, Host, Readiness};
 use crate::connection::{Connection, Received, SendError, SendFlags};
-use crate::tcp::{CloseReason, CommandError, Keepalive, Notices, TcpInfo};
+use crate::tcp::{CloseReason, CommandError, Keepalive, Notices, Tcb, TcpConfig, TcpInfo};
 use crate::{Instant, State};
 
 /// One connection of a [`Host`], to read from and to write to: from [`Host::connection`].
@@ -24,6 +24,12 @@ impl Host {
     pub fn connection(&mut self, id: ConnId) -> Option<ConnectionMut<'_>> {
         let index = self.index(id)?;
         Some(ConnectionMut { host: self, index, id })
+    }
+
+    /// The machine of that connection, to ask it anything; `None` once it was released.
+    #[must_use]
+    pub fn machine(&self, id: ConnId) -> Option<&Tcb> {
+        self.flows.get(self.index(id)?).map(|flow| flow.connection.tcb())
     }
 
     /// The row of that id.
@@ -190,6 +196,43 @@ impl ConnectionMut<'_> {
         self.command(now, |connection| connection.set_nagle(now, on))
     }
 
+    /// Nothing more follows what was queued with [`SendFlags::more`]: it goes.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over.
+    pub fn flush(&mut self, now: Instant) -> Result<(), CommandError> {
+        self.command(now, |connection| connection.flush(now))
+    }
+
+    /// Changes choices while the connection goes on: see [`Tcb::configure`].
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the connection is over.
+    pub fn configure(
+        &mut self,
+        now: Instant,
+        change: impl FnOnce(&mut TcpConfig),
+    ) -> Result<(), CommandError> {
+        self.command(now, |connection| connection.configure(now, change))
+    }
+
+    /// Another size of the send buffer: [`ConnectionConfig::send_buffer`](crate::connection::ConnectionConfig::send_buffer)
+    /// and [`send_buffer_max`](crate::connection::ConnectionConfig::send_buffer_max). What is queued stays.
+    pub fn set_send_buffer(&mut self, begin: usize, most: usize) {
+        if let Some(flow) = self.host.flows.get_mut(self.index) {
+            flow.connection.set_send_buffer(begin, most);
+        }
+    }
+
+    /// Copies the next octets that could be read to `out`, from the one that is `skip` octets further on, and says how
+    /// many: they stay to be read.
+    #[must_use]
+    pub fn peek(&self, skip: usize, out: &mut [u8]) -> usize {
+        self.flow().map_or(0, |flow| flow.connection.peek(skip, out))
+    }
+
     /// Keep-alive probes at these intervals, or none (RFC 9293 §3.8.4).
     ///
     /// # Errors
@@ -247,6 +290,14 @@ impl ConnectionMut<'_> {
     pub fn set_dscp(&mut self, dscp: u8) {
         if let Some(flow) = self.host.flows.get_mut(self.index) {
             flow.dscp = dscp & 63;
+        }
+    }
+
+    /// Another time to live, or hop limit, for the packets from now on (RFC 9293 MUST-49); of 0 there is none, and 1 is
+    /// taken.
+    pub fn set_hop_limit(&mut self, hop_limit: u8) {
+        if let Some(flow) = self.host.flows.get_mut(self.index) {
+            flow.hop_limit = hop_limit.max(1);
         }
     }
 

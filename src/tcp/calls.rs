@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::command::{Command, CommandError, NetworkError, Queue};
-use super::config::TcpConfig;
+use super::config::{MAX_WINDOW, TcpConfig};
 use super::notices::{CloseReason, Notices};
 use super::send::ORIGIN;
 use super::state::{Event, State};
@@ -27,6 +27,7 @@ impl Tcb {
             Command::Shutdown => self.shut_down(notices)?,
             Command::Close => self.close(notices),
             Command::Abort => self.abort(CloseReason::Aborted, Event::Abort, notices),
+            Command::Flush => self.snd.more = false,
             Command::SetNagle(on) => self.choices().nagle = on,
             Command::SetKeepalive(keepalive) => {
                 self.choices().keepalive = keepalive;
@@ -50,6 +51,70 @@ impl Tcb {
     /// To change what the user has chosen: from now on it is this connection's own.
     fn choices(&mut self) -> &mut TcpConfig {
         Arc::make_mut(&mut self.config)
+    }
+
+    /// Changes choices of a connection that there is: `change` gets them as they are. Each counts from the next time that it
+    /// is asked for; timers that run go on, but for the user timeout and keep-alives. What belongs to the version of IP
+    /// and its MTU, and what the SYN has offered, stays as it is: the fields about the MSS and path MTU, `window_scaling`,
+    /// `timestamps`, `sack`, `ecn`, `fast_open`. A [`receive_window`](TcpConfig::receive_window) that is changed is the size
+    /// of the receive buffer at once; the right edge of the window does not move left for it (RFC 9293 SHLD-14), nor further
+    /// than the scale of the SYN can express. Another congestion control algorithm goes on with the window that there is.
+    ///
+    /// ```
+    /// use tcpstate::Instant;
+    /// use tcpstate::tcp::{Tcb, TcpConfig, Unpredictable};
+    ///
+    /// let mut tcb = Tcb::connect(&TcpConfig::default(), Unpredictable::default(), Instant::ZERO);
+    /// tcb.configure(Instant::ZERO, |config| config.initial_window = 4)?;
+    /// assert_eq!(tcb.config().initial_window, 4);
+    /// # Ok::<(), tcpstate::tcp::CommandError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Closed`] when the connection is over; then `change` is not called.
+    pub fn configure(
+        &mut self,
+        now: Instant,
+        change: impl FnOnce(&mut TcpConfig),
+    ) -> Result<(), CommandError> {
+        if self.state == State::Closed {
+            return Err(CommandError::Closed);
+        }
+        let mut wanted = *self.config;
+        change(&mut wanted);
+        let before = *self.config;
+        let settled = TcpConfig {
+            mss: before.mss,
+            mss_limit: before.mss_limit,
+            default_mss: before.default_mss,
+            ip_header: before.ip_header,
+            min_path_mtu: before.min_path_mtu,
+            mtu_probing: before.mtu_probing,
+            window_scaling: before.window_scaling,
+            timestamps: before.timestamps,
+            sack: before.sack,
+            ecn: before.ecn,
+            fast_open: before.fast_open,
+            user_timeout: before.user_timeout,
+            ..wanted
+        };
+        self.set_user_timeout(wanted.user_timeout);
+        self.config = Arc::new(TcpConfig { user_timeout: wanted.user_timeout, ..settled });
+        if settled.keepalive != before.keepalive {
+            self.keepalive_probes = 0;
+            self.timers.stop(Timer::Keepalive);
+        }
+        if settled.receive_window != before.receive_window {
+            self.rcv.tuning.window = settled.receive_window.clamp(1, MAX_WINDOW);
+        }
+        if settled.congestion != before.congestion {
+            self.congestion.switch(settled.congestion);
+        }
+        self.arm(now);
+        self.count_memory();
+        self.check_invariants();
+        Ok(())
     }
 
     /// A timeout that runs goes on from where it began.

@@ -25,6 +25,8 @@ pub enum Command {
     Abort,
     /// Nagle on or off (MUST-17).
     SetNagle(bool),
+    /// Nothing more follows: what [`Queue::more`] holds back goes (MUST-60).
+    Flush,
     /// Keep-alives on with these intervals, or off (MUST-24).
     SetKeepalive(Option<Keepalive>),
     /// Another user timeout, or none (§3.10.2, RFC 5482).

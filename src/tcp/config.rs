@@ -27,6 +27,9 @@ pub struct TcpConfig {
     /// The MSS that we advertise: what the network layer can take, less 20 (RFC 9293 MUST-67). Also the
     /// largest segment that we send, options included. Default: 1460.
     pub mss: u16,
+    /// The most that a [`Host`](crate::host::Host) makes of [`mss`](Self::mss), whatever the MTU is: the clamp of who knows
+    /// that the path is narrower than the link (`TCP_MAXSEG`). At least 1. Default: 65,535, which is no clamp.
+    pub mss_limit: u16,
     /// What to assume of a peer that sends no MSS option: 536 for IPv4, 1220 for IPv6 (MUST-15).
     pub default_mss: u16,
     /// Octets of the IP header, which the MSS does not count: 20 for IPv4, the default; 40 for IPv6.
@@ -174,6 +177,7 @@ impl Default for TcpConfig {
     fn default() -> Self {
         Self {
             mss: 1460,
+            mss_limit: u16::MAX,
             default_mss: 536,
             ip_header: 20,
             min_path_mtu: 552,

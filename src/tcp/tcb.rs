@@ -451,7 +451,7 @@ impl Tcb {
     }
 
     /// What has to hold between any two calls.
-    fn check_invariants(&self) {
+    pub(super) fn check_invariants(&self) {
         let (snd, rcv) = (&self.snd, &self.rcv);
         debug_assert!(ORIGIN <= snd.una && snd.una <= snd.nxt && snd.nxt <= snd.max, "{snd:?}");
         debug_assert!(snd.max <= snd.end(), "sent more than was queued: {snd:?}");

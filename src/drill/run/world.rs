@@ -411,7 +411,10 @@ impl<'s> World<'s> {
         let stop = |message: String| {
             Stop::new(Kind::Call, event.line, message).with(Some(event.text.clone()), Some(got.clone()))
         };
-        self.kernel.check(call, returned).map_err(stop)?;
+        self.kernel.check(call, returned).map_err(|failure| match failure {
+            CallFailure::Failed(message) => stop(message),
+            unsupported => failed(event, unsupported),
+        })?;
         if self.now.since(due).max(due.since(self.now)) > tolerance {
             let (now, due) = (time(self.now), time(due));
             return Err(stop(format!("{} has returned at {now}, not at {due}", call.name)));

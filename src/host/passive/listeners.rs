@@ -136,6 +136,12 @@ pub enum ListenError {
     /// Packets with such a hop limit reach nobody.
     #[error("a hop limit of 0 lets no packet leave: it is at least 1")]
     HopLimit,
+    /// Nobody listens there any more.
+    #[error("nobody listens there any more: listen anew")]
+    Gone,
+    /// There are so many half-open connections, and their peers know already how theirs is.
+    #[error("{0} connections are half-open and cannot be changed any more: wait until there are none")]
+    HalfOpen(u32),
     /// There are as many listeners as there may be.
     #[error("there are {0} listeners, which is all there may be")]
     TooMany(u32),
@@ -249,6 +255,13 @@ fn fitted(mut config: ConnectionConfig, mtu: u16, v6: bool) -> SharedConfig {
     SharedConfig::from(&config)
 }
 
+fn check(config: &ListenConfig) -> Result<(), ListenError> {
+    if let Some(dscp) = config.dscp.filter(|&dscp| dscp > 63) {
+        return Err(ListenError::Dscp(dscp));
+    }
+    if config.hop_limit == Some(0) { Err(ListenError::HopLimit) } else { Ok(()) }
+}
+
 impl Listeners {
     /// The most that there may be.
     const MOST: u32 = 1 << 20;
@@ -267,12 +280,7 @@ impl Listeners {
         mtu: u16,
     ) -> Result<ListenerId, ListenError> {
         let (first, second) = places(&on, config).ok_or(ListenError::Address(on))?;
-        if let Some(dscp) = config.dscp.filter(|&dscp| dscp > 63) {
-            return Err(ListenError::Dscp(dscp));
-        }
-        if config.hop_limit == Some(0) {
-            return Err(ListenError::HopLimit);
-        }
+        check(config)?;
         if self.rows.len() >= Self::MOST as usize {
             return Err(ListenError::TooMany(Self::MOST));
         }
@@ -296,6 +304,26 @@ impl Listeners {
             }
         }
         Ok(self.id(index))
+    }
+
+    /// Other choices for who calls from now on.
+    pub(super) fn change(
+        &mut self,
+        id: ListenerId,
+        config: &ListenConfig,
+        usual: &ConnectionConfig,
+        mtu: u16,
+    ) -> Result<(), ListenError> {
+        check(config)?;
+        let listener = self.get_mut(id).ok_or(ListenError::Gone)?;
+        let connection = [false, true].map(|v6| fitted(with(config, usual), mtu, v6));
+        if listener.half_open.len() > 0 && connection != listener.connection {
+            return Err(ListenError::HalfOpen(listener.half_open.len()));
+        }
+        let v6_only = listener.config.v6_only;
+        listener.config = ListenConfig { v6_only, ..*config };
+        listener.connection = connection;
+        Ok(())
     }
 
     /// Nobody listens there any more.

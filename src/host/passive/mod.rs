@@ -174,6 +174,17 @@ impl Passive {
         listener
     }
 
+    /// Changes the choices of a listener.
+    pub(crate) fn set_listen(
+        &mut self,
+        id: ListenerId,
+        config: &ListenConfig,
+        usual: &ConnectionConfig,
+        mtu: u16,
+    ) -> Result<(), ListenError> {
+        self.listeners.change(id, config, usual, mtu)
+    }
+
     /// The listener, if it is still there.
     pub(crate) fn listener(&self, id: ListenerId) -> Option<&Listener> {
         self.listeners.get(id)

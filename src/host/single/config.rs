@@ -133,5 +133,5 @@ pub(super) fn checked(config: &SingleConfig, local: SocketAddr) -> Result<Single
 pub(in crate::host) fn fit_to_ip(tcp: &mut TcpConfig, mtu: u16, v6: bool) {
     (tcp.ip_header, tcp.default_mss, tcp.min_path_mtu) =
         if v6 { (40, 1220, MIN_MTU_V6) } else { (20, 536, MIN_PATH_MTU_V4) };
-    tcp.mss = mtu.saturating_sub(u16::from(tcp.ip_header) + 20);
+    tcp.mss = mtu.saturating_sub(u16::from(tcp.ip_header) + 20).min(tcp.mss_limit.max(1));
 }

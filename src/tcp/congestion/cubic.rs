@@ -161,6 +161,15 @@ impl CubicWindow {
         if self.epoch.is_some() { size_of::<Epoch>() } else { 0 }
     }
 
+    /// With a window that another algorithm had.
+    pub(super) const fn taking(window: Window) -> Self {
+        Self { window, w_max: 0, prior: 0, epoch: None }
+    }
+
+    pub(super) const fn window(&self) -> &Window {
+        &self.window
+    }
+
     /// In slow start, with this window.
     pub(in crate::tcp) fn new(cwnd: u32) -> Self {
         Self { window: Window::new(cwnd), w_max: 0, prior: 0, epoch: None }

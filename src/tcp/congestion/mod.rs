@@ -137,6 +137,18 @@ impl Congestion {
         }
     }
 
+    /// Another algorithm takes over: window and ssthresh are its own from here on, the rest it has to learn.
+    pub(in crate::tcp) fn switch(&mut self, to: CongestionAlgorithm) {
+        let window = match self {
+            Self::Cubic(cubic) => cubic.window().clone(),
+            Self::NewReno(reno) => reno.window().clone(),
+        };
+        *self = match to {
+            CongestionAlgorithm::Cubic => Self::Cubic(CubicWindow::taking(window)),
+            CongestionAlgorithm::NewReno => Self::NewReno(NewRenoWindow::taking(window)),
+        };
+    }
+
     /// Octets of memory held.
     pub(in crate::tcp) fn memory(&self) -> usize {
         match self {

@@ -20,6 +20,15 @@ pub(in crate::tcp) struct NewRenoWindow {
 }
 
 impl NewRenoWindow {
+    /// With a window that another algorithm had.
+    pub(super) const fn taking(window: Window) -> Self {
+        Self { window, acked: 0 }
+    }
+
+    pub(super) const fn window(&self) -> &Window {
+        &self.window
+    }
+
     /// In slow start, with this window.
     pub(in crate::tcp) fn new(cwnd: u32) -> Self {
         Self { window: Window::new(cwnd), acked: 0 }

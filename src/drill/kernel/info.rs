@@ -1,0 +1,161 @@
+//! What `TCP_INFO` tells, under the names that Linux' and FreeBSD's structures have, in their units. What the machine does
+//! not know is not here.
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use super::{Kernel, constants};
+use crate::drill::Personality;
+use crate::tcp::{RecoveryPhase, Tcb, TcpInfo};
+use crate::{Instant, State};
+
+/// Names that code in a script may use, and their values.
+pub(in crate::drill) type Symbols = BTreeMap<&'static str, i128>;
+
+/// What stands for no threshold.
+const NO_SSTHRESH: i128 = 0x7fff_ffff;
+
+impl Kernel {
+    /// The constants, and what there is to tell of the connection under test, or else of a listener, under their names.
+    pub(in crate::drill) fn symbols(&self, now: Instant) -> Symbols {
+        let mut symbols = Symbols::new();
+        for (name, value) in constants::all(self.personality()) {
+            symbols.insert(name, value.into());
+        }
+        symbols.extend(self.tcp_info(now, self.informed()));
+        symbols
+    }
+
+    /// The descriptor that code speaks of.
+    fn informed(&self) -> Option<i64> {
+        let subject = self.subject.map(|(fd, ..)| fd).filter(|fd| self.sockets.contains_key(fd));
+        subject
+            .or_else(|| {
+                self.sockets.iter().find(|(_, socket)| socket.listener().is_some()).map(|(&fd, _)| fd)
+            })
+            .or_else(|| self.sockets.keys().next().copied())
+    }
+
+    /// What `TCP_INFO` tells of a descriptor.
+    pub(super) fn tcp_info(&self, now: Instant, fd: Option<i64>) -> BTreeMap<&'static str, i128> {
+        let mut told = BTreeMap::new();
+        let Some((fd, socket)) = fd.and_then(|fd| Some((fd, self.sockets.get(&fd)?))) else { return told };
+        let personality = self.personality();
+        let Some(machine) = self.machine(fd) else {
+            let state = if socket.listener().is_some() { State::Listen } else { State::Closed };
+            told.insert("tcpi_state", state_number(personality, state));
+            return told;
+        };
+        let info = machine.info(now);
+        told.insert("tcpi_state", state_number(personality, info.state));
+        match personality {
+            Personality::Linux => linux(&mut told, machine, &info),
+            Personality::FreeBsd => freebsd(&mut told, machine, &info),
+        }
+        told
+    }
+}
+
+/// The number that the system gives a state. On Linux a socket in TIME-WAIT is closed: another one waits.
+fn state_number(personality: Personality, state: State) -> i128 {
+    let (linux, freebsd) = match state {
+        State::Closed => (7, 0),
+        State::Listen => (10, 1),
+        State::SynSent => (2, 2),
+        State::SynReceived => (3, 3),
+        State::Established => (1, 4),
+        State::CloseWait => (8, 5),
+        State::FinWait1 => (4, 6),
+        State::Closing => (11, 7),
+        State::LastAck => (9, 8),
+        State::FinWait2 => (5, 9),
+        State::TimeWait => (7, 10),
+    };
+    match personality {
+        Personality::Linux => linux,
+        Personality::FreeBsd => freebsd,
+    }
+}
+
+fn micros(span: Duration) -> i128 {
+    i128::try_from(span.as_micros()).unwrap_or(i128::MAX)
+}
+
+/// Octets in full segments: a rest counts as one.
+fn segments(octets: u64, mss: u32) -> i128 {
+    i128::from(octets.div_ceil(u64::from(mss.max(1))))
+}
+
+/// What both systems tell in the same way.
+fn common(told: &mut BTreeMap<&'static str, i128>, info: &TcpInfo) {
+    let mut options = 0;
+    let (theirs, ours) = info.window_scales;
+    for (is_on, bit) in [
+        (info.timestamps, 1),
+        (info.sack, 2),
+        (theirs > 0 || ours > 0, 4),
+        (info.ecn, 8),
+        (info.ecn && info.marks_received > 0, 16),
+    ] {
+        if is_on {
+            options |= bit;
+        }
+    }
+    told.insert("tcpi_options", options);
+    told.insert("tcpi_snd_wscale", theirs.into());
+    told.insert("tcpi_rcv_wscale", ours.into());
+    told.insert("tcpi_rto", micros(info.rto));
+    told.insert("tcpi_rtt", info.srtt.map_or(0, micros));
+    told.insert("tcpi_rttvar", info.rttvar.map_or(0, micros));
+}
+
+fn linux(told: &mut BTreeMap<&'static str, i128>, machine: &Tcb, info: &TcpInfo) {
+    common(told, info);
+    let mss = info.mss;
+    let phase = match info.recovery {
+        RecoveryPhase::Open => 0,
+        RecoveryPhase::Disorder => 1,
+        RecoveryPhase::Cwr => 2,
+        RecoveryPhase::Recovery => 3,
+        RecoveryPhase::Loss => 4,
+    };
+    told.insert("tcpi_ca_state", phase);
+    told.insert("tcpi_backoff", info.backoff.into());
+    told.insert("tcpi_snd_mss", mss.into());
+    told.insert("tcpi_advmss", machine.config().mss.into());
+    told.insert("tcpi_pmtu", info.path_mtu.into());
+    told.insert("tcpi_sacked", segments(info.sacked, mss));
+    told.insert("tcpi_lost", segments(info.lost, mss));
+    told.insert("tcpi_snd_cwnd", segments(info.cwnd.into(), mss));
+    let ssthresh = info.ssthresh.map_or(NO_SSTHRESH, |octets| i128::from(octets / mss.max(1)));
+    told.insert("tcpi_snd_ssthresh", ssthresh);
+    told.insert("tcpi_total_retrans", info.retransmissions.into());
+    told.insert("tcpi_bytes_retrans", info.retransmitted.into());
+    let acked = machine.acked_to().min(machine.queued_to());
+    told.insert("tcpi_bytes_received", machine.readable_to().into());
+    told.insert("tcpi_bytes_acked", acked.into());
+    told.insert("tcpi_notsent_bytes", info.unsent.into());
+    told.insert("tcpi_min_rtt", info.min_rtt.map_or(0xffff_ffff, micros));
+    told.insert("tcpi_delivery_rate", info.delivery_rate.into());
+    told.insert("tcpi_delivery_rate_app_limited", info.delivery_rate_app_limited.into());
+    let busy = info.limited_by_user + info.limited_by_network + info.limited_by_peer;
+    told.insert("tcpi_busy_time", micros(busy));
+    told.insert("tcpi_rwnd_limited", micros(info.limited_by_peer));
+    told.insert("tcpi_snd_wnd", info.snd_wnd.into());
+    told.insert("tcpi_rcv_wnd", info.rcv_wnd.into());
+    told.insert("tcpi_dsack_dups", info.spurious_retransmissions.into());
+}
+
+fn freebsd(told: &mut BTreeMap<&'static str, i128>, machine: &Tcb, info: &TcpInfo) {
+    common(told, info);
+    // FreeBSD counts windows in octets.
+    told.insert("tcpi_snd_cwnd", info.cwnd.into());
+    let ssthresh = info.ssthresh.map_or(0x3fff_c000, i128::from);
+    told.insert("tcpi_snd_ssthresh", ssthresh);
+    told.insert("tcpi_snd_mss", info.mss.into());
+    told.insert("tcpi_snd_wnd", info.snd_wnd.into());
+    told.insert("tcpi_rcv_space", info.rcv_wnd.into());
+    told.insert("tcpi_snd_nxt", machine.snd_nxt().get().into());
+    told.insert("tcpi_rcv_nxt", machine.rcv_nxt().get().into());
+    told.insert("tcpi_snd_rexmitpack", info.retransmissions.into());
+}

@@ -1,0 +1,326 @@
+//! The system calls of a kernel whose network is a [`Host`].
+//!
+//! Scripts speak to sockets as Linux or FreeBSD has them; [`Kernel`] answers as that system would: what a call gives
+//! in each state, which error it is and when it is told, what `poll` says. Segments are the host's affair.
+//!
+//! | calls | where |
+//! |---|---|
+//! | socket, bind, listen, accept | `open.rs` |
+//! | connect | `connect.rs` |
+//! | read, recv, recvmsg… | `read.rs` |
+//! | write, send, sendmsg… | `write.rs` |
+//! | close, shutdown | `end.rs` |
+//! | fcntl, ioctl | `control.rs` |
+//! | getsockopt, setsockopt, getsockname, getpeername | `options.rs`, `options/` |
+//! | poll, epoll | `ready.rs`, `epoll.rs` |
+//! | results against the script | `check.rs` |
+//! | `tcpi_…` | `info.rs` |
+
+mod args;
+mod check;
+mod connect;
+mod constants;
+mod control;
+mod end;
+mod errno;
+mod info;
+mod open;
+mod options;
+mod read;
+mod returned;
+mod socket;
+mod write;
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+pub(in crate::drill) use super::shell::ShellOutcome;
+use args::Args;
+pub(in crate::drill) use errno::Errno;
+pub(in crate::drill) use info::Symbols;
+pub(in crate::drill) use returned::Returned;
+use returned::Stop;
+use socket::{Role, Socket, Stream};
+
+use super::script::Call;
+use super::{Personality, Profile};
+use crate::Instant;
+use crate::host::{ConnId, FiveTuple, Host, LocalAddress};
+use crate::tcp::Tcb;
+
+/// Which IP the packets are of, and which the sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::drill) enum IpMode {
+    /// IPv4, and `AF_INET`.
+    #[default]
+    V4,
+    /// IPv4, and `AF_INET6` with IPv4-mapped addresses.
+    MappedV6,
+    /// IPv6, and `AF_INET6`.
+    V6,
+}
+
+/// Where the two ends are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::drill) struct Addresses {
+    /// The version of IP.
+    pub(in crate::drill) ip: IpMode,
+    /// The address of the stack under test, as it stands in packets.
+    pub(in crate::drill) local: IpAddr,
+    /// Bits of its network's prefix.
+    pub(in crate::drill) prefix_len: u8,
+    /// The peer's address.
+    pub(in crate::drill) remote: IpAddr,
+    /// Octets of the largest packet.
+    pub(in crate::drill) mtu: u16,
+    /// The port that `bind(…, ..., ...)` takes.
+    pub(in crate::drill) bind_port: u16,
+    /// The port that `connect(…, ..., ...)` calls.
+    pub(in crate::drill) connect_port: u16,
+}
+
+/// Why a call gave no result that could be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::drill) enum CallFailure {
+    /// Something in it cannot be done here; what that is.
+    Unsupported(String),
+    /// It went wrong in a way of its own: octets that were read are not those that were sent, say.
+    Failed(String),
+}
+
+pub(super) fn unsupported(what: impl Into<String>) -> CallFailure {
+    CallFailure::Unsupported(what.into())
+}
+
+/// Something that cannot be done here; what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::drill) struct Unsupported(pub(in crate::drill) String);
+
+/// How far a call has come.
+#[derive(Clone, Debug)]
+pub(in crate::drill) enum Progress {
+    /// It has returned.
+    Returned(Returned),
+    /// It waits.
+    Blocked(Blocked),
+}
+
+/// A call that waits.
+#[derive(Clone, Debug)]
+pub(in crate::drill) struct Blocked {
+    op: Op,
+    until: Option<Instant>,
+}
+
+impl Blocked {
+    /// When it returns in any case.
+    pub(in crate::drill) const fn deadline(&self) -> Option<Instant> {
+        self.until
+    }
+}
+
+/// A call that may have to wait, with what it has done so far.
+#[derive(Clone, Debug)]
+enum Op {
+    Accept(open::Accept),
+    Connect(connect::Connect),
+    Read(read::Read),
+    Write(write::Write),
+    Close(end::Close),
+}
+
+/// Whether a call may wait, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// It returns at once.
+    None,
+    /// Until then; without end if there is no time.
+    Until(Option<Instant>),
+}
+
+/// Descriptors and what they stand for, over a host.
+#[derive(Clone, Debug)]
+pub(in crate::drill) struct Kernel {
+    /// The host.
+    pub(in crate::drill) host: Host,
+    profile: Profile,
+    at: Addresses,
+    sockets: BTreeMap<i64, Socket>,
+    /// The connection that was connected or accepted last, under which number, and between which sockets.
+    subject: Option<(i64, ConnId, FiveTuple)>,
+    bound: Option<SocketAddr>,
+    /// Ends of connections whose descriptor was closed.
+    gone: Vec<Stream>,
+}
+
+impl Kernel {
+    /// A kernel without a socket.
+    pub(in crate::drill) fn new(profile: &Profile, at: Addresses) -> Result<Self, Unsupported> {
+        let profile = profile.clone();
+        let host = Self::host(&profile, &at)?;
+        Ok(Self { host, profile, at, sockets: BTreeMap::new(), subject: None, bound: None, gone: Vec::new() })
+    }
+
+    fn host(profile: &Profile, at: &Addresses) -> Result<Host, Unsupported> {
+        let mut config = profile.host.clone();
+        config.addresses = alloc::vec![LocalAddress::new(at.local, at.prefix_len)];
+        config.mtu = at.mtu;
+        Host::new(config, [0x5A; 32]).map_err(|error| Unsupported(format!("such a network: {error}")))
+    }
+
+    const fn personality(&self) -> Personality {
+        self.profile.personality
+    }
+
+    fn is_linux(&self) -> bool {
+        self.personality() == Personality::Linux
+    }
+
+    /// Begins a call.
+    pub(in crate::drill) fn start(&mut self, now: Instant, call: &Call) -> Result<Progress, CallFailure> {
+        self.settle(now);
+        let begun = self.dispatch(now, call);
+        let progress = match begun {
+            Ok(progress) => progress,
+            Err(Stop::Errno(errno)) => Progress::Returned(Returned::error(errno)),
+            Err(Stop::Failure(failure)) => return Err(failure),
+        };
+        self.settle(now);
+        Ok(progress)
+    }
+
+    /// Goes on with a call that waited: something has happened, or its time has come.
+    pub(in crate::drill) fn resume(
+        &mut self,
+        now: Instant,
+        blocked: &mut Blocked,
+    ) -> Result<Progress, CallFailure> {
+        self.settle(now);
+        let last = blocked.until.is_some_and(|until| now >= until);
+        let progress = match self.attempt(now, &mut blocked.op, last) {
+            Ok(Some(returned)) => Progress::Returned(returned),
+            Ok(None) => Progress::Blocked(blocked.clone()),
+            Err(Stop::Errno(errno)) => Progress::Returned(Returned::error(errno)),
+            Err(Stop::Failure(failure)) => return Err(failure),
+        };
+        self.settle(now);
+        Ok(progress)
+    }
+
+    fn dispatch(&mut self, now: Instant, call: &Call) -> Result<Progress, Stop> {
+        let returned = match call.name.as_str() {
+            "socket" => self.socket(call)?,
+            "bind" => self.bind(now, call)?,
+            "listen" => self.listen(now, call)?,
+            "accept" | "accept4" => return self.accept(now, call),
+            "connect" => return self.connect(now, call),
+            "read" | "recv" | "recvfrom" | "recvmsg" | "readv" => return self.read(now, call),
+            "write" | "send" | "sendto" | "sendmsg" | "writev" => return self.write(now, call),
+            "close" => return self.close(now, call),
+            "shutdown" => self.shutdown(now, call)?,
+            "fcntl" => self.fcntl(call)?,
+            "ioctl" => self.ioctl(now, call)?,
+            "setsockopt" => self.setsockopt(now, call)?,
+            "getsockopt" => self.getsockopt(now, call)?,
+            "getsockname" => self.getsockname(call)?,
+            "getpeername" => self.getpeername(call)?,
+            other => return Err(unsupported(format!("the call {other}")).into()),
+        };
+        Ok(Progress::Returned(returned))
+    }
+
+    /// Tries a call that may wait; if it has to, it is left as it is.
+    fn begin(&mut self, now: Instant, mut op: Op, patience: Patience) -> Result<Progress, Stop> {
+        let (last, until) = match patience {
+            Patience::None => (true, None),
+            Patience::Until(until) => (until.is_some_and(|until| now >= until), until),
+        };
+        let returned = self.attempt(now, &mut op, last)?;
+        Ok(returned.map_or(Progress::Blocked(Blocked { op, until }), Progress::Returned))
+    }
+
+    /// Tries a call; `None` if it has to wait. On the `last` try it does not.
+    fn attempt(&mut self, now: Instant, op: &mut Op, last: bool) -> Result<Option<Returned>, Stop> {
+        match op {
+            Op::Accept(accept) => self.try_accept(now, accept, last),
+            Op::Connect(connect) => self.try_connect(now, connect, last),
+            Op::Read(read) => self.try_read(now, read, last),
+            Op::Write(write) => self.try_write(now, write, last),
+            Op::Close(close) => self.try_close(now, close, last),
+        }
+    }
+
+    fn args<'a>(
+        &self,
+        call: &'a Call,
+        counts: core::ops::RangeInclusive<usize>,
+    ) -> Result<Args<'a>, CallFailure> {
+        Args::new(call, self.personality(), counts)
+    }
+
+    /// Runs a shell line of a script.
+    pub(in crate::drill) fn shell(&mut self, now: Instant, line: &str) -> Result<ShellOutcome, Unsupported> {
+        super::shell::run(self, now, line)
+    }
+
+    /// Takes what the host has to tell.
+    pub(in crate::drill) fn settle(&mut self, _now: Instant) {
+        while self.host.poll_event().is_some() {}
+        let linux = self.is_linux();
+        for socket in self.sockets.values_mut() {
+            socket.notice(&self.host, linux);
+        }
+    }
+
+    /// When the kernel has something to do by itself, beside what the host has.
+    pub(in crate::drill) const fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Serves what is due, the host's deadlines included.
+    pub(in crate::drill) fn handle_timeout(&mut self, now: Instant) {
+        self.host.handle_timeout(now);
+        self.settle(now);
+    }
+
+    /// Where the script has bound a socket last: an address of packets.
+    pub(in crate::drill) const fn bound(&self) -> Option<SocketAddr> {
+        self.bound
+    }
+
+    /// The two sockets of the connection that was connected or accepted last.
+    pub(in crate::drill) fn under_test(&self) -> Option<FiveTuple> {
+        self.subject.map(|(_, _, tuple)| tuple)
+    }
+
+    /// The octet that a call chose for that place of what goes out on that connection; `None` if it is the pattern's.
+    pub(in crate::drill) fn sent_octet(&self, tuple: &FiveTuple, place: u64) -> Option<u8> {
+        let streams = self.sockets.values().filter_map(Socket::stream).chain(&self.gone);
+        streams.filter(|stream| stream.tuple == *tuple).find_map(|stream| stream.chosen(place))
+    }
+
+    fn sock(&mut self, fd: i64) -> Result<&mut Socket, Errno> {
+        self.sockets.get_mut(&fd).ok_or(Errno::EBADF)
+    }
+
+    fn stream(&self, fd: i64) -> Option<&Stream> {
+        self.sockets.get(&fd)?.stream()
+    }
+
+    fn machine(&self, fd: i64) -> Option<&Tcb> {
+        self.host.machine(self.stream(fd)?.id)
+    }
+
+    /// The connection of that descriptor is the one that the script speaks of from now on.
+    fn set_subject(&mut self, fd: i64) {
+        if let Some(Role::Stream(stream)) = self.sockets.get(&fd).map(|socket| &socket.role) {
+            self.subject = Some((fd, stream.id, stream.tuple));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

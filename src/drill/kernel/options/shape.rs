@@ -1,0 +1,157 @@
+//! What the options of a socket make of its connections.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::Settings;
+use crate::connection::ConnectionConfig;
+use crate::drill::kernel::returned::Stop;
+use crate::drill::kernel::{Kernel, unsupported};
+use crate::host::{ConnectOptions, ListenConfig};
+use crate::tcp::{Keepalive, TcpConfig};
+
+/// With a user timeout that alone counts.
+const NO_R2: Duration = Duration::from_secs(1 << 31);
+
+/// A number of seconds, or of anything else, that is not negative.
+fn amount(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+fn octets(value: i64) -> u32 {
+    u32::try_from(value.max(1)).unwrap_or(u32::MAX)
+}
+
+impl Settings {
+    /// Changes what is chosen for the machine of a connection.
+    pub(super) fn shape(&self, tcp: &mut TcpConfig, linux: bool) {
+        for (&name, &value) in &self.values {
+            match name {
+                "TCP_NODELAY" => tcp.nagle = value == 0,
+                "TCP_MAXSEG" if value > 0 => tcp.mss_limit = u16::try_from(value).unwrap_or(u16::MAX),
+                "TCP_USER_TIMEOUT" if value > 0 => {
+                    tcp.user_timeout = Some(Duration::from_millis(amount(value)));
+                    tcp.r2 = NO_R2;
+                }
+                "TCP_USER_TIMEOUT" => tcp.user_timeout = None,
+                "TCP_SYNCNT" => tcp.syn_r2 = syn_time(tcp, value),
+                "TCP_LINGER2" if value > 0 => {
+                    tcp.fin_wait_2 = Duration::from_secs(amount(value).min(120));
+                }
+                "SO_RCVBUF" | "SO_RCVBUFFORCE" => {
+                    // Linux keeps half for bookkeeping.
+                    tcp.receive_window = octets(if linux { value / 2 } else { value });
+                    tcp.receive_window_max = 0;
+                }
+                _ => {}
+            }
+        }
+        if let Some(clamp) = self.get("TCP_WINDOW_CLAMP").filter(|&clamp| clamp > 0) {
+            tcp.receive_window = tcp.receive_window.min(octets(clamp));
+            tcp.receive_window_max = tcp.receive_window_max.min(octets(clamp));
+        }
+        if let Some(algorithm) = self.congestion {
+            tcp.congestion = algorithm;
+        }
+        if let Some(on) = self.get("SO_KEEPALIVE") {
+            tcp.keepalive = (on != 0).then(|| self.keepalive(tcp.keepalive, linux));
+        }
+    }
+
+    /// The keep-alives that are asked for; `usual` is what they are where nothing else is said.
+    fn keepalive(&self, usual: Option<Keepalive>, linux: bool) -> Keepalive {
+        let count = if linux { 9 } else { 8 };
+        let usual = usual.unwrap_or(Keepalive { count, ..Keepalive::default() });
+        let secs = |name, usual| self.get(name).map_or(usual, |secs| Duration::from_secs(amount(secs)));
+        Keepalive {
+            idle: secs("TCP_KEEPIDLE", usual.idle),
+            interval: secs("TCP_KEEPINTVL", usual.interval),
+            count: self
+                .get("TCP_KEEPCNT")
+                .map_or(usual.count, |count| u8::try_from(count).unwrap_or(u8::MAX)),
+        }
+    }
+
+    /// Octets of memory for what is to be sent, if that was chosen.
+    pub(super) fn send_buffer(&self) -> Option<usize> {
+        let chosen = self.get("SO_SNDBUFFORCE").or_else(|| self.get("SO_SNDBUF"))?;
+        usize::try_from(chosen).ok()
+    }
+
+    /// The hop limit, if one was chosen.
+    pub(super) fn hop_limit(&self) -> Option<u8> {
+        let chosen = ["IP_TTL", "IPV6_UNICAST_HOPS"].iter().find_map(|name| self.get(name))?;
+        u8::try_from(chosen).ok().filter(|&hops| hops > 0)
+    }
+
+    /// The code point, if one was chosen.
+    pub(super) fn dscp(&self) -> Option<u8> {
+        let chosen = ["IP_TOS", "IPV6_TCLASS"].iter().find_map(|name| self.get(name))?;
+        u8::try_from(chosen >> 2).ok().filter(|&dscp| dscp < 64)
+    }
+}
+
+/// How long a SYN is repeated that goes again so many times: the RTO doubles each time (RFC 6298 §5.5).
+fn syn_time(tcp: &TcpConfig, times: i64) -> Duration {
+    let mut rto = tcp.initial_rto;
+    let mut time = Duration::ZERO;
+    for _ in 0..=times.clamp(0, 127) {
+        time += rto;
+        rto = (rto * 2).min(tcp.max_rto);
+    }
+    time
+}
+
+impl Kernel {
+    fn shaped(&self, fd: i64, mut connection: ConnectionConfig) -> ConnectionConfig {
+        let Some(socket) = self.sockets.get(&fd) else { return connection };
+        socket.settings.shape(&mut connection.tcp, self.is_linux());
+        if let Some(octets) = socket.settings.send_buffer() {
+            (connection.send_buffer, connection.send_buffer_max) = (octets, 0);
+        }
+        connection
+    }
+
+    /// How the connection of a socket is to be opened.
+    pub(in crate::drill::kernel) fn connect_options(
+        &self,
+        fd: i64,
+        local: Option<SocketAddr>,
+    ) -> Result<ConnectOptions, Stop> {
+        let Some(socket) = self.sockets.get(&fd) else {
+            return Err(unsupported("a connection without a socket").into());
+        };
+        let settings = &socket.settings;
+        let mut options = ConnectOptions::default();
+        options.local = local;
+        options.connection = Some(self.shaped(fd, self.profile.host.connection));
+        options.hop_limit = settings.hop_limit();
+        options.dscp = settings.dscp();
+        Ok(options)
+    }
+
+    /// How the connections of a listener are to be.
+    pub(in crate::drill::kernel) fn listen_config(&self, fd: i64) -> Result<ListenConfig, Stop> {
+        let Some(socket) = self.sockets.get(&fd) else {
+            return Err(unsupported("a listener without a socket").into());
+        };
+        let settings = &socket.settings;
+        let mut config = self.profile.listen;
+        let usual = config.connection.unwrap_or(self.profile.host.connection);
+        config.connection = Some(self.shaped(fd, usual));
+        config.backlog = places(settings.backlog.unwrap_or(0), self.is_linux());
+        config.v6_only = settings.get("IPV6_V6ONLY").map_or(config.v6_only, |on| on != 0);
+        config.fast_open = settings.get("TCP_FASTOPEN").map_or(config.fast_open, |on| on != 0);
+        config.hop_limit = settings.hop_limit().or(config.hop_limit);
+        config.dscp = settings.dscp().or(config.dscp);
+        Ok(config)
+    }
+}
+
+/// How many may wait to be accepted: one more than Linux is told, half as many again and one on FreeBSD.
+fn places(backlog: i64, linux: bool) -> u32 {
+    let most = if linux { 4096 } else { 128 };
+    let backlog = if backlog < 0 { most } else { backlog.min(most) };
+    let places = if linux { backlog + 1 } else { 3 * backlog / 2 + 1 };
+    u32::try_from(places).unwrap_or(u32::MAX)
+}
