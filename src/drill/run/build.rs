@@ -119,8 +119,7 @@ fn segment(line: &TcpLine, flow: &Flow, scaled_echoes: bool) -> Result<Vec<u8>, 
         return Err(Unbuilt::Wrong(format!("{len} octets do not fit into a packet")));
     }
     // The first octet behind the SYN is at place 0. What lies before the SYN has a place too, far behind all others.
-    let first = if is_syn { seq.wrapping_add(1) } else { seq };
-    let place = u64::from(first.wrapping_sub(remote).wrapping_sub(1));
+    let place = if is_syn { 0 } else { u64::from(seq.wrapping_sub(remote).wrapping_sub(1)) };
     let payload = pattern::octets(Direction::In, place, len as usize);
     let mut octets = vec![0; TcpSegment::MAX_HEADER_LEN + payload.len()];
     let written = repr.emit(&mut octets, flow.remote.ip(), flow.local.ip(), [payload.as_slice()])?;

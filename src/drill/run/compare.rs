@@ -133,8 +133,8 @@ fn options(line: &OptionList, got: &OptionList, terms: &Terms<'_>) -> Option<Str
 
 fn option(line: &OptionWord, got: &OptionWord, terms: &Terms<'_>) -> Option<String> {
     match (line, got) {
-        (OptionWord::Timestamps { val, .. }, OptionWord::Timestamps { val: live, .. }) => {
-            terms.tick.and_then(|tick| stamp((*val)?, (*live)?, tick, terms))
+        (OptionWord::Timestamps { val, .. }, OptionWord::Timestamps { val: got, .. }) => {
+            terms.tick.and_then(|tick| stamp((*val)?, (*got)?, tick, terms))
         }
         (OptionWord::Md5(line), OptionWord::Md5(_)) if line.is_empty() => None,
         _ if line == got => None,
@@ -146,11 +146,11 @@ fn option(line: &OptionWord, got: &OptionWord, terms: &Terms<'_>) -> Option<Stri
 }
 
 /// Timestamps are compared by the time that has passed since the first one.
-fn stamp(script: u32, live: u32, tick: Duration, terms: &Terms<'_>) -> Option<String> {
-    let (first, first_live) = terms.flow.first_stamp?;
+fn stamp(script: u32, got: u32, tick: Duration, terms: &Terms<'_>) -> Option<String> {
+    let (first, _) = terms.flow.origins.stamp?;
     let nanos = |ticks: u32, tick: Duration| i128::from(ticks.cast_signed()) * tick.as_nanos().cast_signed();
     let expected = nanos(script.wrapping_sub(first), tick);
-    let passed = nanos(live.wrapping_sub(first_live), TICK);
+    let passed = nanos(got.wrapping_sub(first), TICK);
     let slack = (terms.tolerance + tick.max(TICK)).as_nanos();
     let off = (passed - expected).unsigned_abs() > slack;
     off.then(|| {

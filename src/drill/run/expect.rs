@@ -19,7 +19,7 @@ use crate::{Instant, TcpFlags};
 /// How long a packet that did not come is waited for, to tell when it does.
 const AFTERWARDS: Duration = Duration::from_secs(2);
 /// How long a packet is waited for that may come at any time.
-const ANY_TIME: Duration = Duration::from_secs(7_200);
+const ANY_TIME: Duration = Duration::from_secs(24 * 3_600);
 
 impl World<'_> {
     /// Takes the next packet of the line's connection, and compares.
@@ -102,7 +102,9 @@ impl World<'_> {
         };
         let but = self.flow_of(line);
         let elsewhere = self.flows.sent_elsewhere(but).cloned();
-        let later = self.await_packet(line, last + AFTERWARDS).ok().flatten();
+        // Where the script goes on, its time must not.
+        let afterwards = if self.settings.packets_may_differ { Duration::ZERO } else { AFTERWARDS };
+        let later = self.await_packet(line, last + afterwards).ok().flatten();
         let (later, tail) = match (later, elsewhere) {
             (Some((_, later)), _) => (Some(later), ", only later"),
             (None, Some(other)) => (Some(other), " on this connection, only on another"),
@@ -120,7 +122,7 @@ impl World<'_> {
         let mut known = sniffed.origins;
         if let Some(flow) = self.flows.get_mut(index) {
             if known.local == flow.origins.local {
-                known.local_in_script = flow.origins.local_in_script;
+                (known.local_in_script, known.stamp) = (flow.origins.local_in_script, flow.origins.stamp);
             }
             if let Body::Tcp(tcp) = &line.body
                 && tcp.flags.contains(TcpFlags::SYN)
@@ -128,6 +130,11 @@ impl World<'_> {
                 && !tcp.any_seq
             {
                 known.local_in_script = Some(tcp.seq);
+            }
+            if let Body::Tcp(tcp) = &line.body
+                && let (Some(script), Some(live)) = (stamp_of(tcp), live_stamp(sniffed))
+            {
+                known.stamp.get_or_insert((script, live));
             }
         }
         known
@@ -204,14 +211,12 @@ impl World<'_> {
         let Some(flow) = self.flows.get_mut(index) else { return };
         flow.unclaimed = false;
         let protocol = flow.protocol;
-        if let Body::Tcp(tcp) = &line.body
-            && let Ok((_, Upper::Tcp(segment))) = live::read(&sniffed.octets)
-        {
+        if let Body::Tcp(tcp) = &line.body {
             let same = sniffed.origins.local == flow.origins.local;
             if tcp.flags.contains(TcpFlags::SYN) && same && !tcp.any_seq {
                 flow.origins.local_in_script.get_or_insert(tcp.seq);
             }
-            if let (Some(script), Some((live, _))) = (stamp_of(tcp), segment.options.timestamps()) {
+            if let (Some(script), Some(live), true) = (stamp_of(tcp), live_stamp(sniffed), same) {
                 flow.learn_stamp(script, live);
             }
         }
@@ -239,12 +244,21 @@ fn join(got: &mut Packet, next: &Packet) {
     got.len = got.len.zip(next.len).map(|(len, more)| len.saturating_add(more));
 }
 
+/// The timestamp that a line names.
 fn stamp_of(line: &TcpLine) -> Option<u32> {
     let OptionList::These(words) = &line.options else { return None };
     words.iter().find_map(|word| match word {
         OptionWord::Timestamps { val, .. } => *val,
         _ => None,
     })
+}
+
+/// The timestamp that a packet has.
+fn live_stamp(sniffed: &Sniffed) -> Option<u32> {
+    match live::read(&sniffed.octets) {
+        Ok((_, Upper::Tcp(segment))) => segment.options.timestamps().map(|(val, _)| val),
+        _ => None,
+    }
 }
 
 /// Names in an outbound line that are not known, by name.

@@ -24,6 +24,8 @@ pub(super) struct Origins {
     pub(super) local_in_script: Option<u32>,
     /// The peer's, which is the same on the wire and in the script.
     pub(super) remote: Option<u32>,
+    /// The first timestamp of ours that a line has told: in the script, and on the wire.
+    pub(super) stamp: Option<(u32, u32)>,
 }
 
 /// Two ends that packets go between.
@@ -39,8 +41,6 @@ pub(super) struct Flow {
     pub(super) last: Option<bytes::Bytes>,
     /// Timestamps of ours: what the wire has for what the script has.
     pub(super) stamps: BTreeMap<u32, u32>,
-    /// The first pair of them.
-    pub(super) first_stamp: Option<(u32, u32)>,
     /// The number of the last SYN that came, which holds once it is answered.
     pub(super) offered: Option<u32>,
     /// We have opened it, and no line was about it yet.
@@ -57,7 +57,6 @@ impl Flow {
             sent: VecDeque::new(),
             last: None,
             stamps: BTreeMap::new(),
-            first_stamp: None,
             offered: None,
             unclaimed: false,
         }
@@ -69,20 +68,20 @@ impl Flow {
         if self.origins.local == Some(seq) {
             return;
         }
-        self.origins = Origins { local: Some(seq), local_in_script: None, remote: self.origins.remote };
+        let remote = self.origins.remote;
+        self.origins = Origins { local: Some(seq), remote, ..Origins::default() };
         if acknowledges {
             self.origins.remote = self.offered.or(self.origins.remote);
         } else {
             self.origins.remote = None;
         }
         self.stamps.clear();
-        self.first_stamp = None;
     }
 
     /// A line has told what the wire has for this timestamp of the script.
     pub(super) fn learn_stamp(&mut self, script: u32, live: u32) {
         self.stamps.insert(script, live);
-        self.first_stamp.get_or_insert((script, live));
+        self.origins.stamp.get_or_insert((script, live));
     }
 
     /// What the wire has for an echo of the script; `None` if that was never sent.
@@ -93,7 +92,7 @@ impl Flow {
 
     /// An echo of what was not sent, on the line through the first and the last that were.
     fn reckon(&self, script: u32) -> Option<u32> {
-        let (first, live) = self.first_stamp?;
+        let (first, live) = self.origins.stamp?;
         let (&last, &last_live) = self.stamps.last_key_value()?;
         let distance = i64::from(script.wrapping_sub(first).cast_signed());
         let run = i64::from(last.wrapping_sub(first).cast_signed());
@@ -119,8 +118,18 @@ pub(super) struct Flows {
     tcp: Option<usize>,
     udp: Option<usize>,
     next_port: u16,
-    /// Somebody has begun to listen, and nobody has called since.
-    pub(super) awaits_caller: bool,
+    awaits: Awaits,
+}
+
+/// Whether somebody listens who has not been called yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Awaits {
+    #[default]
+    Nobody,
+    /// Somebody does, and it is the last that was opened.
+    Caller,
+    /// Somebody does, and since then we have opened a connection ourselves.
+    CallerBesides,
 }
 
 impl Flows {
@@ -130,6 +139,22 @@ impl Flows {
 
     pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Flow> {
         self.all.get_mut(index)
+    }
+
+    /// Somebody listens: who calls next is new.
+    pub(super) const fn awaits_caller(&mut self) {
+        self.awaits = Awaits::Caller;
+    }
+
+    /// We open the connection of this number.
+    pub(super) fn opened(&mut self, index: usize) {
+        if self.awaits == Awaits::Caller {
+            self.awaits = Awaits::CallerBesides;
+        }
+        if let Some(flow) = self.all.get_mut(index) {
+            flow.unclaimed = true;
+        }
+        self.tcp = Some(index);
     }
 
     /// What lines without ports are about.
@@ -179,6 +204,7 @@ impl Flows {
         &mut self,
         protocol: IpProtocol,
         ports: Option<PortPair>,
+        opens: bool,
         local: SocketAddr,
         remote: IpAddr,
     ) -> usize {
@@ -187,10 +213,20 @@ impl Flows {
             let ends = (SocketAddr::new(local.ip(), destination), SocketAddr::new(remote, source));
             return known.unwrap_or_else(|| self.between(protocol, ends.0, ends.1).0);
         }
-        let awaited = protocol == IpProtocol::TCP && self.awaits_caller;
-        match self.current(protocol).filter(|_| !awaited) {
+        let current = self.current(protocol);
+        let has_peer = current.and_then(|index| self.get(index)?.origins.remote).is_some();
+        let awaited = match self.awaits {
+            Awaits::Nobody => false,
+            Awaits::Caller => true,
+            // A SYN may be the other half of a simultaneous opening.
+            Awaits::CallerBesides => opens && has_peer,
+        };
+        match current.filter(|_| protocol != IpProtocol::TCP || !awaited) {
             Some(index) => index,
-            None => self.new_caller(protocol, local, remote),
+            None => {
+                self.awaits = if protocol == IpProtocol::TCP { Awaits::Nobody } else { self.awaits };
+                self.new_caller(protocol, local, remote)
+            }
         }
     }
 

@@ -140,16 +140,21 @@ fn tcp(segment: &TcpSegment<'_>, direction: Direction, origins: &Origins) -> Res
         ack_absolute: false,
         window: Some(segment.window),
         urgent: (segment.urgent != 0).then_some(segment.urgent),
-        options: OptionList::These(options(&segment.options, theirs)?),
+        options: OptionList::These(options(&segment.options, direction, theirs, origins)?),
     })
 }
 
 /// The options in their order; each octet of padding is an `eol` of its own.
-fn options(options: &TcpOptions<'_>, origin: u32) -> Result<Vec<OptionWord>, String> {
+fn options(
+    options: &TcpOptions<'_>,
+    direction: Direction,
+    theirs: u32,
+    origins: &Origins,
+) -> Result<Vec<OptionWord>, String> {
     let mut words = Vec::new();
     for option in options.iter() {
         let option = option.map_err(|error| format!("its options are malformed: {error}"))?;
-        words.push(word(&option, origin));
+        words.push(word(&option, direction, theirs, origins.stamp));
     }
     if !options.padding_is_zero() {
         return Err("the padding of its options is not zero".into());
@@ -159,7 +164,12 @@ fn options(options: &TcpOptions<'_>, origin: u32) -> Result<Vec<OptionWord>, Str
     Ok(words)
 }
 
-fn word(option: &TcpOption<'_>, origin: u32) -> OptionWord {
+fn word(option: &TcpOption<'_>, direction: Direction, theirs: u32, stamp: Option<(u32, u32)>) -> OptionWord {
+    // Timestamps of ours are told as the script would have them by its first.
+    let ours = |live: u32| match stamp {
+        Some((script, first)) => live.wrapping_sub(first).wrapping_add(script),
+        None => live,
+    };
     let cookie = |octets: &[u8]| Cookie::new(octets).unwrap_or_default();
     match *option {
         TcpOption::EndOfList => OptionWord::Eol,
@@ -168,10 +178,17 @@ fn word(option: &TcpOption<'_>, origin: u32) -> OptionWord {
         TcpOption::WindowScale(shift) => OptionWord::WindowScale(shift),
         TcpOption::SackPermitted => OptionWord::SackPermitted,
         TcpOption::Sack(blocks) => {
-            let edges = |seq: crate::SeqNumber| seq.get().wrapping_sub(origin);
+            let edges = |seq: crate::SeqNumber| seq.get().wrapping_sub(theirs);
             OptionWord::Sack(blocks.iter().map(|(left, right)| (edges(left), edges(right))).collect())
         }
-        TcpOption::Timestamps { val, ecr } => OptionWord::Timestamps { val: Some(val), ecr: Some(ecr) },
+        TcpOption::Timestamps { val, ecr } => {
+            let (val, ecr) = match direction {
+                Direction::Out => (ours(val), ecr),
+                Direction::In if ecr == 0 => (val, 0),
+                Direction::In => (val, ours(ecr)),
+            };
+            OptionWord::Timestamps { val: Some(val), ecr: Some(ecr) }
+        }
         TcpOption::Md5(digest) => OptionWord::Md5(digest.to_vec()),
         TcpOption::FastOpen(octets) => OptionWord::FastOpen(cookie(octets)),
         TcpOption::FastOpenExperimental { kind: 254, cookie: octets } => {

@@ -61,6 +61,8 @@ pub(super) struct World<'s> {
     pending: Vec<Pending<'s>>,
     /// Descriptors that listen.
     listening: BTreeSet<i64>,
+    /// The port of the last of them.
+    listens_at: Option<u16>,
     /// Code to be run at the end, with what the names in it meant at its place.
     code: Vec<(u32, &'s str, Symbols)>,
     buffer: Vec<u8>,
@@ -83,6 +85,7 @@ impl<'s> World<'s> {
             line: 0,
             pending: Vec::new(),
             listening: BTreeSet::new(),
+            listens_at: None,
             code: Vec::new(),
             buffer: vec![0; 65_536],
             at_once: 0,
@@ -275,8 +278,7 @@ impl<'s> World<'s> {
             let before = flow.origins.local;
             flow.syn_goes_out(seq, acknowledges);
             if !acknowledges && before != Some(seq) {
-                flow.unclaimed = true;
-                self.flows.set_current(protocol, index);
+                self.flows.opened(index);
             }
         }
         let Some(flow) = self.flows.get_mut(index) else { return Ok(()) };
@@ -297,20 +299,24 @@ impl<'s> World<'s> {
 
     /// A packet arrives.
     fn inject(&mut self, event: &Event, line: &Packet) -> Result<(), Stop> {
-        let (protocol, ports) = match &line.body {
-            Body::Tcp(tcp) => (IpProtocol::TCP, tcp.ports),
-            Body::Udp(udp) => (IpProtocol::UDP, udp.ports),
-            Body::Icmp(message) => (self.flow_kind_of(message.quoted), None),
+        let (protocol, ports, opens) = match &line.body {
+            Body::Tcp(tcp) => {
+                let opens = tcp.flags.contains(TcpFlags::SYN) && !tcp.flags.contains(TcpFlags::ACK);
+                (IpProtocol::TCP, tcp.ports, opens)
+            }
+            Body::Udp(udp) => (IpProtocol::UDP, udp.ports, false),
+            Body::Icmp(message) => (self.flow_kind_of(message.quoted), None, false),
         };
-        let port = self.kernel.bound().map_or(self.settings.bind_port, |bound| bound.port());
+        let listens = self.listens_at.filter(|_| protocol == IpProtocol::TCP);
+        let bound = || self.kernel.bound().map(|bound| bound.port());
+        let port = listens.or_else(bound).unwrap_or(self.settings.bind_port);
         let local = SocketAddr::new(self.settings.local, port);
         let is_error = matches!(line.body, Body::Icmp(_));
         let index = match self.flows.current(protocol).filter(|_| is_error) {
             Some(index) => index,
-            None => self.flows.of_inbound(protocol, ports, local, self.settings.remote),
+            None => self.flows.of_inbound(protocol, ports, opens, local, self.settings.remote),
         };
         if let Body::Tcp(tcp) = &line.body {
-            self.flows.awaits_caller = false;
             self.flows.set_current(protocol, index);
             if tcp.flags.contains(TcpFlags::SYN) {
                 self.offer(index, tcp.seq);
@@ -420,19 +426,22 @@ impl<'s> World<'s> {
             return Err(stop(format!("{} has returned at {now}, not at {due}", call.name)));
         }
         if returned.value >= 0 {
-            self.note_call(call, returned.value);
+            self.note_call(call);
         }
         Ok(())
     }
 
     /// What a call that went well means for the packets that follow.
-    fn note_call(&mut self, call: &Call, _value: i64) {
+    fn note_call(&mut self, call: &Call) {
         let descriptor = match call.arguments.first() {
             Some(&Expr::Integer(descriptor)) => descriptor,
             _ => return,
         };
         match call.name.as_str() {
-            "listen" => self.flows.awaits_caller |= self.listening.insert(descriptor),
+            "listen" if self.listening.insert(descriptor) => {
+                self.flows.awaits_caller();
+                self.listens_at = self.kernel.bound().map(|bound| bound.port());
+            }
             "close" => {
                 self.listening.remove(&descriptor);
             }
