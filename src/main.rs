@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     let outcome = match command() {
         cli::Command::Replay(args) => cli::replay::run(&args),
         cli::Command::Sim(args) => cli::sim::run(&args),
+        cli::Command::Drill(args) => cli::drill::run(&args),
         cli::Command::States(args) => cli::states::run(&args),
     };
     match outcome {

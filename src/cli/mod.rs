@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and how failures are told.
 
+pub(crate) mod drill;
 pub(crate) mod replay;
 pub(crate) mod sim;
 pub(crate) mod states;
@@ -17,9 +18,11 @@ const EXAMPLES: &str = "\
 Examples:
   tcpstate replay file.pcap      what happened to each TCP connection of a capture
   tcpstate sim --loss 2%         two machines talk over a bad network, in virtual time
+  tcpstate drill scripts/        packetdrill scripts against the library, in virtual time
   tcpstate states                the states, and every transition between them";
 
-/// TCP connections as state transitions: read captures, simulate connections, print the state diagram.
+/// TCP connections as state transitions: read captures, simulate connections, run packetdrill scripts, print the state
+/// diagram.
 #[derive(Debug, Parser)]
 #[command(name = "tcpstate", version, propagate_version = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -31,6 +34,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Replay(ReplayArgs),
     Sim(Box<sim::SimArgs>),
+    Drill(drill::DrillArgs),
     States(StatesArgs),
 }
 

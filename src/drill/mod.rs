@@ -12,6 +12,6 @@ pub mod script;
 mod shell;
 
 pub use parse::{ScriptError, parse};
-pub use profile::{Personality, Profile, UnknownProfile};
+pub use profile::{Personality, Profile, SysctlError, UnknownProfile};
 pub use report::{Failure, Outcome, RunOptions, TraceEntry, Traced, Verdict};
 pub use run::run;

@@ -37,6 +37,18 @@ pub struct Profile {
 #[error("there is no profile {0:?}: take default, linux or freebsd")]
 pub struct UnknownProfile(pub String);
 
+/// Why a sysctl has not been set.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SysctlError {
+    /// It is not known, or not with this value.
+    #[error("{0} is not supported")]
+    Unsupported(String),
+    /// It is no number, which the system would refuse too.
+    #[error("the value is no number")]
+    Value,
+}
+
 impl Profile {
     /// The profiles' names.
     pub const NAMES: [&'static str; 3] = ["default", "linux", "freebsd"];
@@ -76,5 +88,31 @@ impl Profile {
             "freebsd" => Ok(Self::freebsd()),
             other => Err(UnknownProfile(other.into())),
         }
+    }
+
+    /// Sets what `sysctl key=value` sets on FreeBSD: `net.inet.tcp.*`, `kern.ipc.maxsockbuf`. What has no effect on what a
+    /// peer sees is taken without one.
+    ///
+    /// # Errors
+    ///
+    /// [`SysctlError`] if it is not known, or the value does not do; nothing has changed then.
+    pub fn sysctl_freebsd(&mut self, key: &str, value: &str) -> Result<(), SysctlError> {
+        freebsd::set(self, key, value)
+    }
+
+    /// The profile that a script asks for by a comment among its first lines: `// profile: linux`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownProfile`], with the number of its line, if there is none of that name.
+    pub fn asked_for(text: &str) -> Result<Option<Self>, (u32, UnknownProfile)> {
+        let lines = (1..).zip(text.lines().map(str::trim));
+        let mut head = lines.take_while(|(_, line)| line.is_empty() || line.starts_with("//"));
+        let asked = head.find_map(|(number, line)| {
+            let name = line.trim_start_matches('/').trim_start().strip_prefix("profile:")?;
+            Some((number, name.trim()))
+        });
+        let Some((number, name)) = asked else { return Ok(None) };
+        Self::from_name(name).map(Some).map_err(|unknown| (number, unknown))
     }
 }

@@ -249,11 +249,12 @@ impl Tcb {
         if self.state == State::Listen || position < self.snd.una || position >= self.snd.max {
             return Err(CommandError::NotInFlight(error.seq));
         }
+        let hard = error.hard && self.config.heeds_errors;
         match self.state {
-            State::SynReceived if error.hard && self.passive => {
+            State::SynReceived if hard && self.passive => {
                 self.lose_caller(Event::UserTimeout, CloseReason::Unreachable(error.code), notices);
             }
-            State::SynSent | State::SynReceived if error.hard => {
+            State::SynSent | State::SynReceived if hard => {
                 self.end(Event::UserTimeout, CloseReason::Unreachable(error.code), notices);
             }
             _ => notices.soft_error = Some(error.code),

@@ -30,8 +30,11 @@ pub struct TcpConfig {
     /// The most that a [`Host`](crate::host::Host) makes of [`mss`](Self::mss), whatever the MTU is: the clamp of who knows
     /// that the path is narrower than the link (`TCP_MAXSEG`). At least 1. Default: 65,535, which is no clamp.
     pub mss_limit: u16,
-    /// What to assume of a peer that sends no MSS option: 536 for IPv4, 1220 for IPv6 (MUST-15).
+    /// What to assume of a peer that sends no MSS option: 536 for IPv4, 1220 for IPv6 (MUST-15). Default: 536.
     pub default_mss: u16,
+    /// The least that a peer's MSS option can ask of us: who asks for less gets segments of this size, options included.
+    /// 64 at least, which is the default; FreeBSD's `minmss` is 216.
+    pub least_mss: u16,
     /// Octets of the IP header, which the MSS does not count: 20 for IPv4, the default; 40 for IPv6.
     pub ip_header: u8,
     /// The smallest packet, in octets, that a report about the path's MTU or a black hole can make us send: 552 for
@@ -149,6 +152,9 @@ pub struct TcpConfig {
     pub tolerate_missing_timestamps: bool,
     /// A listener drops a SYN that has a FIN too, which nobody sends but scanners. Default: false.
     pub drop_syn_fin: bool,
+    /// A hard error that the network reports about our SYN, or SYN,ACK, ends the attempt (RFC 9293 §3.9.2.2, SHLD-26).
+    /// Without, it is only told. In FreeBSD's dialect a SYN,ACK is never given up for one. Default: true.
+    pub heeds_errors: bool,
     /// Challenge ACKs that may be sent in any one second (RFC 5961 §7), and as many answers to empty segments
     /// outside the window. Default: 10.
     pub challenge_acks: u8,
@@ -179,6 +185,7 @@ impl Default for TcpConfig {
             mss: 1460,
             mss_limit: u16::MAX,
             default_mss: 536,
+            least_mss: 64,
             ip_header: 20,
             min_path_mtu: 552,
             mtu_probing: MtuProbing::BlackHole,
@@ -225,6 +232,7 @@ impl Default for TcpConfig {
             insecure_syn: false,
             tolerate_missing_timestamps: false,
             drop_syn_fin: false,
+            heeds_errors: true,
             challenge_acks: 10,
             hold_delay: Duration::from_millis(200),
             max_ranges: u16::MAX,

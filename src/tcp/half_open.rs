@@ -418,8 +418,9 @@ impl HalfOpen {
 
     /// The network reports an error (RFC 9293 §3.9.2.2). Only one about our SYN,ACK is believed (RFC 5927 §4.1), and a
     /// hard one ends the attempt (RFC 5461 §4.1). Says whether it is over.
-    pub fn on_network_error(&mut self, error: NetworkError) -> bool {
-        let over = error.hard && self.times > 0 && error.seq == self.iss;
+    pub fn on_network_error(&mut self, config: &TcpConfig, error: NetworkError) -> bool {
+        let heeded = error.hard && config.heeds_errors && !config.is_freebsd();
+        let over = heeded && self.times > 0 && error.seq == self.iss;
         if over {
             self.end(Event::BackToListen);
         }

@@ -143,6 +143,7 @@ impl PathMtuState {
 
     /// The peer's SYN says what it takes; `theirs` is its MSS, or what stands for one that is missing.
     pub(super) fn open(&mut self, config: &TcpConfig, theirs: u16) {
+        let theirs = theirs.max(config.least_mss);
         let ceiling = u32::from(config.mss.min(theirs)).max(LEAST_SIZE);
         let floor = segment(u32::from(config.min_path_mtu), config).max(LEAST_SIZE).min(ceiling);
         let base = segment(BASE_MTU, config).clamp(floor, ceiling);

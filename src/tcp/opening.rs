@@ -105,7 +105,7 @@ impl Tcb {
         }
         self.sack_on = self.config.sack && !plain && seg.options.sack_permitted;
         if self.config.is_freebsd() {
-            self.rcv.round_up(self.path.size(), self.config.largest_window());
+            self.rcv.round_up(self.path.size());
         }
         if let Some(timestamps) = seg.options.timestamps.filter(|_| self.config.timestamps && !plain) {
             self.ts.begin(now, timestamps.val);

@@ -169,12 +169,12 @@ impl ReceiveVars {
         (u64::from(self.free()) + unit) & !unit >= self.edge.saturating_sub(self.last_ack_sent)
     }
 
-    /// FreeBSD: the buffer has room for whole segments of `size` octets, but not for more than `most` octets.
-    pub(super) fn round_up(&mut self, size: u32, most: u32) {
+    /// FreeBSD: the buffer has room for whole segments of `size` octets.
+    pub(super) fn round_up(&mut self, size: u32) {
         let window = self.capacity();
         if window > size {
             let rounded = window.checked_next_multiple_of(size.max(1)).unwrap_or(MAX_WINDOW);
-            self.tuning.window = rounded.min(most).min(MAX_WINDOW).max(window);
+            self.tuning.window = rounded.min(MAX_WINDOW);
         }
     }
 

@@ -102,7 +102,7 @@ impl Icmp {
     }
 
     fn hear_v4(&mut self, now: Instant, arrived: &Arrived<'_>, message: Icmpv4Message<'_>) -> Heard {
-        let error = match message {
+        let mut error = match message {
             Icmpv4Message::EchoRequest(request) => {
                 self.stats.hear(IcmpKind::EchoRequest);
                 self.answer(now, arrived, request);
@@ -125,11 +125,13 @@ impl Icmp {
             Icmpv4Message::ParameterProblem { code, quote, .. } => Error::parameter_problem(code, quote),
         };
         self.stats.hear(error.kind);
+        let prohibited = error.kind == IcmpKind::Unreachable && matches!(error.code, 9 | 10 | 13..=15);
+        error.hard |= self.config.more_hard_errors && (prohibited || error.kind == IcmpKind::TimeExceeded);
         concerns(arrived, &error)
     }
 
     fn hear_v6(&mut self, now: Instant, arrived: &Arrived<'_>, message: Icmpv6Message<'_>) -> Heard {
-        let error = match message {
+        let mut error = match message {
             Icmpv6Message::EchoRequest(request) => {
                 self.stats.hear(IcmpKind::EchoRequest);
                 self.answer(now, arrived, request);
@@ -146,6 +148,7 @@ impl Icmp {
             Icmpv6Message::ParameterProblem { code, quote, .. } => Error::parameter_problem(code.0, quote),
         };
         self.stats.hear(error.kind);
+        error.hard |= self.config.more_hard_errors && error.kind == IcmpKind::TimeExceeded;
         concerns(arrived, &error)
     }
 

@@ -227,7 +227,8 @@ impl Passive {
     pub(crate) fn on_network_error(&mut self, hash: u64, tuple: &FiveTuple, error: NetworkError) -> bool {
         let Some(index) = self.half_open.find(hash, tuple) else { return false };
         let Some(row) = self.half_open.get_mut(index) else { return false };
-        let over = row.half.on_network_error(error);
+        let Some(listener) = self.listeners.row(row.listener) else { return false };
+        let over = row.half.on_network_error(listener.connection(tuple).tcp(), error);
         if over {
             told(tuple, Event::BackToListen, State::SynReceived, row.half.state());
             self.stats.gone += 1;

@@ -25,8 +25,9 @@ const MIN_PATH_MTU_V4: u16 = 552;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SingleConfig {
-    /// The choices of the machine. Its `mss` is made from the MTU, and its `default_mss`, `ip_header` and
-    /// `min_path_mtu` from the version of IP (RFC 9293 MUST-15, MUST-67): what stands there does not count.
+    /// The choices of the machine. Its `mss` is made from the MTU, and its `ip_header` and `min_path_mtu` from the version
+    /// of IP (RFC 9293 MUST-15, MUST-67): what stands there does not count. So is its `default_mss`, unless another than
+    /// 536 was chosen.
     pub tcp: TcpConfig,
     /// Octets of memory that the send buffer may hold when the connection begins. Default: 64 KiB.
     pub send_buffer: usize,
@@ -129,9 +130,16 @@ pub(super) fn checked(config: &SingleConfig, local: SocketAddr) -> Result<Single
     Ok(config)
 }
 
+/// What is assumed of a peer over IPv4 that does not say how large segments may be (RFC 9293 MUST-15).
+const USUAL_MSS: u16 = 536;
+
 /// What depends on the MTU and the version of IP (RFC 9293 MUST-15, MUST-67).
 pub(in crate::host) fn fit_to_ip(tcp: &mut TcpConfig, mtu: u16, v6: bool) {
-    (tcp.ip_header, tcp.default_mss, tcp.min_path_mtu) =
-        if v6 { (40, 1220, MIN_MTU_V6) } else { (20, 536, MIN_PATH_MTU_V4) };
+    let default_mss;
+    (tcp.ip_header, default_mss, tcp.min_path_mtu) =
+        if v6 { (40, 1220, MIN_MTU_V6) } else { (20, USUAL_MSS, MIN_PATH_MTU_V4) };
+    if tcp.default_mss == USUAL_MSS {
+        tcp.default_mss = default_mss;
+    }
     tcp.mss = mtu.saturating_sub(u16::from(tcp.ip_header) + 20).min(tcp.mss_limit.max(1));
 }

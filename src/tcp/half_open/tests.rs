@@ -193,7 +193,7 @@ impl Both {
             }
             Act::Error(error) => {
                 let _ = self.tcb.on_command(self.now(), Command::NetworkError(*error));
-                return !self.row.on_network_error(*error);
+                return !self.row.on_network_error(&self.config, *error);
             }
             Act::Syn(seg) => return self.hear(seg, false),
             Act::Segment(seg) => return self.hear(seg, true),
