@@ -33,6 +33,9 @@ pub enum HostError {
         /// How many there are.
         count: u32,
     },
+    /// It cannot be changed while the host runs. Make another host.
+    #[error("that cannot be changed while the host runs: make another one")]
+    Fixed,
     /// There is no port in the range.
     #[error("there is no port from {first} to {last}: take a range with at least one above 0")]
     Ports {

@@ -130,6 +130,12 @@ impl Host {
         }
     }
 
+    /// Connections that wait to be accepted there.
+    #[must_use]
+    pub fn waiting(&self, listener: ListenerId) -> usize {
+        self.passive.listener(listener).map_or(0, |listener| listener.waiting as usize)
+    }
+
     /// Who waits for that decision: of a listener with [`ListenConfig::decide`]; `None` if he does not wait any more.
     #[must_use]
     pub fn request(&self, request: RequestId) -> Option<&FiveTuple> {

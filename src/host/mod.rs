@@ -208,7 +208,7 @@ pub use user::ConnectionMut;
 pub use view::ConnectionView;
 use wheel::Wheel;
 
-use crate::connection::{ConnectionConfig, SharedConfig};
+use crate::connection::SharedConfig;
 use crate::secret::Secret;
 
 /// Many connections over IP packets.
@@ -319,12 +319,40 @@ impl Host {
         if local.is_ipv4() { v4 } else { v6 }
     }
 
-    /// How connections are to be that are made from now on, and listeners that ask for nothing else:
-    /// [`HostConfig::connection`]. Those that there are stay as they are.
-    pub fn set_connection(&mut self, connection: &ConnectionConfig) {
-        self.config.connection = *connection;
-        self.profiles =
-            [false, true].map(|v6| SharedConfig::from(&self.config.profile(&self.config.connection, v6)));
+    /// Changes choices while the host runs: those about what connections and listeners get that are made from now on
+    /// ([`connection`](HostConfig::connection), [`dscp`](HostConfig::dscp), [`ports`](HostConfig::ports)), and which
+    /// segments of strangers are answered ([`reset_closed_ports`](HostConfig::reset_closed_ports),
+    /// [`reset_syns`](HostConfig::reset_syns)). Connections and listeners that there are stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`] when the choices do not do, and [`HostError::Fixed`] when one of the others is not as it was, or
+    /// TIME-WAIT is to last another time than it does for connections that are in it. Nothing has changed then.
+    pub fn set_config(&mut self, config: &HostConfig) -> Result<(), HostError> {
+        config.check()?;
+        let same = HostConfig {
+            connection: self.config.connection,
+            dscp: self.config.dscp,
+            ports: self.config.ports.clone(),
+            reset_closed_ports: self.config.reset_closed_ports,
+            reset_syns: self.config.reset_syns,
+            ..config.clone()
+        };
+        if same != self.config || !self.passive.set_tcp(&config.connection.tcp) {
+            return Err(HostError::Fixed);
+        }
+        if config.ports != self.config.ports {
+            self.ports = Ports::new(&config.ports, config.shard);
+        }
+        self.profiles = [false, true].map(|v6| SharedConfig::from(&config.profile(&config.connection, v6)));
+        self.config = config.clone();
+        Ok(())
+    }
+
+    /// Forgets connections in TIME-WAIT of which `which` says so, and says how many those were. Segments of theirs that
+    /// are still under way are strangers' then (RFC 9293 §3.6.1: the wait is there for them). An id that is still held stays.
+    pub fn forget_time_wait(&mut self, which: impl FnMut(&FiveTuple) -> bool) -> usize {
+        self.passive.forget_time_wait(&self.secret, which)
     }
 
     /// The next thing to tell; `None` if there is nothing (more).

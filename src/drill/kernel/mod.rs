@@ -46,10 +46,11 @@ use returned::Stop;
 use socket::{Role, Socket, Stream};
 
 use super::script::Call;
+use super::shell::Sysctls;
 use super::{Personality, Profile};
-use crate::Instant;
-use crate::host::{ConnId, FiveTuple, Host, LocalAddress};
+use crate::host::{ConnId, FiveTuple, Host, HostConfig, LocalAddress};
 use crate::tcp::Tcb;
+use crate::{Instant, State};
 
 /// Which IP the packets are of, and which the sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,6 +148,7 @@ pub(in crate::drill) struct Kernel {
     /// The host.
     pub(in crate::drill) host: Host,
     profile: Profile,
+    sysctls: Sysctls,
     at: Addresses,
     sockets: BTreeMap<i64, Socket>,
     /// The connection that was connected or accepted last, under which number, and between which sockets.
@@ -161,14 +163,28 @@ impl Kernel {
     pub(in crate::drill) fn new(profile: &Profile, at: Addresses) -> Result<Self, Unsupported> {
         let profile = profile.clone();
         let host = Self::host(&profile, &at)?;
-        Ok(Self { host, profile, at, sockets: BTreeMap::new(), subject: None, bound: None, gone: Vec::new() })
+        Ok(Self {
+            host,
+            profile,
+            sysctls: Sysctls::default(),
+            at,
+            sockets: BTreeMap::new(),
+            subject: None,
+            bound: None,
+            gone: Vec::new(),
+        })
     }
 
     fn host(profile: &Profile, at: &Addresses) -> Result<Host, Unsupported> {
+        let config = Self::host_config(profile, at);
+        Host::new(config, [0x5A; 32]).map_err(|error| Unsupported(format!("such a network: {error}")))
+    }
+
+    fn host_config(profile: &Profile, at: &Addresses) -> HostConfig {
         let mut config = profile.host.clone();
         config.addresses = alloc::vec![LocalAddress::new(at.local, at.prefix_len)];
         config.mtu = at.mtu;
-        Host::new(config, [0x5A; 32]).map_err(|error| Unsupported(format!("such a network: {error}")))
+        config
     }
 
     const fn personality(&self) -> Personality {
@@ -266,6 +282,73 @@ impl Kernel {
         super::shell::run(self, now, line)
     }
 
+    /// The profile as sysctls have left it.
+    pub(in crate::drill) const fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The sysctls that are about sockets.
+    pub(in crate::drill) const fn sysctls(&self) -> &Sysctls {
+        &self.sysctls
+    }
+
+    /// Sysctls were set: what is made from now on is as they say, and so is what there is, as far as that can be changed.
+    pub(in crate::drill) fn reconfigure(
+        &mut self,
+        now: Instant,
+        profile: Profile,
+        sysctls: Sysctls,
+    ) -> Result<(), Unsupported> {
+        if profile == self.profile && sysctls == self.sysctls {
+            return Ok(());
+        }
+        let pristine = self.host.is_empty()
+            && self.host.listeners().next().is_none()
+            && self.host.rows().next().is_none();
+        if pristine {
+            self.host = Self::host(&profile, &self.at)?;
+        } else {
+            let config = Self::host_config(&profile, &self.at);
+            let fixed = |error| Unsupported(format!("a sysctl once there are connections: {error}"));
+            self.host.set_config(&config).map_err(fixed)?;
+        }
+        (self.profile, self.sysctls) = (profile, sysctls);
+        let fds: Vec<i64> = self.sockets.keys().copied().collect();
+        for fd in fds {
+            self.reshape(now, fd)?;
+        }
+        Ok(())
+    }
+
+    /// Where somebody listens.
+    pub(in crate::drill) fn listening(&self) -> Vec<SocketAddr> {
+        let listeners = self.sockets.values().filter(|socket| socket.listener().is_some());
+        listeners.filter_map(|socket| socket.bound).collect()
+    }
+
+    /// FreeBSD's `tcpdrop`: connections in such a state are no more; those that live are reset.
+    pub(in crate::drill) fn drop_connections(&mut self, now: Instant, which: impl Fn(State) -> bool) {
+        if which(State::TimeWait) {
+            self.host.forget_time_wait(|_| true);
+        }
+        let ids: Vec<ConnId> = self.host.ids().collect();
+        for id in ids {
+            let Some(mut connection) = self.host.connection(id) else { continue };
+            let state = connection.state();
+            if state == State::Closed || state == State::TimeWait || !which(state) {
+                continue;
+            }
+            // It is open.
+            let _ = connection.abort(now);
+            let owner =
+                self.sockets.values_mut().find(|socket| socket.stream().is_some_and(|own| own.id == id));
+            if let Some(socket) = owner {
+                socket.error = Some(Errno::ECONNABORTED);
+            }
+        }
+        self.settle(now);
+    }
+
     /// Takes what the host has to tell.
     pub(in crate::drill) fn settle(&mut self, _now: Instant) {
         while self.host.poll_event().is_some() {}
@@ -322,5 +405,7 @@ impl Kernel {
     }
 }
 
+#[cfg(test)]
+pub(in crate::drill) mod testing;
 #[cfg(test)]
 mod tests;

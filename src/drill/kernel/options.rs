@@ -14,10 +14,10 @@ use table::{Knob, Level};
 use super::args::{self, Args};
 use super::returned::{Returned, Stop};
 use super::socket::Role;
-use super::{Errno, Kernel, unsupported};
+use super::{CallFailure, Errno, Kernel, Unsupported, unsupported};
 use crate::Instant;
 use crate::drill::script::{Call, Expr};
-use crate::tcp::CongestionAlgorithm;
+use crate::tcp::{CongestionAlgorithm, TcpConfig};
 
 /// What was chosen for a socket.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +128,7 @@ impl Kernel {
         if knob.level == Level::V6 && domain == super::socket::Domain::V4 {
             return Err(if linux { Errno::ENOPROTOOPT } else { Errno::EINVAL }.into());
         }
-        let value = knob.checked(value, linux, fresh)?;
+        let value = knob.checked(value, linux, fresh, &self.sysctls)?;
         self.sock(fd)?.settings.set(knob.name, value);
         Ok(())
     }
@@ -190,8 +190,8 @@ impl Kernel {
 
     /// Brings what was chosen to the connection or the listener.
     pub(super) fn apply(&mut self, now: Instant, fd: i64) -> Result<(), Stop> {
-        let linux = self.is_linux();
-        match self.sock(fd)?.role {
+        let Some(socket) = self.sockets.get(&fd) else { return Ok(()) };
+        match socket.role {
             Role::Fresh => Ok(()),
             Role::Listener(id) => {
                 let config = self.listen_config(fd)?;
@@ -199,28 +199,46 @@ impl Kernel {
                 done.map_err(|error| unsupported(format!("another option of a listener: {error}")).into())
             }
             Role::Stream(_) => {
-                let Some((id, settings)) = self
-                    .sockets
-                    .get(&fd)
-                    .and_then(|socket| Some((socket.stream()?.id, socket.settings.clone())))
-                else {
-                    return Ok(());
-                };
-                let Some(mut connection) = self.host.connection(id) else { return Ok(()) };
-                if let Some(hop_limit) = settings.hop_limit() {
-                    connection.set_hop_limit(hop_limit);
-                }
-                if let Some(dscp) = settings.dscp() {
-                    connection.set_dscp(dscp);
-                }
-                if let Some(octets) = settings.send_buffer() {
-                    connection.set_send_buffer(octets, 0);
-                }
-                // One that is over has no use for it.
-                let _ = connection.configure(now, |tcp| settings.shape(tcp, linux));
+                let settings = socket.settings.clone();
+                let (linux, usual) = (self.is_linux(), self.usual_keepalive());
+                self.change(now, fd, |tcp| settings.shape(tcp, linux, usual));
                 Ok(())
             }
         }
+    }
+
+    /// Brings what sysctls have changed to the connection or the listener.
+    pub(super) fn reshape(&mut self, now: Instant, fd: i64) -> Result<(), Unsupported> {
+        if self.stream(fd).is_some() {
+            let usual = self.profile.host.connection;
+            let tcp = self.shaped(fd, usual).tcp;
+            self.change(now, fd, |own| *own = tcp);
+            return Ok(());
+        }
+        self.apply(now, fd).map_err(|stop| match stop {
+            Stop::Failure(CallFailure::Unsupported(what) | CallFailure::Failed(what)) => Unsupported(what),
+            Stop::Errno(errno) => Unsupported(format!("a sysctl once there are sockets: {errno}")),
+        })
+    }
+
+    /// Changes a connection that there is.
+    fn change(&mut self, now: Instant, fd: i64, change: impl FnOnce(&mut TcpConfig)) {
+        let Some(socket) = self.sockets.get(&fd) else { return };
+        let (settings, Some(id)) = (&socket.settings, socket.stream().map(|stream| stream.id)) else {
+            return;
+        };
+        let Some(mut connection) = self.host.connection(id) else { return };
+        if let Some(hop_limit) = settings.hop_limit() {
+            connection.set_hop_limit(hop_limit);
+        }
+        if let Some(dscp) = settings.dscp() {
+            connection.set_dscp(dscp);
+        }
+        if let Some(octets) = settings.send_buffer() {
+            connection.set_send_buffer(octets, 0);
+        }
+        // One that is over has no use for it.
+        let _ = connection.configure(now, change);
     }
 
     /// What a cork has held back goes, if it is out.

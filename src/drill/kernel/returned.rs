@@ -80,14 +80,14 @@ impl Returned {
     }
 }
 
-/// `-1 EAGAIN (Resource temporarily unavailable)`, `500`, `0, [ECONNRESET]`.
+/// `-1 EAGAIN (Resource temporarily unavailable)`, `500`.
 impl fmt::Display for Returned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.value)?;
-        if let Some(errno) = self.errno {
-            write!(f, " {errno}")?;
+        match self.errno {
+            Some(errno) => write!(f, " {errno}"),
+            None => Ok(()),
         }
-        self.outs.iter().try_for_each(|(_, out)| write!(f, ", {out}"))
     }
 }
 

@@ -157,7 +157,7 @@ pub(crate) struct Listener {
     /// Its half-open connections, the oldest first.
     pub(super) half_open: Chain,
     /// Connections that wait to be accepted.
-    pub(super) waiting: u32,
+    pub(crate) waiting: u32,
 }
 
 impl Listener {

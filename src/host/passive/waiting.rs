@@ -1,12 +1,13 @@
 //! TIME-WAIT: what comes for it, who may take its place (RFC 9293 §3.6.1, MAY-2; RFC 6191).
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::time_wait::Slot;
+use super::time_wait::{Slot, TimeWaitRows};
 use super::{Outcome, Passive, Refused, Reply, told};
-use crate::host::FiveTuple;
+use crate::host::{FiveTuple, demux};
 use crate::secret::Secret;
-use crate::tcp::{SegmentMeta, Tcb, TimeWait, Waited};
+use crate::tcp::{SegmentMeta, Tcb, TcpConfig, TimeWait, Waited};
 use crate::{Event, Instant, SeqNumber, State};
 
 /// Whether our own user may call a peer from a port now.
@@ -42,6 +43,35 @@ impl Passive {
         self.time_wait.insert(now, hash, tuple, wait);
         self.weigh();
         true
+    }
+
+    /// The choices of the machine are others from now on: `false`, and nothing changes, if TIME-WAIT is to last another
+    /// time and there are connections in it, which leave in the order in which they came.
+    pub(crate) fn set_tcp(&mut self, tcp: &TcpConfig) -> bool {
+        if tcp.time_wait != self.config.tcp.time_wait {
+            if self.time_wait.len() > 0 {
+                return false;
+            }
+            self.time_wait = TimeWaitRows::new(tcp.time_wait);
+        }
+        self.config.tcp = *tcp;
+        true
+    }
+
+    /// Ends the wait of connections of which `which` says so, and says how many those were.
+    pub(crate) fn forget_time_wait(
+        &mut self,
+        secret: &Secret,
+        mut which: impl FnMut(&FiveTuple) -> bool,
+    ) -> usize {
+        let gone: Vec<FiveTuple> =
+            self.time_wait.iter().map(|(tuple, ..)| tuple).filter(|tuple| which(tuple)).collect();
+        for tuple in &gone {
+            if let Some(slot) = self.time_wait.find(demux::hash(secret, tuple), tuple) {
+                self.end_wait(slot, Event::TimeWaitTimeout);
+            }
+        }
+        gone.len()
     }
 
     /// Connections in TIME-WAIT.

@@ -82,6 +82,7 @@ impl Kernel {
         let linux = self.is_linux();
         let personality = self.personality();
         let tcp = self.profile.host.connection.tcp;
+        let usual = self.usual_keepalive();
         let machine_mss = self.mss(now, fd);
         let path_mtu = self.machine(fd).map(|machine| i64::from(machine.info(now).path_mtu));
         let hop_limit = i64::from(self.profile.host.hop_limit);
@@ -119,9 +120,9 @@ impl Kernel {
             "IP_MTU" | "IPV6_MTU" => path_mtu.ok_or(Errno::ENOTCONN)?,
             "IP_TTL" | "IPV6_UNICAST_HOPS" => set.filter(|&hops| hops > 0).unwrap_or(hop_limit),
             "IP_MTU_DISCOVER" | "IPV6_MTU_DISCOVER" => set.unwrap_or(1),
-            "TCP_KEEPIDLE" => set.unwrap_or(7_200),
-            "TCP_KEEPINTVL" => set.unwrap_or(75),
-            "TCP_KEEPCNT" => set.unwrap_or(if linux { 9 } else { 8 }),
+            "TCP_KEEPIDLE" => set.unwrap_or_else(|| whole_seconds(usual.idle)),
+            "TCP_KEEPINTVL" => set.unwrap_or_else(|| whole_seconds(usual.interval)),
+            "TCP_KEEPCNT" => set.unwrap_or_else(|| usual.count.into()),
             "TCP_NODELAY" => set.unwrap_or(i64::from(!tcp.nagle)),
             "TCP_SYNCNT" | "TCP_LINGER2" | "TCP_WINDOW_CLAMP" if set.is_none() => {
                 return Err(unsupported(format!("{} that nobody has set", knob.name)).into());
@@ -145,4 +146,8 @@ impl Kernel {
         let options = if info.timestamps && !self.is_linux() { 12 } else { 0 };
         i64::from(info.mss) + options
     }
+}
+
+fn whole_seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }

@@ -24,7 +24,8 @@ fn octets(value: i64) -> u32 {
 
 impl Settings {
     /// Changes what is chosen for the machine of a connection.
-    pub(super) fn shape(&self, tcp: &mut TcpConfig, linux: bool) {
+    /// `usual` is what keep-alives are where nothing else is said.
+    pub(super) fn shape(&self, tcp: &mut TcpConfig, linux: bool, usual: Keepalive) {
         for (&name, &value) in &self.values {
             match name {
                 "TCP_NODELAY" => tcp.nagle = value == 0,
@@ -34,18 +35,17 @@ impl Settings {
                     tcp.r2 = NO_R2;
                 }
                 "TCP_USER_TIMEOUT" => tcp.user_timeout = None,
-                "TCP_SYNCNT" => tcp.syn_r2 = syn_time(tcp, value),
+                "TCP_SYNCNT" => {
+                    tcp.syn_retries = Some(u8::try_from(value).unwrap_or(u8::MAX));
+                    tcp.syn_r2 = NO_R2;
+                }
                 "TCP_LINGER2" if value > 0 => {
                     tcp.fin_wait_2 = Duration::from_secs(amount(value).min(120));
-                }
-                "SO_RCVBUF" | "SO_RCVBUFFORCE" => {
-                    // Linux keeps half for bookkeeping.
-                    tcp.receive_window = octets(if linux { value / 2 } else { value });
-                    tcp.receive_window_max = 0;
                 }
                 _ => {}
             }
         }
+        self.shape_window(tcp, linux);
         if let Some(clamp) = self.get("TCP_WINDOW_CLAMP").filter(|&clamp| clamp > 0) {
             tcp.receive_window = tcp.receive_window.min(octets(clamp));
             tcp.receive_window_max = tcp.receive_window_max.min(octets(clamp));
@@ -54,14 +54,27 @@ impl Settings {
             tcp.congestion = algorithm;
         }
         if let Some(on) = self.get("SO_KEEPALIVE") {
-            tcp.keepalive = (on != 0).then(|| self.keepalive(tcp.keepalive, linux));
+            tcp.keepalive = (on != 0).then(|| self.keepalive(tcp.keepalive.unwrap_or(usual)));
         }
     }
 
-    /// The keep-alives that are asked for; `usual` is what they are where nothing else is said.
-    fn keepalive(&self, usual: Option<Keepalive>, linux: bool) -> Keepalive {
-        let count = if linux { 9 } else { 8 };
-        let usual = usual.unwrap_or(Keepalive { count, ..Keepalive::default() });
+    /// The receive buffer, if one was chosen.
+    fn shape_window(&self, tcp: &mut TcpConfig, linux: bool) {
+        let chosen = ["SO_RCVBUFFORCE", "SO_RCVBUF"].iter().find_map(|name| self.get(name));
+        let Some(chosen) = chosen else { return };
+        tcp.receive_window = octets(chosen);
+        if linux {
+            // Half is for bookkeeping, and what is offered is whole segments; the scale is chosen for that.
+            let mss = u32::from(tcp.mss.min(tcp.mss_limit).max(1));
+            let half = octets(chosen / 2);
+            tcp.receive_window = if half >= mss { half / mss * mss } else { half };
+            tcp.window_scale = None;
+        }
+        tcp.receive_window_max = tcp.receive_window;
+    }
+
+    /// The keep-alives that are asked for.
+    fn keepalive(&self, usual: Keepalive) -> Keepalive {
         let secs = |name, usual| self.get(name).map_or(usual, |secs| Duration::from_secs(amount(secs)));
         Keepalive {
             idle: secs("TCP_KEEPIDLE", usual.idle),
@@ -91,21 +104,18 @@ impl Settings {
     }
 }
 
-/// How long a SYN is repeated that goes again so many times: the RTO doubles each time (RFC 6298 §5.5).
-fn syn_time(tcp: &TcpConfig, times: i64) -> Duration {
-    let mut rto = tcp.initial_rto;
-    let mut time = Duration::ZERO;
-    for _ in 0..=times.clamp(0, 127) {
-        time += rto;
-        rto = (rto * 2).min(tcp.max_rto);
-    }
-    time
-}
-
 impl Kernel {
-    fn shaped(&self, fd: i64, mut connection: ConnectionConfig) -> ConnectionConfig {
+    /// Keep-alives, where a socket has chosen nothing else.
+    pub(in crate::drill::kernel) fn usual_keepalive(&self) -> Keepalive {
+        let usual = self.sysctls.keepalive;
+        if self.is_linux() { usual } else { self.profile.host.connection.tcp.keepalive.unwrap_or(usual) }
+    }
+
+    pub(super) fn shaped(&self, fd: i64, mut connection: ConnectionConfig) -> ConnectionConfig {
         let Some(socket) = self.sockets.get(&fd) else { return connection };
-        socket.settings.shape(&mut connection.tcp, self.is_linux());
+        let v6_header = if self.at.local.is_ipv6() { 60 } else { 40 };
+        connection.tcp.mss = self.at.mtu.saturating_sub(v6_header);
+        socket.settings.shape(&mut connection.tcp, self.is_linux(), self.usual_keepalive());
         if let Some(octets) = socket.settings.send_buffer() {
             (connection.send_buffer, connection.send_buffer_max) = (octets, 0);
         }

@@ -2,6 +2,7 @@
 
 use crate::drill::Personality;
 use crate::drill::kernel::Errno;
+use crate::drill::shell::Sysctls;
 
 /// The level of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,20 +177,23 @@ pub(super) const KNOBS: &[Knob] = &[
     freebsd(Tcp, "TCP_FUNCTION_BLK", Functions),
 ];
 
-/// Linux' `rmem_max` and `wmem_max`: the most that a buffer may be asked to be without privilege.
-const MOST_BUFFER: i64 = 212_992;
-
 impl Knob {
     pub(super) fn is_of(&self, personality: Personality) -> bool {
         self.only.is_none_or(|only| only == personality)
     }
 
     /// The value as it is kept, or the error for one that does not do.
-    pub(super) fn checked(&self, value: i64, linux: bool, fresh: bool) -> Result<i64, Errno> {
+    pub(super) fn checked(
+        &self,
+        value: i64,
+        linux: bool,
+        fresh: bool,
+        sysctls: &Sysctls,
+    ) -> Result<i64, Errno> {
         match (self.kind, self.name) {
             (Switch, "IPV6_V6ONLY") if !fresh => Err(Errno::EINVAL),
             (Switch, _) => Ok(i64::from(value != 0)),
-            (Buffer, name) if linux => Ok(linux_buffer(name, value)),
+            (Buffer, name) if linux => Ok(linux_buffer(name, value, sysctls)),
             (Buffer, _) if value <= 0 => Err(Errno::EINVAL),
             (Number(..), "TCP_MAXSEG") => checked_mss(value, linux),
             (Number(..), "IP_TTL" | "IPV6_UNICAST_HOPS") if value == 0 && linux => Err(Errno::EINVAL),
@@ -202,11 +206,12 @@ impl Knob {
 }
 
 /// Linux takes twice what it is asked for: half of it is for bookkeeping.
-fn linux_buffer(name: &str, value: i64) -> i64 {
+fn linux_buffer(name: &str, value: i64, sysctls: &Sysctls) -> i64 {
     let force = name.ends_with("FORCE");
     let value = if value < 0 { INT / 2 } else { value };
-    let asked = if force { value } else { value.min(MOST_BUFFER) };
-    let least = if name.starts_with("SO_RCV") { 2_304 } else { 4_608 };
+    let (least, most) =
+        if name.starts_with("SO_RCV") { (2_304, sysctls.receive_max) } else { (4_608, sysctls.send_max) };
+    let asked = if force { value } else { value.min(most) };
     asked.saturating_mul(2).min(INT).max(least)
 }
 

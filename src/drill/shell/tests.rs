@@ -1,0 +1,116 @@
+use super::*;
+use crate::drill::kernel::testing::World;
+
+fn run_on(world: &mut World, line: &str) -> Result<ShellOutcome, Unsupported> {
+    run(&mut world.kernel, world.now, line)
+}
+
+#[track_caller]
+fn refused(world: &mut World, line: &str, what: &str) {
+    match run_on(world, line) {
+        Err(Unsupported(why)) if why.contains(what) => {}
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn done(world: &mut World, line: &str) {
+    assert_eq!(run_on(world, line), Ok(ShellOutcome::Done), "{line}");
+}
+
+#[test]
+fn sysctls_of_linux_change_the_configuration_under_all_their_names() {
+    let mut world = World::linux();
+    done(&mut world, "sysctl -q net.ipv4.tcp_timestamps=0 net.ipv4.tcp_sack=0");
+    done(
+        &mut world,
+        "../common/set_sysctls.py /proc/sys/net/ipv4/tcp_ecn=1 \\\n /proc/sys/net/ipv4/tcp_syn_retries=2",
+    );
+    done(&mut world, "echo 0 > /proc/sys/net/ipv4/tcp_window_scaling; sysctl -w net/ipv4/tcp_retries2=3");
+    let tcp = world.kernel.profile().host.connection.tcp;
+    assert!(!tcp.timestamps && !tcp.sack && !tcp.window_scaling);
+    assert_eq!((tcp.ecn, tcp.syn_retries, tcp.r2.as_millis()), (crate::tcp::Ecn::Request, Some(2), 3_000));
+    assert_eq!(world.kernel.host.config().connection.tcp, tcp);
+}
+
+#[test]
+fn a_value_with_blanks_is_one_word_in_quotes() {
+    let mut world = World::linux();
+    done(&mut world, "sysctl -q net.ipv4.tcp_rmem=\"4096 131072 6291456\"");
+    let tcp = world.kernel.profile().host.connection.tcp;
+    assert_eq!((tcp.receive_window, tcp.receive_window_max), (44 * 1460, 6_291_456));
+}
+
+#[test]
+fn a_sysctl_that_is_not_known_is_named() {
+    let mut world = World::linux();
+    refused(&mut world, "sysctl -q net.ipv4.tcp_unheard_of=1", "net.ipv4.tcp_unheard_of=1");
+    refused(&mut world, "sysctl -q net.ipv4.tcp_dsack=0", "net.ipv4.tcp_dsack=0");
+    refused(&mut world, "sysctl -q net.ipv4.tcp_congestion_control=bbr", "bbr");
+    let mut world = World::freebsd();
+    refused(&mut world, "sysctl -w net.inet.tcp.unheard_of=1", "net.inet.tcp.unheard_of");
+    refused(&mut world, "sysctl net.ipv4.tcp_sack=1", "net.ipv4.tcp_sack");
+}
+
+#[test]
+fn what_only_prepares_a_machine_is_passed_over_and_the_rest_is_named() {
+    let mut world = World::linux();
+    for line in [
+        "./defaults.sh",
+        "../common/defaults.sh\n",
+        "/tmp/sysctl_restore_${PPID}.sh",
+        "nstat -n | grep TcpExtTCPLossProbes > /dev/null 2>&1",
+        "tc qdisc replace dev tun0 root pfifo",
+        "ethtool -K tun0 gso off",
+        "ip tcp_metrics flush all > /dev/null 2>&1",
+        "true # a comment",
+        "false || true",
+        "echo ready",
+    ] {
+        done(&mut world, line);
+    }
+    assert!(matches!(run_on(&mut world, "false && true"), Ok(ShellOutcome::Failed(_))));
+    for line in [
+        "ip route change 192.0.2.0/24 dev tun0 initcwnd 3",
+        "tc qdisc add dev tun0 root netem loss 10%",
+        "sleep 1",
+        "iptables -A INPUT -j DROP",
+        "echo `date`",
+        "python -c 'print(1)'",
+        "cat /etc/hosts | grep 1",
+        "echo 1 > /tmp/file",
+        "sleep 1 &",
+    ] {
+        refused(&mut world, line, "shell");
+    }
+}
+
+#[test]
+fn sockstat_counts_connections_by_state() {
+    let mut world = World::freebsd();
+    let id = world.accepted();
+    done(&mut world, "sockstat -4 -P tcp -p 8080 -s | grep -c ESTABLISHED | grep 1");
+    done(&mut world, "sockstat -4 -l -P tcp -s | grep -c LISTEN | grep 1");
+    assert!(matches!(
+        run_on(&mut world, "sockstat -4 -P tcp -s | grep -c ESTABLISHED | grep 0"),
+        Ok(ShellOutcome::Failed(_))
+    ));
+    world.call("close(4) = 0").carry();
+    done(&mut world, "sockstat -4 -P tcp -s | grep -c FIN_WAIT_2 | grep -q 1");
+    world.peer_closes(id);
+    done(&mut world, "sockstat -4 -P tcp -s | grep -c TIME_WAIT | grep 1");
+    done(&mut world, "sockstat -6 -P tcp -s | grep -c TIME_WAIT | grep 0");
+    done(&mut world, "tcpdrop -s TIME_WAIT && sockstat -4 -P tcp -s | grep -c TIME_WAIT | grep 0");
+    refused(&mut world, "sockstat -4 -P tcp -s | awk '{print}'", "awk");
+}
+
+#[test]
+fn a_sysctl_reaches_connections_and_listeners_that_there_are() {
+    let mut world = World::linux();
+    world.accepted();
+    done(&mut world, "sysctl -q net.ipv4.tcp_fin_timeout=7");
+    assert_eq!(world.kernel.fin_wait_2(4).map(|span| span.as_secs()), Some(7));
+    world.peer_connects();
+    world.call("accept(3, ..., ...) = 5");
+    assert_eq!(world.kernel.fin_wait_2(5).map(|span| span.as_secs()), Some(7));
+}
