@@ -401,6 +401,7 @@ impl Connection {
     ///
     /// [`CommandError`] when the connection is over; what was unread is forgotten all the same.
     pub fn close(&mut self, now: Instant) -> Result<Notices, CommandError> {
+        self.let_go = true;
         let done = self.command(now, Command::Close);
         self.let_go();
         done

@@ -30,7 +30,10 @@ impl Tcb {
         self.snd.una = acknowledged;
         self.snd.nxt = self.snd.nxt.max(acknowledged);
         self.path.on_progress(acknowledged, now);
-        self.sample_round_trip(now, seg, &news);
+        // FreeBSD does not time the SYN,ACK after a passive open.
+        if was > ORIGIN || !self.passive || self.ts.on() || !self.config.is_freebsd() {
+            self.sample_round_trip(now, seg, &news);
+        }
         self.r1_told = false;
         self.timers.stop(Timer::UserTimeout);
         self.timers.stop(Timer::LossProbe);

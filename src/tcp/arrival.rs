@@ -12,6 +12,7 @@
 //! | seventh: text | [`text`](super::text) |
 //! | eighth: FIN | [`text`](super::text) |
 
+use super::dialect::Dialect;
 use super::notices::{CloseReason, Notices};
 use super::segment::{DropReason, SegmentMeta, Verdict};
 use super::send::ORIGIN;
@@ -54,6 +55,10 @@ impl Tcb {
         self.check_syn(now, seg, &mut out.notices)?;
         self.check_ack(now, seg, &arrived, &mut out.notices)?;
         if arrived.refused == Some(DropReason::BelowWindow) {
+            if self.config.is_freebsd() && self.state != State::SynReceived {
+                self.report_if_received(arrived.start, seg.len);
+                return Err(Stop::Refused(DropReason::BelowWindow));
+            }
             return Err(self.refuse_by_sequence(now, seg, arrived.start, u64::from(seg.seq_len())));
         }
         self.check_urgent(seg, &arrived, &mut out.notices);
@@ -86,7 +91,7 @@ impl Tcb {
             self.ecn.hear_syn(seg.flags);
             self.heard();
             // Our own SYN,ACK has become needless if it was not polled for yet; its acknowledgment has not.
-            self.ack_now |= self.snd.nxt == ORIGIN;
+            self.ack_now |= self.snd.nxt == ORIGIN || self.config.is_freebsd();
             return Ok(Arrived { start: start + 1, end: start + 1 + u64::from(seg.len), refused: None });
         }
         if self.repeats_first_syn(seg, start) {
@@ -146,10 +151,16 @@ impl Tcb {
         if below && len > 0 {
             self.acknowledge_one_by_one(now);
         }
-        if below && self.sack_on && seg.len > 0 && start + u64::from(seg.len) <= self.rcv.nxt {
-            self.rcv.report_duplicate(start, start + u64::from(seg.len));
-        }
+        self.report_if_received(start, seg.len);
         Stop::Refused(if below { DropReason::BelowWindow } else { DropReason::AboveWindow })
+    }
+
+    /// All octets of a segment have arrived before: where SACK is in use the peer is told (RFC 2883).
+    fn report_if_received(&mut self, start: u64, len: u32) {
+        let end = start + u64::from(len);
+        if self.sack_on && len > 0 && end <= self.rcv.nxt {
+            self.rcv.report_duplicate(start, end);
+        }
     }
 
     /// In a simultaneous open the SYN,ACK repeats the SYN that we have: it lies before the window, and is the
@@ -288,8 +299,11 @@ impl Tcb {
                 return Err(Stop::Refused(DropReason::AckNotOfSynAck));
             }
         } else if acknowledged > self.snd.max {
-            self.ack_now |= self.config.is_freebsd();
-            self.challenge(now);
+            if self.config.is_freebsd() {
+                self.ack_now = true;
+            } else {
+                self.challenge(now);
+            }
             return Err(Stop::Refused(DropReason::AckOfUnsent));
         } else if acknowledged + u64::from(self.snd.max_wnd) < self.snd.una {
             self.challenge(now);
@@ -371,6 +385,7 @@ impl Tcb {
         if rare.challenges < self.config.challenge_acks {
             rare.challenges += 1;
             rare.challenged_at = now;
+            rare.challenging = self.config.dialect == Dialect::FreeBsd;
             self.ack_now = true;
         }
     }

@@ -17,6 +17,8 @@ use core::time::Duration;
 /// | likewise: a reset with ACK, SYN or FIN | counts | dropped |
 /// | in TIME-WAIT: a SYN that is not newer, a segment without ACK | a challenge ACK | nothing |
 /// | in TIME-WAIT: a SYN is newer (RFC 6191) | by its timestamp | by its number alone |
+/// | an acknowledgment in FIN-WAIT-1, CLOSING and LAST-ACK | stands behind the FIN | is the FIN again, unless it is a challenge |
+/// | the SYN,ACK of a simultaneous open | is not answered | is acknowledged |
 /// | CLOSE with octets unread (RFC 9293 §3.6.1, SHLD-3) | a reset | a FIN |
 /// | CLOSE in SYN-RECEIVED | a FIN | it is over |
 /// | octets after CLOSE | a reset from SND.NXT, with ACK | a reset where the peer expects one (RFC 9293 §3.10.7.1) |
@@ -25,6 +27,7 @@ use core::time::Duration;
 /// | the window field | moves by a segment or half of the buffer at least | is what is free |
 /// | a window update by itself | two segments, or half of the buffer | two segments that are a quarter of it, or half |
 /// | the receive buffer | as configured | rounded up to whole segments of the peer's |
+/// | the SYN,ACK after a passive open, without timestamps | measures a round trip | measures none |
 /// | the RTO after a lost SYN (RFC 6298 §5.7) | 3 s | as it is |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

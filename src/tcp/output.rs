@@ -56,7 +56,7 @@ impl Tcb {
             // Before what the peer expects, and empty: it can only answer with an acknowledgment (§3.8.4, SHLD-12).
             self.bare(now, self.snd.max - 1, plan);
         } else if self.ack_now && self.state != State::SynSent {
-            self.bare(now, self.snd.next_expected(), plan);
+            self.owed(now, plan);
         } else {
             return false;
         }
@@ -462,6 +462,19 @@ impl Tcb {
         let end = start + u64::from(len);
         if end == self.snd.queued || self.snd.push > start && self.snd.push <= end {
             meta.flags |= TcpFlags::PSH;
+        }
+    }
+
+    /// The acknowledgment that is owed. FreeBSD sends a FIN that is not acknowledged again with each, unless it is a
+    /// challenge.
+    fn owed(&mut self, now: Instant, plan: &mut SegmentPlan) {
+        let challenging = self.rare.if_any().is_some_and(|rare| core::mem::take(&mut rare.challenging));
+        let fin = self.config.is_freebsd() && self.snd.fin_sent() && !self.snd.fin_acknowledged();
+        if fin && !challenging {
+            self.bare(now, self.snd.queued, plan);
+            plan.meta.flags |= TcpFlags::FIN;
+        } else {
+            self.bare(now, self.snd.next_expected(), plan);
         }
     }
 

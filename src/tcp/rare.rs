@@ -33,6 +33,8 @@ pub(super) struct Rare {
     /// Challenge ACKs without a second's rest between them; the last at `challenged_at`.
     pub(super) challenges: u8,
     pub(super) challenged_at: Instant,
+    /// The acknowledgment that is owed is a challenge: where FreeBSD says more with others, it is bare.
+    pub(super) challenging: bool,
     /// Octets of sequence space that were sent again, ever.
     pub(super) retransmitted: u64,
     /// Segments that carried some of them.

@@ -563,3 +563,23 @@ fn a_lost_syn_does_not_make_the_first_timeout_longer() {
     });
     assert_eq!(plain().dialect, Dialect::Rfc);
 }
+
+/// Each acknowledgment has the FIN again that the peer does not know yet; a challenge has not.
+#[test]
+fn a_fin_goes_with_every_acknowledgment_until_it_is_known() {
+    play(|stage| {
+        let mut s = stage.established(&freebsd());
+        call!(s, Shutdown);
+        expect!(s, FIN, seq: 1, ack: 1);
+        refuse!(s, BelowWindow, seq: 0, ack: 1);
+        expect!(s, FIN, seq: 1, ack: 1);
+        refuse!(s, SynOnOpenConnection, SYN, seq: 1, mss: 1_000);
+        expect!(s, seq: 2, ack: 1);
+        s.window = 9_999;
+        send!(s, FIN, seq: 1, ack: 1);
+        expect!(s, FIN, seq: 1, ack: 2);
+        state!(s, Closing);
+        send!(s, seq: 2, ack: 2);
+        state!(s, TimeWait);
+    });
+}
