@@ -324,6 +324,7 @@ impl Tcb {
             self.enter_established(notices);
         } else if acknowledged >= self.snd.una {
             self.update_window(seg, arrived.start);
+            self.restart_persist(now);
         }
         self.after_ack(now, notices);
         if self.state == State::Closed { Err(Stop::Done) } else { Ok(()) }

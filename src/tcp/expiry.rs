@@ -8,6 +8,7 @@ use core::time::Duration;
 use super::dialect::{LossDetection, Persist};
 use super::notices::{CloseReason, Notices};
 use super::recovery::Phase;
+use super::rules::{SmallSegments, WindowProbe};
 use super::state::{Event, State};
 use super::tcb::Tcb;
 use super::timers::Timer;
@@ -33,6 +34,15 @@ impl Tcb {
     #[must_use]
     pub fn rto(&self) -> Duration {
         self.rtt.rto(&self.config)
+    }
+
+    /// The peer says that its window is closed, and nothing of ours is under way: where the probes are empty, the next one is
+    /// due an interval after its last word.
+    pub(super) fn restart_persist(&mut self, now: Instant) {
+        let empty = self.config.window_probe == WindowProbe::Empty;
+        if empty && self.timers.runs(Timer::Persist) && self.snd.wnd == 0 && self.snd.outstanding() == 0 {
+            self.timers.set(Timer::Persist, now + self.probe_interval());
+        }
     }
 
     /// Runs the retransmission timer from now on, whether or not it runs.
@@ -107,8 +117,11 @@ impl Tcb {
         self.arm_loss_probe(now);
         self.arm_pace(now);
         let waits = self.snd.nxt < self.snd.queued && !self.snd.syn_unacknowledged() && !self.hold_is_over;
-        if waits && (self.snd.more || self.snd.outstanding() == 0) {
-            self.timers.start(Timer::Hold, now + self.config.hold_delay.clamp(TICK, LONGEST_HOLD));
+        let minshall = self.config.small_segments == SmallSegments::Minshall;
+        if waits && (self.snd.more && !minshall || self.snd.outstanding() == 0) {
+            // Under Minshall's rule it is as if the window were closed: the timer is the same.
+            let delay = if minshall { self.rto() } else { self.config.hold_delay.min(LONGEST_HOLD) };
+            self.timers.start(Timer::Hold, now + delay.max(TICK));
         } else {
             self.timers.stop(Timer::Hold);
         }

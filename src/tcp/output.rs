@@ -143,6 +143,11 @@ impl Tcb {
         if len == 0 && !fin {
             return None;
         }
+        let minshall_cut = self.hold_is_over && self.config.small_segments == SmallSegments::Minshall;
+        if minshall_cut {
+            // What was sent though it is small, for want of room, is all that the peer can get for now.
+            self.snd.push = start + u64::from(len);
+        }
         self.hold_is_over = false;
         Some(Span { start, len, syn: false, fin })
     }
@@ -288,7 +293,10 @@ impl Tcb {
         let records = self.records.make();
         let in_flight = records.in_flight();
         let stamp = self.delivered.stamp(&mut records.clocks, now, in_flight);
-        records.sent(span.start..end, now, stamp);
+        let data_end = span.start + u64::from(span.len);
+        let pushed = self.snd.is_pushed(span.start, data_end)
+            || self.config.small_segments == SmallSegments::Minshall && records.was_pushed(end);
+        records.sent(span.start..end, now, stamp, pushed && !span.syn);
         if span.len > 0 && self.is_paced_by_user() {
             self.pace_after_sending(now);
         }
@@ -327,7 +335,7 @@ impl Tcb {
         if span.syn {
             self.syn(now, span, &mut plan.meta);
         } else {
-            self.carrying(now, span, repeated == 0, &mut plan.meta);
+            self.carrying(now, span, repeated == 0, pushed, &mut plan.meta);
         }
     }
 
@@ -428,18 +436,16 @@ impl Tcb {
     }
 
     /// The header of a segment with octets or a FIN, of which all is `new` or not.
-    fn carrying(&mut self, now: Instant, span: Span, new: bool, meta: &mut SegmentMeta) {
+    fn carrying(&mut self, now: Instant, span: Span, new: bool, pushed: bool, meta: &mut SegmentMeta) {
         self.header(now, span.start, meta);
         if new && span.len > 0 && self.snd.wnd > 0 {
             self.mark(meta);
         }
         meta.len = span.len;
-        let end = span.start + u64::from(span.len);
         if span.fin {
             meta.flags |= TcpFlags::FIN;
         }
-        let pushed = self.snd.push > span.start && self.snd.push <= end;
-        if span.len > 0 && (end == self.snd.queued || pushed) {
+        if span.len > 0 && pushed {
             meta.flags |= TcpFlags::PSH;
         }
     }
@@ -459,8 +465,7 @@ impl Tcb {
         self.write_header(now, start, meta);
         self.mark(meta);
         meta.len = len;
-        let end = start + u64::from(len);
-        if end == self.snd.queued || self.snd.push > start && self.snd.push <= end {
+        if self.snd.is_pushed(start, start + u64::from(len)) {
             meta.flags |= TcpFlags::PSH;
         }
     }

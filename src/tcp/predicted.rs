@@ -97,7 +97,7 @@ impl Tcb {
         let records = self.records.make();
         let in_flight = records.in_flight();
         let stamp = self.delivered.stamp(&mut records.clocks, now, in_flight);
-        records.sent_new(start, len, now, stamp);
+        records.sent_new(start, len, now, stamp, self.snd.is_pushed(start, end));
         self.path.on_sent(start, end, self.path.size(), false);
         (self.snd.max, self.snd.nxt, self.last_sent) = (end, end, now);
         self.timers.stop(Timer::Keepalive);

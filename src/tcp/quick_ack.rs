@@ -18,6 +18,9 @@ use crate::{Instant, TcpFlags};
 const MOST_QUICK: u8 = 16;
 /// An acknowledgment that waits for an answer of the user waits no longer than this.
 const LONGEST_DELAY: u64 = 200_000_000;
+/// So many duplicate acknowledgments go out one by one, and the blocks of more are gathered for this long at the most.
+const ENOUGH_TOLD: u8 = 3;
+const LONGEST_GATHERING: u64 = 1_000_000;
 /// Before anything has come, "full-sized" means so many octets, and never fewer than the others.
 const FIRST_FULL_SIZE: u32 = 536;
 const LEAST_FULL_SIZE: u32 = 88;
@@ -39,6 +42,11 @@ pub(super) struct Pace {
     pushed: u8,
     /// The user answers what comes.
     interactive: bool,
+    /// Acknowledgments since RCV.NXT came to `stuck_at` that told of something beyond it.
+    told: u8,
+    stuck_at: u64,
+    /// The acknowledgment that waits tells of something beyond RCV.NXT.
+    gathers: bool,
 }
 
 impl Pace {
@@ -180,6 +188,25 @@ impl Tcb {
         }
     }
 
+    /// Something has come beyond RCV.NXT. Three acknowledgments tell the sender that something is missing; the blocks of those
+    /// that follow may be gathered for a twentieth of a round trip, at most a millisecond.
+    pub(super) fn acknowledge_beyond_gap(&mut self, now: Instant) {
+        let (nxt, wait) = (self.rcv.nxt, (self.rtt.srtt_nanos() / 20).min(LONGEST_GATHERING));
+        let sack_on = self.sack_on;
+        let pace = self.pace_of_acks();
+        if pace.stuck_at != nxt {
+            (pace.stuck_at, pace.told) = (nxt, 0);
+        }
+        if !sack_on || wait == 0 || pace.told < ENOUGH_TOLD {
+            pace.told = (pace.told + 1).min(ENOUGH_TOLD);
+            self.ack_now = true;
+            return;
+        }
+        pace.gathers = true;
+        let at = now.after_nanos(wait).min(self.timers.at(Timer::DelayedAck));
+        self.timers.set(Timer::DelayedAck, at);
+    }
+
     /// The peer's FIN: no more octets will come that an acknowledgment could hurry.
     pub(super) fn fin_ends_pace(&mut self) {
         if self.is_paced_by_user() {
@@ -195,7 +222,9 @@ impl Tcb {
         }
         let (least, rto) = (least_delay(&self.config), self.rtt.rto_nanos(&self.config));
         let pace = self.pace_of_acks();
-        if pace.interactive {
+        if pace.gathers {
+            // It was not the user that it waited for.
+        } else if pace.interactive {
             (pace.interactive, pace.delay) = (false, least);
         } else {
             pace.delay = pace.delay.saturating_mul(2).min(rto);
@@ -208,7 +237,7 @@ impl Tcb {
         let crowded = self.rcv.is_half_full();
         let Some(rare) = self.rare.if_any() else { return };
         let pace = &mut rare.pace;
-        pace.pushed = 0;
+        (pace.pushed, pace.gathers) = (0, false);
         if crowded {
             // A user who lets half of the buffer fill up is no reason to hurry the peer.
             pace.quick = 0;

@@ -4,7 +4,8 @@
 
 /// When octets that came in order are acknowledged (RFC 9293 §3.8.6.3, RFC 5681 §4.2).
 ///
-/// Whatever the policy, octets out of order, those that fill a gap, and duplicates are acknowledged at once.
+/// Octets that fill a gap, and duplicates, are acknowledged at once whatever the policy; so are octets out of order, but for
+/// what [`Quick`](Self::Quick) says of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AckPolicy {
@@ -17,7 +18,8 @@ pub enum AckPolicy {
     /// within the delay: then an acknowledgment can go with the answer. Otherwise more than one full-sized segment is
     /// acknowledged at once only if the window has kept its size, because the user reads;
     /// and the read that empties the buffer acknowledges what was pushed. The delay begins with
-    /// [`ack_delay`](super::TcpConfig::ack_delay) and follows the pace at which segments come, up to 200 ms.
+    /// [`ack_delay`](super::TcpConfig::ack_delay) and follows the pace at which segments come, up to 200 ms. With SACK, from
+    /// the fourth segment behind a gap on, blocks are gathered for a millisecond or less.
     Quick,
 }
 
@@ -31,8 +33,9 @@ pub enum SmallSegments {
     Rfc9293,
     /// Minshall's rule, as Linux has it: a partial segment waits only for another *partial* one that is
     /// unacknowledged, so the end of a long write goes at once. None is cut to fit what is left of the peer's
-    /// window, before [`hold_delay`](super::TcpConfig::hold_delay) is over; and none takes more than half of the largest
-    /// window that the peer ever gave. What is sent again is not filled up with new octets.
+    /// window unless nothing is under way and an RTO is over, which is how long the user's "more follows" counts too; and
+    /// none takes more than half of the largest window that the peer ever gave. What is sent again is not filled up with
+    /// new octets, and carries PSH where it did before.
     Minshall,
 }
 

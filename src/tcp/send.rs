@@ -100,6 +100,13 @@ impl SendVars {
         self.fin_queued && self.una > self.queued
     }
 
+    /// Whether a segment with the octets from `start` to `end`, of which there is at least one, carries PSH: it empties
+    /// the queue (MUST-61), or ends a push.
+    #[inline]
+    pub(super) const fn is_pushed(&self, start: u64, end: u64) -> bool {
+        end == self.queued || self.push > start && self.push <= end
+    }
+
     /// The position after everything that is to be sent: the SYN, data, and the FIN if there is one.
     pub(super) const fn end(&self) -> u64 {
         self.queued + self.fin_queued as u64

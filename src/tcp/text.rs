@@ -101,7 +101,11 @@ impl Tcb {
     // RFC 5681-13, 5681-14
     fn place(&mut self, now: Instant, start: u64, end: u64, out: &mut Verdict) -> Result<(), Stop> {
         if start > self.rcv.nxt {
-            self.ack_now = true;
+            if self.is_paced_by_user() {
+                self.acknowledge_beyond_gap(now);
+            } else {
+                self.ack_now = true;
+            }
             let known = self.rcv.ranges.overlap(&(start..end));
             let most = self.rcv.ranges_worth_keeping().min(usize::from(self.config.max_ranges));
             match self.rcv.ranges.insert(start..end, most) {

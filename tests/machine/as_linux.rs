@@ -207,7 +207,9 @@ fn under_minshalls_rule_segments_are_not_cut_to_fit() {
         expect_none!(s); // 400 are left
         advance!(s, 50 ms);
         send!(s, seq: 1, ack: 1_001, win: 400);
-        advance!(s, 300 ms, { 200 ms => (seq: 1_001, ack: 1, len: 400) });
+        advance!(s, 1_500 ms, { 1 s => (PSH, seq: 1_001, ack: 1, len: 400) });
+        send!(s, seq: 1, ack: 1_401, win: 10_000);
+        s.burst();
 
         let mut s = stage.listen(&minshall());
         send!(s, SYN, seq: 0, win: 1_400, mss: 1_000);
@@ -233,6 +235,22 @@ fn an_empty_probe_stands_before_the_window() {
     });
 }
 
+/// Each time that the peer says that its window is closed, the next probe is due an interval later.
+#[test]
+fn a_probe_waits_from_the_last_word_of_the_peer() {
+    play(|stage| {
+        let mut s = stage.established(&plain_but(|config| config.window_probe = WindowProbe::Empty));
+        send!(s, seq: 1, ack: 1, win: 0);
+        call!(s, queue 500);
+        advance!(s, 900 ms);
+        send!(s, seq: 1, ack: 1, win: 0);
+        advance!(s, 1 s, { 1 s => (seq: 0, ack: 1) });
+        advance!(s, 100 ms);
+        send!(s, seq: 1, ack: 1, win: 0);
+        advance!(s, 2 s, { 2 s => (seq: 0, ack: 1) });
+    });
+}
+
 /// A window that closes over what is in flight: the first segment of it goes again.
 #[test]
 fn where_the_window_closed_over_segments_the_first_of_them_is_the_probe() {
@@ -243,6 +261,49 @@ fn where_the_window_closed_over_segments_the_first_of_them_is_the_probe() {
         expect!(s, PSH, seq: 1_001, ack: 1, len: 1_000);
         send!(s, seq: 1, ack: 1, win: 0);
         advance!(s, 2 s, { 1 s => (seq: 1, ack: 1, len: 1_000) });
+    });
+}
+
+/// The end of a write stays one when it is sent again, though more was written since.
+#[test]
+fn what_was_pushed_is_pushed_again() {
+    play(|stage| {
+        let mut config = minshall();
+        config.nagle = false;
+        let mut s = stage.established(&config);
+        call!(s, queue 500);
+        expect!(s, PSH, seq: 1, ack: 1, len: 500);
+        call!(s, queue 700);
+        expect!(s, PSH, seq: 501, ack: 1, len: 700);
+        advance!(s, 1 s, { 1 s => (PSH, seq: 1, ack: 1, len: 500) });
+        // A long write has one end only.
+        let mut s = stage.established(&config);
+        call!(s, queue 2_000);
+        expect!(s, seq: 1, ack: 1, len: 1_000);
+        expect!(s, PSH, seq: 1_001, ack: 1, len: 1_000);
+        advance!(s, 1 s, { 1 s => (seq: 1, ack: 1, len: 1_000) });
+    });
+}
+
+/// Three acknowledgments tell of a gap; what comes behind it later is gathered for a millisecond.
+#[test]
+fn blocks_behind_a_gap_are_gathered_after_three_acknowledgments() {
+    play(|stage| {
+        let mut config = sacking();
+        config.ack_policy = AckPolicy::Quick;
+        let mut s = opened(stage, &config);
+        for k in 1..=3 {
+            send!(s, seq: 1 + 1_000 * k, ack: 1, len: 1_000);
+            expect!(s, seq: 1, ack: 1, sack: [(1_001, 1_001 + 1_000 * k)]);
+        }
+        send!(s, seq: 4_001, ack: 1, len: 1_000);
+        expect_none!(s);
+        send!(s, seq: 5_001, ack: 1, len: 1_000);
+        advance!(s, 1 ms, { 1 ms => (seq: 1, ack: 1, sack: [(1_001, 6_001)]) });
+        send!(s, seq: 1, ack: 1, len: 500);
+        expect!(s, seq: 1, ack: 501, win: 9_500, sack: [(1_001, 6_001)]);
+        send!(s, seq: 6_001, ack: 1, len: 1_000);
+        expect!(s, seq: 1, ack: 501, win: 9_500, sack: [(1_001, 7_001)]);
     });
 }
 

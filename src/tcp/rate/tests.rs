@@ -16,7 +16,7 @@ fn rate(sent: &[u64], acked: &[u64]) -> (u64, bool) {
     for (number, &sent) in (0_u64..).zip(sent) {
         let in_flight = records.in_flight();
         let stamp = delivered.stamp(&mut records.clocks, at(sent), in_flight);
-        records.sent(number * 1_000..number * 1_000 + 1_000, at(sent), stamp);
+        records.sent(number * 1_000..number * 1_000 + 1_000, at(sent), stamp, false);
     }
     for (number, &acked) in (1_u64..).zip(acked) {
         let mut news = Delivery::default();
@@ -48,7 +48,7 @@ fn what_the_user_has_limited_says_so() {
     let (mut delivered, mut records) = (Delivered::new(), Records::new());
     delivered.on_app_limited(0);
     let stamp = delivered.stamp(&mut records.clocks, at(0), 0);
-    records.sent(0..1_000, at(0), stamp);
+    records.sent(0..1_000, at(0), stamp, false);
     let mut news = Delivery::default();
     records.acked_to(1_000, &mut news, |_| true);
     delivered.on_delivery(&mut records.clocks, at(100), &news, None);

@@ -37,6 +37,8 @@ pub(in crate::tcp) struct Record {
     pub(in crate::tcp) times: u8,
     /// What became of the last transmission.
     pub(in crate::tcp) fate: Fate,
+    /// The segment with the last of them carried PSH.
+    pub(in crate::tcp) pushed: bool,
     /// When they were sent last.
     pub(in crate::tcp) sent_at: Instant,
     /// Which transmission of the connection that was. Of what is sent at one moment it tells the order.

@@ -72,7 +72,7 @@ impl Records {
     ///
     /// The range begins at or before the end of the last record. What lies before the first record has been
     /// acknowledged and is left out; when nothing is under way, all of the range is new.
-    pub(in crate::tcp) fn sent(&mut self, range: Range<u64>, now: Instant, stamp: Stamp) {
+    pub(in crate::tcp) fn sent(&mut self, range: Range<u64>, now: Instant, stamp: Stamp, pushed: bool) {
         self.transmissions += 1;
         let number = self.transmissions;
         let tail = self.records.back().map_or(range.start, Record::end);
@@ -88,8 +88,17 @@ impl Records {
             && len > 0
         {
             let fate = Fate::InFlight;
-            let record =
-                Record { start: tail, len, times: 1, fate, sent_at: now, number, first_sent: now, stamp };
+            let record = Record {
+                start: tail,
+                len,
+                times: 1,
+                fate,
+                pushed,
+                sent_at: now,
+                number,
+                first_sent: now,
+                stamp,
+            };
             self.records.push_back(record);
             self.in_flight += u64::from(len);
         }
@@ -97,7 +106,14 @@ impl Records {
 
     /// [`sent`](Self::sent) for `len` positions at the end, `start`, where there [is room](Self::has_room).
     #[inline]
-    pub(in crate::tcp) fn sent_new(&mut self, start: u64, len: u32, now: Instant, stamp: Stamp) {
+    pub(in crate::tcp) fn sent_new(
+        &mut self,
+        start: u64,
+        len: u32,
+        now: Instant,
+        stamp: Stamp,
+        pushed: bool,
+    ) {
         debug_assert!(self.records.back().is_none_or(|last| last.end() == start), "{start} is not the end");
         self.transmissions += 1;
         let (fate, number) = (Fate::InFlight, self.transmissions);
@@ -107,11 +123,18 @@ impl Records {
             len,
             times: 1,
             fate,
+            pushed,
             sent_at: now,
             number,
             first_sent: now,
             stamp,
         });
+    }
+
+    /// Whether the segment that ended at `position`, and is under way, carried PSH.
+    pub(in crate::tcp) fn was_pushed(&self, position: u64) -> bool {
+        let last = position.checked_sub(1).and_then(|last| self.at(last));
+        last.is_some_and(|record| record.pushed && record.end() == position)
     }
 
     /// Whether nothing has to become one for what is sent next.
@@ -338,6 +361,7 @@ impl Records {
             {
                 let filled = room.saturating_sub(last.len).min(rest.len);
                 last.len += filled;
+                last.pushed = rest.pushed && filled == rest.len;
                 last.times = last.times.max(rest.times);
                 last.sent_at = last.sent_at.max(rest.sent_at);
                 last.number = last.number.max(rest.number);
@@ -345,7 +369,7 @@ impl Records {
                 rest.len -= filled;
             }
             while rest.fate == Fate::Lost && rest.len > room {
-                cut.push_back(Record { len: room, ..rest });
+                cut.push_back(Record { len: room, pushed: false, ..rest });
                 rest.start += u64::from(room);
                 rest.len -= room;
             }
@@ -580,7 +604,7 @@ impl Records {
         let index = self.index(position);
         if let Some(record) = self.records.get_mut(index).filter(|record| record.start < position) {
             let Ok(len) = u32::try_from(position - record.start) else { return };
-            let before = Record { len, ..*record };
+            let before = Record { len, pushed: false, ..*record };
             record.start = position;
             record.len -= len;
             match record.fate {
@@ -612,6 +636,7 @@ impl Records {
                 len: first.len.saturating_add(second.len),
                 times: first.times.max(second.times),
                 fate,
+                pushed: second.pushed,
                 first_sent: first.first_sent.min(second.first_sent),
                 ..later
             });

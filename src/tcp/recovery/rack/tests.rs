@@ -14,6 +14,7 @@ const fn ms(millis: u64) -> Duration {
 fn arrives(end: u64, sent_ms: u64) -> Delivery {
     let sent_at = Instant::from_nanos(sent_ms * MS);
     let record = Record {
+        pushed: false,
         start: end - 100,
         len: 100,
         times: 1,

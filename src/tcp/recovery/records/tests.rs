@@ -17,7 +17,7 @@ fn genuine(_: &Record) -> bool {
 }
 
 fn send(records: &mut Records, range: Range<u64>, nanos: u64) {
-    records.sent(range, at(nanos), Stamp::default());
+    records.sent(range, at(nanos), Stamp::default(), false);
     records.check();
 }
 
@@ -333,7 +333,7 @@ fn a_receiver_may_forget_what_it_had() {
 fn too_many_records_become_half_as_many() {
     let mut records = Records::new();
     for number in 0..Records::MAX_RECORDS as u64 + 10 {
-        records.sent(number..number + 1, at(number), Stamp::default());
+        records.sent(number..number + 1, at(number), Stamp::default(), false);
     }
     records.check();
     assert!(records.len() <= Records::MAX_RECORDS);
