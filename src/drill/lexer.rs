@@ -104,6 +104,9 @@ impl<'a> Tokens<'a> {
         if name.trim_end() != "define" {
             return;
         }
+        // `--define="NAME=VALUE"`: the quotes are about both.
+        let inside = definition.trim().strip_prefix('"').and_then(|definition| definition.strip_suffix('"'));
+        let definition = inside.unwrap_or(definition);
         let (name, value) = definition.split_once('=').unwrap_or((definition, "1"));
         let entry = self.macros.entry(name.trim()).or_insert(Macro { value, fixed: false });
         if !entry.fixed {

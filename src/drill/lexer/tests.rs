@@ -70,6 +70,9 @@ fn what_does_not_end_is_told_where_it_begins() {
 fn a_macro_stands_for_its_tokens_and_never_for_itself() {
     assert_eq!(with("A b", &[("A", "x B"), ("B", "A 1")]), ["x", "A", "1", "b", ""]);
     assert_eq!(with("--define=A=3\nA AB \"A\"", &[]), ["define=A=3", "3", "AB", "A", ""]);
+    assert_eq!(with("--define=\"A=b c\"\nA", &[])[1..], ["b", "c", ""]);
+    assert_eq!(with("--define=A=\"b c\"\nA", &[])[1..], ["b c", ""]);
+    assert_eq!(with("<FO A>", &[("A", "3021b9d8")])[2..4], ["3021", "b9d8"]);
     assert_eq!(with("--define=A=3\nA", &[("A", "4")]), ["define=A=3", "4", ""], "the caller's wins");
 }
 
