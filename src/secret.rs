@@ -62,6 +62,7 @@ impl Secret {
     /// The first is RFC 6528's `M + F(localip, localport, remoteip, remoteport, secret)`, with M ticking
     /// every 4 µs (RFC 9293 §3.4.1, MUST-8, MUST-9, SHLD-1). The second depends on the two addresses only, so
     /// that TIME-WAIT and PAWS see one clock for all connections between them (RFC 7323 §5.4).
+    // RFC 7323-27
     #[must_use]
     pub fn unpredictable(&self, local: SocketAddr, remote: SocketAddr, now: Instant) -> Unpredictable {
         let ticks = (now.as_nanos() / 4_000) as u32;

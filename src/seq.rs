@@ -37,6 +37,7 @@ impl SeqNumber {
     /// How far `self` lies ahead of `earlier`, in octets: positive when ahead, negative when behind.
     ///
     /// Two numbers that are exactly 2³¹ apart have no order; the distance is then `i32::MIN` both ways.
+    // RFC 9293 X-14
     #[must_use]
     pub const fn distance_from(self, earlier: Self) -> i32 {
         self.0.wrapping_sub(earlier.0).cast_signed()

@@ -387,6 +387,7 @@ fn a_hard_error_ends_an_attempt_to_connect_and_a_soft_one_does_not() {
     }
 }
 
+// RFC 1122-12
 #[test]
 fn an_error_about_nothing_that_was_sent_is_ignored() {
     let mut us = host(1);

@@ -41,6 +41,7 @@ mod machine {
     mod prr;
     mod rack;
     mod rfc2018;
+    mod rfc2525;
     mod rfc5961;
     mod rfc6298;
     mod rfc7323;

@@ -224,6 +224,7 @@ impl Connection {
 
     /// The octets of a segment that [`poll_segment`](Self::poll_segment) has just given, piece by piece. They
     /// lie where they were queued.
+    // RFC 2525-4
     pub fn payload(&self, plan: &SegmentPlan) -> impl Iterator<Item = &[u8]> + Clone {
         self.send.pieces(plan.offset, plan.meta.len as usize)
     }

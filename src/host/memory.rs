@@ -89,6 +89,7 @@ impl Host {
     }
 
     /// Forgets what a connection holds out of order.
+    // RFC 2018-16
     fn renege(&mut self, now: Instant, index: u32) {
         // A place may have outlived its row.
         let Some(flow) = self.flows.get_mut(index).filter(|flow| flow.marks.has(Marks::DISORDERED)) else {

@@ -60,6 +60,7 @@ fn the_iss_depends_on_all_four_parts_of_the_sockets_and_on_their_roles() {
 }
 
 /// RFC 7323 §5.4: one clock per pair of addresses, so that connections between them see it go forward.
+// RFC 7323-27
 #[test]
 fn the_timestamp_offset_depends_on_the_addresses_only() {
     let ((local, remote), secret) = (ends(), Secret::new([9; 32]));
@@ -69,6 +70,8 @@ fn the_timestamp_offset_depends_on_the_addresses_only() {
     assert_eq!(offset(addr("192.0.2.1:9"), addr("192.0.2.2:8"), later), first);
     assert_ne!(offset(addr("192.0.2.9:80"), remote, later), first);
     assert_ne!(offset(local, addr("192.0.2.9:80"), later), first);
+    let other = Secret::new([8; 32]).unpredictable(local, remote, Instant::ZERO);
+    assert_ne!(other.timestamp_offset, first, "and on the secret");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::{Instant, TcpFlags};
 
 impl Tcb {
     /// SND.UNA moves to `acknowledged`, which lies in (SND.UNA, SND.MAX].
+    // RFC 8985-20, 5681-27
     pub(super) fn acknowledge(
         &mut self,
         now: Instant,
@@ -70,6 +71,7 @@ impl Tcb {
     }
 
     /// What the scoreboard makes of a cumulative acknowledgment.
+    // RFC 8985-5
     fn take_acknowledged(&mut self, now: Instant, acknowledged: u64, seg: &SegmentMeta) -> Delivery {
         let mut news = Delivery::default();
         let (ts, echo) = (self.ts, seg.options.timestamps);
@@ -85,7 +87,7 @@ impl Tcb {
 
     /// RFC 6298 §5.2 and §5.3; without SACK only the first partial acknowledgment restarts the timer (RFC 6582
     /// §3.2).
-    // RFC 6298-13, 6298-14
+    // RFC 6298-13, 6298-14, 6582-6
     fn restart_retransmission(&mut self, now: Instant) {
         let partial = !self.sack_on && self.recovery.phase == Phase::Recovery;
         if self.snd.outstanding() == 0 {
@@ -98,7 +100,7 @@ impl Tcb {
     /// A sample for the round-trip time from each acknowledgment of something new: by the clock that we noted
     /// when it was sent, or, where it was sent more than once, by the timestamp that comes back. Without
     /// timestamps that would be ambiguous (Karn; RFC 6298 §3).
-    // RFC 6298-8, 6298-9, 6298-10
+    // RFC 6298-8, 6298-9, 6298-10, 7323-17, 7323-19
     fn sample_round_trip(&mut self, now: Instant, seg: &SegmentMeta, news: &Delivery) {
         let by_timestamp = || {
             let echo = seg.options.timestamps.filter(|timestamps| timestamps.ecr != 0)?;
@@ -142,7 +144,7 @@ impl Tcb {
 
     /// Nothing new is acknowledged: `seg` may report something beyond, or be a duplicate as RFC 5681 §2 defines
     /// it. SND.WND is still the one before `seg`.
-    // RFC 5681-1
+    // RFC 5681-1, 2018-3, 6582-9
     pub(super) fn consider_duplicate(&mut self, now: Instant, seg: &SegmentMeta) {
         let outstanding = self.snd.outstanding() > 0;
         if self.snd.syn_unacknowledged() || !outstanding && !self.sack_on {
@@ -182,12 +184,14 @@ impl Tcb {
 
     /// Takes the window of `seg`, which acknowledges SND.UNA, if it is newer than the one that we have. SND.WL2 need not
     /// be kept for that: the segment that has set the window did not acknowledge more.
+    // RFC 9293 X-9
     pub(super) fn update_window(&mut self, seg: &SegmentMeta, start: u64) {
         if self.snd.wl1 <= start {
             self.take_window(seg, start);
         }
     }
 
+    // RFC 7323-4, 7323-5, 5961-7
     pub(super) fn take_window(&mut self, seg: &SegmentMeta, start: u64) {
         let scale = if seg.flags.contains(TcpFlags::SYN) { 0 } else { self.snd.scale };
         self.snd.wnd = u32::from(seg.window) << scale;

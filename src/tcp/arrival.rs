@@ -45,6 +45,7 @@ pub(super) struct Arrived {
 
 impl Tcb {
     /// A segment in SYN-RECEIVED or a synchronized state.
+    // RFC 3168-23
     pub(super) fn arrives(&mut self, now: Instant, seg: &SegmentMeta, out: &mut Verdict) -> Result<(), Stop> {
         let arrived = if self.config.is_freebsd() && self.state != State::SynReceived {
             self.check_sequence_like_freebsd(now, seg, out)?
@@ -73,6 +74,7 @@ impl Tcb {
     }
 
     /// First: is any of it in the window, and is it not an old duplicate?
+    // RFC 7323-23, 5961-1, 2525-12, X-4
     fn check_sequence(&mut self, now: Instant, seg: &SegmentMeta) -> Result<Arrived, Stop> {
         let (nxt, edge) = (self.rcv.nxt, self.rcv.edge);
         let start = self.rcv.position(seg.seq);
@@ -137,6 +139,7 @@ impl Tcb {
 
     /// An unacceptable segment draws an acknowledgment. One without any sequence space could be the answer to
     /// one of ours: to those we answer only so often, and two confused ends come to rest.
+    // RFC 5961-13, 1122-9
     fn refuse_by_sequence(&mut self, now: Instant, seg: &SegmentMeta, start: u64, len: u64) -> Stop {
         let below = start < self.rcv.nxt;
         match self.state {
@@ -196,6 +199,7 @@ impl Tcb {
 
     /// RFC 7323 §5.3 R1 (PAWS) and §3.2. A SYN without timestamps is left to the fourth check: a peer that has
     /// restarted may not use them any more.
+    // RFC 7323-14, 7323-24
     fn check_timestamp(&mut self, now: Instant, seg: &SegmentMeta) -> Result<(), Stop> {
         match seg.options.timestamps {
             Some(timestamps)
@@ -229,6 +233,7 @@ impl Tcb {
 
     /// Second: a reset that is exactly where we are counts; another one in the window is challenged
     /// (RFC 5961 §3.2).
+    // RFC 5961-2, 5961-3, X-5
     fn check_reset(
         &mut self,
         now: Instant,
@@ -259,6 +264,7 @@ impl Tcb {
 
     /// Fourth: a SYN here is an old duplicate, a peer that has restarted, or an attack. A challenge finds out
     /// which (RFC 5961 §4.2); a listener that had not heard from its caller again listens on.
+    // RFC 5961-5, 5961-6, X-6
     fn check_syn(&mut self, now: Instant, seg: &SegmentMeta, notices: &mut Notices) -> Result<(), Stop> {
         let start = self.rcv.position(seg.seq);
         if !seg.flags.contains(TcpFlags::SYN) || self.completes_simultaneous_open(seg, start) {
@@ -281,6 +287,7 @@ impl Tcb {
     }
 
     /// Fifth: the acknowledgment.
+    // RFC 5961-7, 5961-8, 1122-13, X-8
     fn check_ack(
         &mut self,
         now: Instant,
@@ -331,6 +338,7 @@ impl Tcb {
     }
 
     /// RFC 7323 §4.3 (2): what the segment that is acknowledged first says of the clock.
+    // RFC 7323-20, 7323-21, 7323-22
     fn keep_timestamp(&mut self, now: Instant, seg: &SegmentMeta) {
         if let Some(timestamps) = seg.options.timestamps.filter(|_| self.ts.on())
             && self.rcv.position(seg.seq) <= self.rcv.last_ack_sent
@@ -376,6 +384,7 @@ impl Tcb {
 
     /// A challenge ACK, built at the next poll from our own numbers. Limited for each connection by itself:
     /// a limit that connections share would tell one about another (RFC 5961 §7, CVE-2016-5696).
+    // RFC 5961-4, 5961-9, 5961-11, 5961-12
     pub(super) fn challenge(&mut self, now: Instant) {
         const SECOND: core::time::Duration = core::time::Duration::from_secs(1);
         // Counted anew a second after the last one, so that no second has more than the limit.

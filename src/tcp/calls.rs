@@ -194,6 +194,7 @@ impl Tcb {
     }
 
     /// CLOSE (§3.10.4), of a user who goes on reading.
+    // RFC 9293 X-11
     fn shut_down(&mut self, notices: &mut Notices) -> Result<(), CommandError> {
         match self.state {
             State::Listen | State::SynSent => {
@@ -210,6 +211,7 @@ impl Tcb {
 
     /// CLOSE, of a user who lets go (MAY-1). What he has not read he will never read: the peer is told by a reset
     /// (§3.6.1, SHLD-3).
+    // RFC 2525-17
     fn close(&mut self, notices: &mut Notices) {
         let receiving =
             matches!(self.state, State::Established | State::FinWait1 | State::FinWait2 | State::CloseWait);
@@ -230,6 +232,7 @@ impl Tcb {
     }
 
     /// ABORT (§3.10.5), and what ends like it: the peer is told where it knows of the connection.
+    // RFC 9293 X-12
     pub(super) fn abort(&mut self, reason: CloseReason, event: Event, notices: &mut Notices) {
         let told = matches!(
             self.state,

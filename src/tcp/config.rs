@@ -157,6 +157,7 @@ pub struct TcpConfig {
     pub heeds_errors: bool,
     /// Challenge ACKs that may be sent in any one second (RFC 5961 §7), and as many answers to empty segments
     /// outside the window. Default: 10.
+    // RFC 5961-10
     pub challenge_acks: u8,
     /// How long a partial segment may wait for more because the user said so, or because the peer's window
     /// has no room for all of it (0.1 s to 1 s, §3.8.6.2.1; more is cut to 1 s). Default: 200 ms.

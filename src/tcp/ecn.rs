@@ -83,6 +83,7 @@ impl EcnVars {
     /// The peer's SYN or SYN,ACK has arrived. A SYN,ACK with both bits only reflects what our SYN had
     /// (§6.1.1.2). AE, which RFC 9768 adds to a SYN, is for those who know it: without it in the answer, ECN is
     /// what RFC 3168 says.
+    // RFC 3168-3, 3168-5
     pub(super) fn hear_syn(&mut self, flags: TcpFlags) {
         let answers = flags.contains(TcpFlags::ACK);
         let asks = flags.contains(ASKING);
@@ -90,6 +91,7 @@ impl EcnVars {
     }
 
     /// The bits of our SYN, which asks if `ask` says so.
+    // RFC 3168-1
     pub(super) fn syn(&mut self, ask: bool) -> TcpFlags {
         self.ours.also(ask);
         if ask { ASKING } else { TcpFlags::NONE }
@@ -97,6 +99,7 @@ impl EcnVars {
 
     /// The bit of our SYN,ACK: it agrees if all of the peer's SYNs asked, and ours, where SYNs have crossed, did
     /// too.
+    // RFC 3168-1, 3168-6
     pub(super) fn syn_ack(&mut self, setting: Ecn) -> TcpFlags {
         let agree =
             setting != Ecn::Off && self.theirs == Said::Yes && matches!(self.ours, Said::Nothing | Said::Yes);
@@ -105,17 +108,20 @@ impl EcnVars {
     }
 
     /// Whether our segments may be marked: both sides asked or agreed, and neither ever said otherwise (§6.1.1).
+    // RFC 3168-2
     pub(super) const fn may_be_marked(&self) -> bool {
         matches!((self.ours, self.theirs), (Said::Yes, Said::Yes))
     }
 
     /// Whether marks are echoed: a peer that has agreed to what we once asked may rely on it, even if we have
     /// sent a SYN without since (§6.1.1).
+    // RFC 3168-4
     const fn echoes(&self) -> bool {
         matches!((self.ours, self.theirs), (Said::Yes | Said::Both, Said::Yes))
     }
 
     /// The bit of every acknowledgment that goes out now.
+    // RFC 3168-15
     pub(super) fn echo(&mut self) -> TcpFlags {
         if self.echo == Echo::Off {
             return TcpFlags::NONE;
@@ -125,6 +131,7 @@ impl EcnVars {
     }
 
     /// The bit of new octets that go out now: the first after a reduction have it (§6.1.2).
+    // RFC 3168-13
     pub(super) const fn cwr(&mut self) -> TcpFlags {
         let due = self.cwr_due;
         self.cwr_due = false;
@@ -165,6 +172,7 @@ impl EcnVars {
 
     /// Whether an echo counts that comes when SND.UNA is `una`. Until something is acknowledged that was sent after
     /// the window was reduced, it tells of what has been answered (§6.1.2).
+    // RFC 3168-10
     pub(super) fn is_news(&self, una: u64) -> bool {
         una > self.used.read(|used| used.reduced_at)
     }
@@ -192,6 +200,7 @@ impl Tcb {
 
     /// Octets have come that lie in the window, or probe it while it is closed: all others prove nothing about
     /// their sender (§6.1.5, §6.1.6).
+    // RFC 3168-16, 3168-17, 3168-19
     pub(super) fn hear_mark(&mut self, seg: &SegmentMeta) {
         if seg.len == 0 || seg.flags.contains(TcpFlags::SYN) || !self.ecn.echoes() {
             return;

@@ -89,6 +89,7 @@ impl Tcb {
 
     /// Either retransmission or probes of a closed window, never both (§3.8.6.1, MUST-36); a window that the peer
     /// has shrunk to nothing is closed like any other (MUST-34, MUST-35).
+    // RFC 1122-7
     fn arm_retransmission(&mut self, now: Instant, unfinished: bool) {
         if self.snd.wnd == 0 && unfinished && !self.snd.syn_unacknowledged() {
             // Nothing that was sent is inside the window any more: it is not timed out (SHLD-17).
@@ -137,6 +138,7 @@ impl Tcb {
 
     /// The probe timer of RFC 8985 §7.2: two round trips, and the time that the peer may wait with the
     /// acknowledgment of a single segment; not later than the retransmission timer, in whose place it then comes.
+    // RFC 8985-1, 8985-16, 8985-17, 8985-18, 8985-19
     fn arm_loss_probe(&mut self, now: Instant) {
         let all_in_flight = self.records.sacked() == 0 && self.records.lost() == 0;
         let wanted = self.sack_on
@@ -182,6 +184,7 @@ impl Tcb {
     }
 
     /// Serves every timer that is due.
+    // RFC 8985-23, X-13
     pub(super) fn expire(&mut self, now: Instant, notices: &mut Notices) {
         if self.timers.take_due(Timer::UserTimeout, now) {
             self.give_up(CloseReason::UserTimeout, notices);
@@ -273,6 +276,7 @@ impl Tcb {
     }
 
     /// The peer has been silent (§3.8.4), and nothing is outstanding: else this timer would not run (MUST-26).
+    // RFC 2525-9, 2525-11
     fn keepalive_is_due(&mut self, now: Instant, notices: &mut Notices) {
         let Some(keepalive) = self.config.keepalive else {
             return;
@@ -286,6 +290,7 @@ impl Tcb {
     }
 
     /// Nothing is heard from the peer any more. A listener goes on listening.
+    // RFC 1122-10
     fn give_up(&mut self, reason: CloseReason, notices: &mut Notices) {
         if self.state == State::SynReceived && self.passive {
             return self.lose_caller(Event::UserTimeout, reason, notices);

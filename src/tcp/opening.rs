@@ -17,6 +17,7 @@ pub(super) const MOST_SCALE: u8 = 14;
 
 impl Tcb {
     /// A segment in LISTEN (§3.10.7.2).
+    // RFC 9293 X-2
     pub(super) fn arrives_in_listen(
         &mut self,
         now: Instant,
@@ -40,6 +41,7 @@ impl Tcb {
     }
 
     /// A segment in SYN-SENT (§3.10.7.3).
+    // RFC 5961-14, X-3
     pub(super) fn arrives_in_syn_sent(
         &mut self,
         now: Instant,
@@ -95,6 +97,7 @@ impl Tcb {
     }
 
     /// Takes the options of the peer's SYN; where it comes again, those of the last.
+    // RFC 7323-1, 7323-2, 7323-6, 7323-13, 2018-2
     pub(super) fn take_options(&mut self, now: Instant, seg: &SegmentMeta) {
         self.path.open(&self.config, seg.options.mss.unwrap_or(self.config.default_mss));
         let plain = self.has_sent_plain_syn();
@@ -123,6 +126,7 @@ impl Tcb {
 
     /// Keeps octets and FIN that came with a SYN until the handshake is done, as if they were out of order
     /// (§3.10.7.2: "queued for processing later").
+    // RFC 1122-14
     fn keep_early_text(&mut self, seg: &SegmentMeta, out: &mut Verdict) {
         let start = ORIGIN + 1;
         let end = (start + u64::from(seg.len)).min(self.rcv.edge);
@@ -137,7 +141,7 @@ impl Tcb {
     }
 
     /// The handshake is done. What came with the peer's SYN may be read now.
-    // RFC 5681-4
+    // RFC 5681-4, 2525-3
     pub(super) fn enter_established(&mut self, notices: &mut Notices) {
         notices.connected = true;
         let smss = self.effective_send_mss();
@@ -166,6 +170,7 @@ impl Tcb {
     /// The caller of a passive open is lost: back to LISTEN, as if nobody had called (§3.10.7.4, second and fourth
     /// check). Not if the user has closed meanwhile, or has taken octets that came with the SYN: then nobody listens any
     /// more, and it is over.
+    // RFC 9293 X-7
     pub(super) fn lose_caller(&mut self, event: Event, reason: CloseReason, notices: &mut Notices) {
         if self.snd.fin_queued || self.early {
             return self.end(event, reason, notices);

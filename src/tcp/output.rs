@@ -42,6 +42,7 @@ impl Span {
 
 impl Tcb {
     /// Writes the next segment to send to `plan`, which is empty as yet, and says whether there is any.
+    // RFC 1122-8
     pub(super) fn next_segment(&mut self, now: Instant, plan: &mut SegmentPlan) -> bool {
         if let Some(meta) = self.rare.if_any().and_then(|rare| rare.reply.take()) {
             plan.meta = *meta;
@@ -64,6 +65,7 @@ impl Tcb {
     }
 
     /// What sequence space may go out now.
+    // RFC 6675-5
     fn next_span(&mut self, now: Instant) -> Option<Span> {
         if self.snd.nxt == ORIGIN {
             return Some(Span { start: ORIGIN, len: self.syn_data(), syn: true, fin: false });
@@ -161,6 +163,7 @@ impl Tcb {
 
     /// The loss that was noticed first, to be sent again: what of it lies in the peer's window (SHLD-16) and in ours.
     /// Lost segments that follow each other become one where they fit, and after the last one new octets fill it up.
+    // RFC 2525-14
     fn lost_span(&mut self) -> Option<Span> {
         if self.records.lost() == 0 || self.snd.wnd == 0 {
             return None;
@@ -194,6 +197,7 @@ impl Tcb {
 
     /// The probe for the tail: a new segment if the peer's window has room, or else the last one again; the
     /// congestion window is not asked (RFC 8985 §7.3).
+    // RFC 8985-21
     fn tail_probe(&mut self) -> Option<Span> {
         let room = u64::from(self.payload_room());
         let (nxt, max) = (self.snd.nxt, self.snd.max);
@@ -216,7 +220,7 @@ impl Tcb {
 
     /// Octets that the congestion window has room for. When nothing is in flight it has room for a segment, however
     /// small it is: nothing else would ever open it.
-    // RFC 5681-2, 5681-15
+    // RFC 5681-2, 5681-15, 6675-7
     pub(super) fn budget(&self) -> u64 {
         let in_flight = self.in_flight();
         let cwnd = u64::from(self.congestion.cwnd());
@@ -224,6 +228,7 @@ impl Tcb {
     }
 
     /// Whether the FIN stands at `position` and the window has room for it.
+    // RFC 2525-15
     fn fin_follows(&self, position: u64) -> bool {
         self.snd.fin_queued && position == self.snd.queued && position < self.snd.edge()
     }
@@ -231,6 +236,7 @@ impl Tcb {
     /// How many octets from SND.NXT on may go in one segment now, as many as fit (SHLD-28): the sender's half of
     /// the silly window avoidance (§3.8.6.2.1, MUST-38), Nagle (§3.7.4, SHLD-7), and what the user said about more
     /// to come. `None` when nothing may; zero when only a FIN is left.
+    // RFC 1122-6
     fn sendable(&self) -> Option<u32> {
         let start = self.snd.nxt;
         let waiting = self.snd.queued - start;
@@ -404,6 +410,7 @@ impl Tcb {
 
     /// The header of a SYN, with an acknowledgment once the peer's has come. It always has the MSS option (MUST-14,
     /// SHLD-5, MAY-3).
+    // RFC 7323-3, 7323-11, 7323-16, 2018-1, 3168-7
     fn syn(&mut self, now: Instant, span: Span, meta: &mut SegmentMeta) {
         let answers = self.state != State::SynSent;
         (meta.seq, meta.flags, meta.window) = (self.snd.iss, TcpFlags::SYN, self.rcv.syn_window());
@@ -451,6 +458,7 @@ impl Tcb {
     }
 
     /// New octets inside the peer's window may be marked (RFC 3168 §6.1.4 to §6.1.6).
+    // RFC 3168-8, 3168-18, 3168-20, 3168-22
     #[inline]
     fn mark(&mut self, meta: &mut SegmentMeta) {
         if self.ecn.may_be_marked() {
@@ -491,6 +499,7 @@ impl Tcb {
 
     /// What all segments after the handshake have: an acknowledgment, a window, and the options that were
     /// agreed on.
+    // RFC 2018-6
     fn header(&mut self, now: Instant, position: u64, meta: &mut SegmentMeta) {
         self.write_header(now, position, meta);
         if self.sack_on && self.rcv.sack_wanted() > 0 {
@@ -499,6 +508,7 @@ impl Tcb {
     }
 
     /// All of it but SACK blocks.
+    // RFC 7323-12
     #[inline(always)]
     fn write_header(&mut self, now: Instant, position: u64, meta: &mut SegmentMeta) {
         meta.seq = self.snd.seq(position);
@@ -544,11 +554,13 @@ impl Tcb {
     }
 
     /// How many SACK blocks fit beside the timestamps.
+    // RFC 2018-5
     fn sack_room(&self) -> usize {
         if self.ts.on() { 3 } else { 4 }
     }
 
     /// Octets of payload that fit into a segment now: the MSS less the options (MUST-16).
+    // RFC 2525-18
     pub(super) fn payload_room(&self) -> u32 {
         let blocks = if self.sack_on { self.rcv.sack_wanted().min(self.sack_room()) } else { 0 };
         let sack = u32::try_from(blocks).map_or(0, |n| if n > 0 { SACK_LEN.0 + SACK_LEN.1 * n } else { 0 });

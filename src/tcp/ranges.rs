@@ -90,6 +90,7 @@ impl Ranges {
     /// Up to four ranges in the order in which RFC 2018 §4 reports them: the one with the segment that
     /// arrived last, then the one that was so before it, and so on. Where so many are not remembered the highest
     /// of the others follow: most often they are what came last.
+    // RFC 2018-9
     pub(super) fn newest_first(&self) -> impl Iterator<Item = Range<u64>> + '_ {
         let newest = self.0.as_ref().map(|held| held.newest).unwrap_or_default();
         let others =
@@ -185,6 +186,7 @@ impl Held {
     }
 
     /// A segment came to `range`, which is as it is now for that. What it has swallowed goes.
+    // RFC 2018-7
     fn remember(&mut self, range: Range<u64>) {
         self.end = self.end.max(range.end);
         self.forget_newest(|start| range.contains(&start));

@@ -135,6 +135,7 @@ impl ReceiveVars {
 
     /// Chooses the window that a SYN offers: all that is free. Only what has come with the peer's SYN, and was taken
     /// before the handshake is done (RFC 7413), makes that less than the buffer, or moves the edge.
+    // RFC 7323-4
     pub(super) fn syn_window(&mut self) -> u16 {
         let taken = self.nxt.saturating_sub(ORIGIN + 1);
         let free = u64::from(self.capacity()).saturating_sub(self.nxt.saturating_sub(self.consumed));
@@ -219,6 +220,7 @@ impl ReceiveVars {
     ///
     /// FreeBSD takes whatever is free for the window, and none where that is less than a segment and a quarter of the
     /// buffer.
+    // RFC 7323-5, 7323-9, 1122-5
     #[inline]
     pub(super) fn advertise(&mut self, config: &TcpConfig) -> u16 {
         let (growth, mss) = (self.growth(), u32::from(config.mss));
@@ -246,6 +248,7 @@ impl ReceiveVars {
 
     /// The SACK blocks of the next acknowledgment: at most `room`, a duplicate first (RFC 2883 §4), then the
     /// newest first (RFC 2018 §4).
+    // RFC 2018-4, 2018-8, 2883-1, 2883-2, 2883-5
     pub(super) fn sack(&mut self, room: usize) -> SackList {
         let mut list = SackList::default();
         if room == 0 {
@@ -288,6 +291,7 @@ fn scale(config: &TcpConfig) -> u8 {
 }
 
 /// The smallest shift with which the window fits its field (RFC 7323 §2.3).
+// RFC 7323-7
 fn scale_for(window: u32) -> u8 {
     (0..14).find(|shift| window >> shift <= u32::from(u16::MAX)).unwrap_or(14)
 }

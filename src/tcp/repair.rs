@@ -47,6 +47,7 @@ pub(super) struct Acknowledgment {
 
 impl Tcb {
     /// Octets in flight: pipe of RFC 6675. Without SACK it is what duplicates leave of it.
+    // RFC 6675-4
     pub(super) fn in_flight(&self) -> u64 {
         let in_flight = self.records.in_flight();
         if self.sack_on { in_flight } else { in_flight.saturating_sub(self.recovery.duplicates().arrived()) }
@@ -58,6 +59,7 @@ impl Tcb {
 
     /// Takes in what `seg` reports by SACK; SND.UNA is what it acknowledges. Blocks outside (SND.UNA, SND.MAX] do
     /// not count, but for a D-SACK in the first place, which is the answer.
+    // RFC 2018-11, 2883-7, 2883-8, 6675-1
     pub(super) fn take_sacks(
         &mut self,
         now: Instant,
@@ -129,7 +131,7 @@ impl Tcb {
     }
 
     /// A peer without SACK repeats itself: something beyond the first gap has arrived (RFC 5681 §3.2).
-    // RFC 5681-17
+    // RFC 5681-17, 6582-1, 6582-2
     pub(super) fn hear_duplicate(&mut self, now: Instant) {
         let smss = self.effective_send_mss();
         let flight = self.in_flight_u32();
@@ -194,6 +196,7 @@ impl Tcb {
 
     /// Without SACK: if less was acknowledged than was outstanding when recovery began, what comes next is lost too
     /// (RFC 6582 §3.2 step 3). Outside of recovery the duplicates so far were reordering.
+    // RFC 6582-4, 6582-8
     pub(super) fn hear_progress(&mut self) {
         if self.recovery.phase != Phase::Recovery {
             self.recovery.forget_duplicates();
@@ -222,6 +225,7 @@ impl Tcb {
 
     /// A probe has found the last segment lost and repaired it: one response, without a recovery
     /// (RFC 8985 §7.4.2).
+    // RFC 8985-25
     fn answer_repaired_tail(&mut self, now: Instant) {
         if self.recovery.phase != Phase::Open {
             return;
@@ -281,6 +285,7 @@ impl Tcb {
     }
 
     /// It was no loss: the window is what it was (RFC 4015 §3.2), and nothing waits to be sent again.
+    // RFC 9438-15, 3168-25
     fn undo(&mut self, now: Instant) {
         let Some(undo) = self.recovery.undo.take() else { return };
         self.recovery.count_undo(self.snd.una, self.snd.max);
@@ -315,7 +320,7 @@ impl Tcb {
 
     /// All that was sent before the phase began is acknowledged: it is over. Answers whether that is so, and the
     /// window has come down in it.
-    // RFC 5681-19
+    // RFC 5681-19, 6582-3, 6675-8, 2525-8
     fn leave_phase(&mut self, ack: &Acknowledgment) -> bool {
         let una = self.snd.una;
         if self.recovery.phase == Phase::Open || una < self.recovery.high || una == ack.una_before {
@@ -357,6 +362,7 @@ impl Tcb {
 
     /// RACK_detect_loss of RFC 8985 §6.2 step 5; answers whether something was found. What is not late yet is
     /// looked after by a timer, which is given a tick of the owner's clock more: it must not be early.
+    // RFC 6675-3, 8985-13, 8985-27
     pub(super) fn find_losses(&mut self, now: Instant) -> bool {
         if self.config.loss_detection == LossDetection::Sack {
             return self.find_losses_by_reports(now);
@@ -399,6 +405,7 @@ impl Tcb {
     }
 
     /// The reordering timer: what it waited for has not come.
+    // RFC 8985-14
     pub(super) fn reordering_is_over(&mut self, now: Instant) {
         if self.find_losses(now) {
             self.begin_recovery(now, 0);
@@ -407,7 +414,7 @@ impl Tcb {
     }
 
     /// Something is lost. `delivered` is what the acknowledgment has delivered that told so.
-    // RFC 5681-24, 5681-25
+    // RFC 5681-24, 5681-25, 2018-14, 6675-9, 3168-11
     pub(super) fn begin_recovery(&mut self, now: Instant, delivered: u64) {
         match self.recovery.phase {
             Phase::Recovery | Phase::Loss => {}
@@ -427,6 +434,7 @@ impl Tcb {
     /// The network asks for less (RFC 3168 §6.1.2): once for each window of data, and not while a loss of the same
     /// window is being answered. `flight` was under way before the acknowledgment that told so, which has delivered
     /// `delivered`.
+    // RFC 3168-9, 3168-14
     fn congestion_signal(&mut self, now: Instant, flight: u32, delivered: u64) {
         if self.recovery.phase != Phase::Open || !self.ecn.is_news(self.snd.una) {
             return;
@@ -482,6 +490,7 @@ impl Tcb {
     }
 
     /// The congestion window after an acknowledgment: PRR's while it comes down, or else the algorithm's.
+    // RFC 3168-12
     fn move_window(&mut self, now: Instant, news: &Delivery, ack: &Acknowledgment) {
         let advanced = self.snd.una > ack.una_before;
         if self.recovery.is_reducing() {
@@ -514,6 +523,7 @@ impl Tcb {
     }
 
     /// PRR: what is in flight, and what may go out for what has arrived.
+    // RFC 6675-10
     fn limit_to_budget(&mut self, delivered: u64, safe: bool) {
         if !self.recovery.is_reducing() {
             return;
@@ -529,6 +539,7 @@ impl Tcb {
         self.congestion.set_cwnd(u32::try_from(window).unwrap_or(u32::MAX));
     }
 
+    // RFC 6582-5
     fn allow_one_segment(&mut self) {
         let least = self.in_flight_u32().saturating_add(self.effective_send_mss());
         if self.congestion.cwnd() < least {
@@ -539,7 +550,7 @@ impl Tcb {
     /// The retransmission timer has expired: everything that could have arrived by now is taken for lost
     /// (RFC 8985 §6.3), and sent again from a window of one segment (RFC 5681 §3.1). If that was a mistake, the
     /// next acknowledgments will show it (RFC 5682).
-    // RFC 6298-15, 5681-10
+    // RFC 6298-15, 5681-10, 2018-13, 6582-7, 6675-11, 6675-12, 8985-15
     pub(super) fn begin_loss(&mut self, now: Instant) {
         self.polled = false;
         // It goes out when the timer expires (RFC 6298 §5.4).

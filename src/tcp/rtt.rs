@@ -174,7 +174,7 @@ impl RttEstimator {
     /// SRTT + max(G, 4·RTTVAR), at least [`min_rto`](TcpConfig::min_rto), and before the first sample
     /// [`initial_rto`](TcpConfig::initial_rto); doubled for each [`back_off`](Self::back_off), at most
     /// [`max_rto`](TcpConfig::max_rto), and never less than a millisecond.
-    // RFC 6298-1, 6298-5, 6298-6, 6298-7
+    // RFC 6298-1, 6298-5, 6298-6, 6298-7, 2525-7
     pub(super) fn rto_nanos(&self, config: &TcpConfig) -> u64 {
         let base = if self.sampled {
             // Where less than RFC 6298's second is asked for, it is the least margin too, as in Linux: else the round
@@ -196,7 +196,7 @@ impl RttEstimator {
     }
 
     /// Doubles the RTO: the timer has expired (RFC 6298 §5.5).
-    // RFC 6298-16
+    // RFC 6298-16, 2525-10
     pub(super) fn back_off(&mut self) {
         self.backoff = (self.backoff + 1).min(Self::MAX_BACKOFF);
     }

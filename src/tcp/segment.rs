@@ -58,6 +58,7 @@ impl SegmentMeta {
     ///
     /// It carries the number that the sender expects if the segment had an ACK, and else acknowledges all of
     /// the segment, so that the sender believes it.
+    // RFC 9293 X-1
     #[must_use]
     pub fn reset_in_answer(&self) -> Option<Self> {
         if self.flags.contains(TcpFlags::RST) {

@@ -67,12 +67,14 @@ impl SendVars {
     }
 
     /// The position after the last that the peer's window takes; nothing new goes beyond (SHLD-15).
+    // RFC 7323-8
     pub(super) const fn edge(&self) -> u64 {
         self.una + self.wnd as u64
     }
 
     /// Where a segment without sequence space stands so that the peer takes it: SND.NXT, unless that
     /// lies behind a window that has shrunk or was only probed.
+    // RFC 7323-10
     pub(super) fn next_expected(&self) -> u64 {
         // The window of a SYN begins behind it; and a peer that rounds its window down to a whole unit has room for
         // the rest all the same (RFC 7323 §2.4).

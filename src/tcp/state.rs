@@ -237,6 +237,7 @@ macro_rules! transitions {
         impl State {
             /// The state after `event`; `None` if the event is not legal here, and then the state stays as
             /// it is. Where the RFC says "remain" (a repeated FIN), the answer is the same state again.
+            // RFC 1122-1
             #[must_use]
             pub const fn on(self, event: Event) -> Option<Self> {
                 match (self, event) {

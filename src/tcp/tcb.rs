@@ -276,6 +276,7 @@ impl Tcb {
 
     /// [`poll_segment`](Self::poll_segment), written where it is wanted, which is empty as yet: says whether there is
     /// one.
+    // RFC 7323-15
     #[inline]
     pub(crate) fn poll_segment_into(&mut self, now: Instant, plan: &mut SegmentPlan) -> bool {
         if self.snd.nxt < self.snd.queued && self.form_predicted_segment(now, plan) {
@@ -386,6 +387,7 @@ impl Tcb {
     /// Forgets what has arrived out of order, and says how many octets of memory that took. The window stays as it is,
     /// and so does what is known of the FIN (RFC 2018 §8: a receiver may forget, for the sender does not). Nothing is
     /// forgotten before the handshake is done: what came with a SYN is in order.
+    // RFC 2018-15
     pub(crate) fn forget_out_of_order(&mut self) -> usize {
         if self.state == State::SynReceived || self.snd.syn_unacknowledged() {
             return 0;

@@ -14,6 +14,7 @@ use crate::{Instant, TcpFlags};
 
 impl Tcb {
     /// Seventh: the segment text.
+    // RFC 2883-4, 2883-6, 3168-21
     pub(super) fn check_text(
         &mut self,
         now: Instant,
@@ -69,6 +70,7 @@ impl Tcb {
     }
 
     /// Why no octet behind RCV.NXT may come any more.
+    // RFC 2525-16
     fn refuses_text(
         &mut self,
         seg: &SegmentMeta,
@@ -98,7 +100,7 @@ impl Tcb {
     }
 
     /// Accepts [start, end), which lies in the window.
-    // RFC 5681-13, 5681-14
+    // RFC 5681-13, 5681-14, 2018-10, 2883-3, 2525-5
     fn place(&mut self, now: Instant, start: u64, end: u64, out: &mut Verdict) -> Result<(), Stop> {
         if start > self.rcv.nxt {
             if self.is_paced_by_user() {
@@ -137,7 +139,7 @@ impl Tcb {
     }
 
     /// At once for every second full-sized segment, or else a little later (SHLD-18, SHLD-19, MUST-40).
-    // RFC 5681-22
+    // RFC 5681-22, 2525-13
     pub(super) fn acknowledge_soon(&mut self, now: Instant) {
         if self.is_paced_by_user() {
             return self.acknowledge_at_pace(now);
@@ -155,6 +157,7 @@ impl Tcb {
     }
 
     /// Eighth: the FIN. One that comes before the octets ahead of it is remembered.
+    // RFC 9293 X-10
     pub(super) fn check_fin(
         &mut self,
         now: Instant,

@@ -123,6 +123,7 @@ impl TimeWait {
     /// The ISS of a connection that takes the place of this one: `wanted`, unless that is not beyond all that this one
     /// has sent. The clock makes the numbers of a new connection larger (RFC 6528 §2), but the old one may have been
     /// faster than the clock. Then the new one begins a window's length behind it.
+    // RFC 1122-2
     #[must_use]
     pub fn next_iss(&self, wanted: SeqNumber) -> SeqNumber {
         wanted.latest(self.snd_nxt + 0x1_0000)

@@ -43,6 +43,7 @@ impl TimestampVars {
     }
 
     /// TSval: milliseconds, and the offset.
+    // RFC 7323-26
     #[allow(clippy::cast_possible_truncation, reason = "the clock is meant to wrap at 2³²")]
     pub(super) const fn clock(&self, now: Instant) -> u32 {
         ((now.as_nanos() / 1_000_000) as u32).wrapping_add(self.offset)
@@ -76,6 +77,7 @@ impl TimestampVars {
     }
 
     /// PAWS: whether `val` is older than TS.Recent (§5.3, R1).
+    // RFC 7323-25, 7323-28
     pub(super) fn is_old(&self, now: Instant, val: u32) -> bool {
         let behind = val.wrapping_sub(self.recent).cast_signed() < 0;
         behind && self.recent_at.get().is_some_and(|at| now.since(at) <= RECENT_IS_VALID_FOR)
@@ -106,6 +108,7 @@ impl TimestampVars {
 
     /// How long ago our clock said `ecr`; `None` if that cannot be: it lies ahead, or more than `most` ago,
     /// which is how long the octets that it acknowledges have been on their way.
+    // RFC 7323-18
     pub(super) fn elapsed(&self, now: Instant, ecr: u32, most: Duration) -> Option<Duration> {
         let elapsed = Duration::from_millis(u64::from(self.clock(now).wrapping_sub(ecr)));
         (self.on() && elapsed <= most + Duration::from_millis(1)).then_some(elapsed)

@@ -249,6 +249,7 @@ impl Datagram {
     }
 
     /// Lays the fragments end to end.
+    // RFC 3168-24
     fn assemble(self, key: &Key) -> Result<Reassembled, FragmentError> {
         const CONGESTION_EXPERIENCED: u8 = 3;
         let mut payload = Vec::with_capacity(self.received);

@@ -41,6 +41,7 @@ impl Scene {
     }
 }
 
+// RFC 5961-3
 #[test]
 fn a_reset_is_believed_at_the_exact_number_alone() {
     // RFC 5961 §3.2.
@@ -61,6 +62,7 @@ fn a_reset_is_believed_at_the_exact_number_alone() {
     assert_eq!(scene.state(), State::Closed);
 }
 
+// RFC 5961-5
 #[test]
 fn a_syn_in_a_connection_is_challenged_and_else_nothing() {
     // RFC 5961 §4.2.
@@ -114,6 +116,27 @@ fn blind_segments_with_octets_change_nothing_and_are_answered_by_one_acknowledgm
     assert!(answers <= GUESSES, "{answers} answers");
 }
 
+// RFC 5961-12
+#[test]
+fn a_flood_of_challenges_on_one_connection_leaves_those_of_another() {
+    // A counter for all would tell an attacker of one connection about another (CVE-2016-5696).
+    let mut scene = scene();
+    let mut other = Peer::new(at(3, 6_000), at(1, 80));
+    other.connect(&mut scene.host, NOW, scene.listener);
+    segments(&mut scene.host, NOW);
+    let mut challenges = |peer: &Peer| {
+        let guess = Seg { seq: peer.seq + 100, ..peer.seg(RST, &[]) };
+        let each = (0..100).map(|_| {
+            scene.host.handle_packet(NOW, &guess.packet()[..]);
+            segments(&mut scene.host, NOW).len()
+        });
+        each.sum::<usize>()
+    };
+    assert_eq!(challenges(&scene.peer), 10);
+    assert_eq!(challenges(&other), 10, "as many as if nobody had asked elsewhere");
+}
+
+// RFC 5961-8
 #[test]
 fn data_with_an_acknowledgment_from_elsewhere_is_not_taken() {
     // RFC 5961 §5.2: an attacker has to hit both numbers.
@@ -243,6 +266,7 @@ fn an_old_segment_of_a_five_tuple_in_time_wait_opens_and_ends_nothing() {
     assert_eq!(answer.iter().map(|seg| (seg.flags, seg.ack)).collect::<Vec<_>>(), [(ACK, peer.seq)]);
 }
 
+// RFC 1122-2
 #[test]
 fn a_new_syn_opens_a_five_tuple_in_time_wait_anew_behind_all_old_numbers() {
     // RFC 9293 MAY-2, RFC 6191.

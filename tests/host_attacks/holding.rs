@@ -204,6 +204,7 @@ fn single_octets_out_of_order_take_memory_in_proportion_to_the_window() {
     assert!(heard >= 60_000, "{heard} octets");
 }
 
+// RFC 2018-16
 #[test]
 fn out_of_order_octets_of_many_give_way_when_memory_is_short() {
     let limit = 1 << 20;

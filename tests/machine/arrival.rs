@@ -161,6 +161,7 @@ fn a_segment_without_ack_is_dropped() {
 /// §3.10.7.4, fifth check: "If the ACK acks something not yet sent …, then send an ACK, drop the segment";
 /// the text, the window and the FIN of that segment do not count.
 // RFC 9293 X-8
+// RFC 5961-8
 #[test]
 fn a_segment_that_acknowledges_the_unsent_is_dropped_with_an_ack() {
     play(|stage| {
@@ -190,6 +191,7 @@ fn answers_to_acks_of_the_unsent_are_limited() {
 
 /// §3.10.7.4, fifth check: "If the ACK is a duplicate (SEG.ACK =< SND.UNA), it can be ignored": the ACK, not
 /// the text that comes with it.
+// RFC 1122-13
 #[test]
 fn an_old_acknowledgment_does_not_cost_the_text_that_it_rides_on() {
     play(|stage| {

@@ -5,7 +5,7 @@ use tcpstate::tcp::TcpConfig;
 use super::script::{Script, plain, plain_but, play};
 
 /// RFC 6928 §2: ten segments.
-// RFC 9293 MUST-19
+// RFC 9293 MUST-19, 5681-27
 // RFC 5681-3
 #[test]
 fn the_initial_window_is_ten_segments() {
@@ -26,7 +26,7 @@ fn the_initial_window_is_ten_segments() {
 }
 
 /// The same for the side that was called, and for another choice.
-// RFC 9293 MUST-19
+// RFC 9293 MUST-19, 5681-27
 #[test]
 fn the_initial_window_is_configurable() {
     play(|stage| {

@@ -102,6 +102,7 @@ fn a_reset_has_the_highest_number_that_was_sent() {
 }
 
 /// RFC 7323 §3.2: where timestamps are used a reset may carry them.
+// RFC 7323-15
 #[test]
 fn a_reset_of_ours_carries_timestamps_where_they_are_used() {
     play(|stage| {

@@ -29,6 +29,7 @@ fn sends(s: &mut Script, from: i64, capable: bool) {
 /// An "ECN-setup SYN" has both bits, and the answer only ECE.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.1
+// RFC 3168-1, 3168-8
 #[test]
 fn who_requests_asks_with_both_bits_and_one_bit_agrees() {
     play(|stage| {
@@ -42,6 +43,7 @@ fn who_requests_asks_with_both_bits_and_one_bit_agrees() {
 
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.1
+// RFC 3168-1
 #[test]
 fn who_is_asked_agrees_unless_ecn_is_off() {
     play(|stage| {
@@ -59,6 +61,7 @@ fn who_is_asked_agrees_unless_ecn_is_off() {
 /// To agree is the default; to ask is not.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.1
+// RFC 3168-2
 #[test]
 fn the_default_is_to_agree() {
     assert_eq!(TcpConfig::default().ecn, Ecn::Accept);
@@ -75,6 +78,7 @@ fn the_default_is_to_agree() {
 /// (RFC 9768) or the nonce (RFC 3540), it opens a connection; only both bits together ask for something.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.1
+// RFC 3168-3
 #[test]
 fn no_syn_is_refused_for_its_ecn_bits() {
     let bits = [TcpFlags::ECE, TcpFlags::CWR, TcpFlags::AE];
@@ -103,6 +107,7 @@ fn no_syn_is_refused_for_its_ecn_bits() {
 /// A SYN,ACK that has both bits was written by somebody who copies bits that he does not know.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.1.2
+// RFC 3168-2
 #[test]
 fn a_syn_ack_with_both_bits_or_none_agrees_to_nothing() {
     play(|stage| {
@@ -124,6 +129,7 @@ fn a_syn_ack_with_both_bits_or_none_agrees_to_nothing() {
 /// A firewall may have dropped the SYN for its bits. Who has sent one SYN without them marks nothing any more …
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.1.1
+// RFC 3168-4, 3168-7
 #[test]
 fn a_repeated_syn_asks_no_more() {
     play(|stage| {
@@ -139,6 +145,7 @@ fn a_repeated_syn_asks_no_more() {
 /// … but stands by what the first one has promised, if that was what the peer has answered: marks are echoed.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.1
+// RFC 3168-4
 #[test]
 fn a_late_answer_to_the_first_syn_obliges_to_echo_only() {
     play(|stage| {
@@ -156,6 +163,7 @@ fn a_late_answer_to_the_first_syn_obliges_to_echo_only() {
 /// The other side of it: a caller that has asked, and then does not any more, is not agreed with.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.1
+// RFC 3168-5
 #[test]
 fn a_caller_that_asks_no_more_is_answered_without_ecn() {
     play(|stage| {
@@ -179,6 +187,7 @@ fn a_caller_that_asks_no_more_is_answered_without_ecn() {
 /// Our SYN,ACK is no SYN: it agrees again when it is repeated.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.1
+// RFC 3168-8
 #[test]
 fn a_repeated_syn_ack_agrees_again() {
     play(|stage| {
@@ -194,6 +203,7 @@ fn a_repeated_syn_ack_agrees_again() {
 /// SYNs that cross: both have to have asked, and both to agree.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.1
+// RFC 3168-6
 #[test]
 fn syns_that_cross_agree_if_both_ask() {
     let setup = TcpFlags::ECE | TcpFlags::CWR;
@@ -240,6 +250,7 @@ fn a_listener_forgets_what_a_lost_caller_asked_for() {
 /// Only octets that go out for the first time: no SYN, no pure acknowledgment, no FIN alone, no reset …
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.4
+// RFC 3168-18
 #[test]
 fn only_new_data_may_be_marked() {
     play(|stage| {
@@ -264,6 +275,7 @@ fn only_new_data_may_be_marked() {
 /// … no retransmission, whether nobody else has repeated it or a timer …
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.5
+// RFC 3168-20
 #[test]
 fn what_goes_again_may_not_be_marked() {
     play(|stage| {
@@ -280,6 +292,7 @@ fn what_goes_again_may_not_be_marked() {
 /// … and no probe of a closed window, nor the word that the window was reduced on one.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.6
+// RFC 3168-22
 #[test]
 fn window_probes_may_not_be_marked() {
     play(|stage| {
@@ -293,6 +306,7 @@ fn window_probes_may_not_be_marked() {
 /// Keep-alives have no data.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.4
+// RFC 3168-18
 #[test]
 fn keep_alives_may_not_be_marked() {
     play(|stage| {
@@ -306,6 +320,7 @@ fn keep_alives_may_not_be_marked() {
 /// "The TCP receiver sets the ECN-Echo flag in a series of ACK packets", data or not, until CWR comes.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.3
+// RFC 3168-15
 #[test]
 fn a_mark_is_echoed_until_the_sender_has_reduced_its_window() {
     play(|stage| {
@@ -330,6 +345,7 @@ fn a_mark_is_echoed_until_the_sender_has_reduced_its_window() {
 /// A sender whose window is small waits for it, and the queue does too.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.3
+// RFC 3168-17
 #[test]
 fn the_first_mark_is_told_at_once() {
     play(|stage| {
@@ -348,6 +364,7 @@ fn the_first_mark_is_told_at_once() {
 /// the mark, or behind it and before any acknowledgment, cannot mean this mark.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.3
+// RFC 3168-16, 3168-17
 #[test]
 fn a_mark_that_was_not_told_yet_outlives_cwr() {
     play(|stage| {
@@ -370,6 +387,7 @@ fn a_mark_that_was_not_told_yet_outlives_cwr() {
 /// Out of order is in the window all the same.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.5
+// RFC 3168-21
 #[test]
 fn a_mark_out_of_order_counts() {
     play(|stage| {
@@ -386,6 +404,7 @@ fn a_mark_out_of_order_counts() {
 /// Anybody could have sent what lies outside the window; and an acknowledgment is not told what it has met.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.4
+// RFC 3168-19, 3168-21
 #[test]
 fn marks_on_acknowledgments_and_outside_the_window_do_not_count() {
     play(|stage| {
@@ -409,6 +428,7 @@ fn marks_on_acknowledgments_and_outside_the_window_do_not_count() {
 /// "If a window probe arrives with the CE codepoint set, then the receiver SHOULD respond."
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.6
+// RFC 3168-23
 #[test]
 fn a_mark_on_a_window_probe_counts() {
     play(|stage| {
@@ -427,6 +447,7 @@ fn a_mark_on_a_window_probe_counts() {
 /// Without an agreement there are no marks and no echoes; whoever sends them finds no reader.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.1
+// RFC 3168-2
 #[test]
 fn without_an_agreement_marks_and_echoes_mean_nothing() {
     play(|stage| {

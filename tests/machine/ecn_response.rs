@@ -48,6 +48,7 @@ fn with_cwr(sent: &[Seg]) -> Vec<i64> {
 /// data says so.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.2
+// RFC 3168-9, 3168-10
 #[test]
 fn an_echo_lowers_the_window_once_for_each_window_of_data() {
     play(|stage| {
@@ -70,6 +71,7 @@ fn an_echo_lowers_the_window_once_for_each_window_of_data() {
 /// "The sending TCP SHOULD NOT increase the congestion window in response to the receipt of an ECN-Echo ACK packet."
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.2
+// RFC 3168-12
 #[test]
 fn the_window_does_not_grow_for_an_echo() {
     play(|stage| {
@@ -86,6 +88,7 @@ fn the_window_does_not_grow_for_an_echo() {
 /// CUBIC gives up 15 % (RFC 8511 §3), and goes on from there.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.2
+// RFC 9438-12, 3168-9
 #[test]
 fn cubic_gives_up_less_for_an_echo_than_for_a_loss() {
     play(|stage| {
@@ -102,6 +105,7 @@ fn cubic_gives_up_less_for_an_echo_than_for_a_loss() {
 /// step.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.2
+// RFC 3168-13
 #[test]
 fn an_echo_for_the_last_octets_lowers_the_window_at_once() {
     play(|stage| {
@@ -120,6 +124,7 @@ fn an_echo_for_the_last_octets_lowers_the_window_at_once() {
 /// packets".
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.2
+// RFC 3168-11
 #[test]
 fn a_loss_in_the_same_window_as_an_echo_costs_nothing_more() {
     play(|stage| {
@@ -150,6 +155,7 @@ fn a_loss_in_the_same_window_as_an_echo_costs_nothing_more() {
 /// CWR: "for any reason".
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.2
+// RFC 3168-11, 3168-13
 #[test]
 fn an_echo_in_recovery_costs_nothing_more() {
     play(|stage| {
@@ -179,6 +185,7 @@ fn an_echo_in_recovery_costs_nothing_more() {
 /// retransmit timer", and sends when it would be due.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.2
+// RFC 3168-14
 #[test]
 fn a_window_of_one_segment_waits_for_a_timeout_instead() {
     play(|stage| {
@@ -201,6 +208,7 @@ fn a_window_of_one_segment_waits_for_a_timeout_instead() {
 /// Who has heard of a mark does not go back to the window from before a loss, though there was none (RFC 4015 §3.2).
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.2
+// RFC 3168-25
 #[test]
 fn an_echo_keeps_a_spurious_recovery_from_being_taken_back() {
     play(|stage| {
@@ -247,6 +255,7 @@ fn an_old_echo_says_nothing() {
 /// Both directions mark: what one says of the other's data and of its own goes in the same segments.
 // RFC 9293 SHLD-8
 // RFC 3168 §6.1.3
+// RFC 3168-15
 #[test]
 fn data_carries_the_echo_of_the_other_direction() {
     play(|stage| {

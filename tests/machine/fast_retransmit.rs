@@ -12,8 +12,7 @@ fn ten_in_flight(stage: Stage) -> Script {
 
 /// RFC 5681 §3.2 steps 1 to 3; RFC 3042: the first two duplicates let one new segment out each, which do not
 /// count for ssthresh.
-// RFC 9293 MUST-19
-// RFC 5681-15, 5681-17
+// RFC 5681-15, 5681-17, 6582-1
 #[test]
 fn the_third_duplicate_retransmits_what_is_missing() {
     play(|stage| {
@@ -59,7 +58,7 @@ fn further_duplicates_let_new_segments_out_in_proportion() {
 
 /// RFC 6582 §3.2 step 3, full acknowledgment: cwnd = min(ssthresh, max(FlightSize, SMSS) + SMSS).
 // RFC 9293 MUST-19
-// RFC 5681-19
+// RFC 5681-19, 6582-3
 #[test]
 fn a_full_acknowledgment_ends_the_recovery() {
     play(|stage| {
@@ -78,6 +77,7 @@ fn a_full_acknowledgment_ends_the_recovery() {
 
 /// RFC 6582 §3.2 step 3, partial acknowledgment: the next hole is retransmitted at once, and the recovery goes on.
 // RFC 9293 MUST-19
+// RFC 6582-4, 6582-5
 #[test]
 fn a_partial_acknowledgment_retransmits_the_next_hole() {
     play(|stage| {
@@ -100,6 +100,7 @@ fn a_partial_acknowledgment_retransmits_the_next_hole() {
 
 /// RFC 6582 §3.2 step 3: "only the first partial ACK … resets the retransmit timer": many holes end in a timeout.
 // RFC 9293 MUST-19
+// RFC 6582-6
 #[test]
 fn only_the_first_partial_acknowledgment_restarts_the_timer() {
     play(|stage| {
@@ -233,6 +234,7 @@ fn limited_transmit_stays_in_the_peers_window() {
 /// RFC 6582 §3.2 step 4 and step 2: after a timeout, duplicates for what had been sent before it are the echo of
 /// needless retransmissions.
 // RFC 9293 MUST-19
+// RFC 6582-2, 6582-7
 #[test]
 fn duplicates_after_a_timeout_do_not_begin_a_recovery() {
     play(|stage| {
@@ -283,6 +285,7 @@ fn duplicates_at_the_end_of_a_recovery_do_not_begin_another() {
 
 /// A timeout in the middle of a recovery ends it.
 // RFC 9293 MUST-19
+// RFC 6582-7
 #[test]
 fn a_timeout_ends_a_recovery() {
     play(|stage| {

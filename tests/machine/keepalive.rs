@@ -43,6 +43,7 @@ fn an_idle_connection_is_probed_after_two_hours() {
 /// "it MUST NOT interpret failure to respond to any specific probe as a dead connection": nine times, 75 s
 /// apart, and 75 s after the last it is over.
 // RFC 9293 MUST-29
+// RFC 1122-10
 #[test]
 fn only_many_unanswered_probes_end_the_connection() {
     play(|stage| {
@@ -99,6 +100,7 @@ fn at_least_two_probes_are_sent() {
 
 /// "and no data or acknowledgment packets have been received for the connection within an interval".
 // RFC 9293 MUST-26, MUST-27
+// RFC 1122-8
 #[test]
 fn whatever_arrives_puts_the_probe_off() {
     play(|stage| {
@@ -194,6 +196,7 @@ fn half_closed_connections_are_probed() {
 
 /// The other side of it: a peer's probe lies before the window, so it is answered.
 // RFC 9293 X-4
+// RFC 1122-9
 #[test]
 fn a_probe_of_the_peer_is_answered() {
     play(|stage| {

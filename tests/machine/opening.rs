@@ -122,6 +122,7 @@ fn data_queued_in_syn_received_waits_for_the_ack_of_our_syn() {
 }
 
 /// §3.10.7.2, third: "any other control or text should be queued for processing later".
+// RFC 1122-14
 #[test]
 fn data_on_a_syn_is_kept_until_the_connection_is_open() {
     play(|stage| {
@@ -147,6 +148,7 @@ fn data_on_a_syn_is_kept_until_the_connection_is_open() {
 }
 
 /// §3.10.7.2, third, and §3.10.7.4, eighth check.
+// RFC 1122-14
 #[test]
 fn a_fin_on_a_syn_counts_when_the_connection_is_open() {
     play(|stage| {
@@ -189,7 +191,7 @@ fn a_reset_that_acknowledges_our_syn_is_a_refusal() {
 }
 
 /// §3.10.7.3, second check: "Otherwise (no ACK), drop the segment".
-// RFC 9293 X-3
+// RFC 9293 X-3, 5961-14
 #[test]
 fn a_reset_without_ack_does_nothing_to_syn_sent() {
     play(|stage| {

@@ -22,6 +22,7 @@ fn our_syn_offers_what_is_configured() {
 }
 
 /// RFC 7323 §2.2: after the handshake our windows are shifted, and so are the peer's.
+// RFC 7323-4, 7323-5
 #[test]
 fn with_scaling_on_both_sides_every_later_window_is_shifted() {
     play(|stage| {
@@ -36,6 +37,7 @@ fn with_scaling_on_both_sides_every_later_window_is_shifted() {
 }
 
 /// RFC 7323 §2.2: a SYN,ACK may carry the option only if the SYN did; RFC 7323 §3.2 and RFC 2018 §2 likewise.
+// RFC 7323-3, 7323-11
 #[test]
 fn a_syn_ack_offers_only_what_the_syn_offered() {
     play(|stage| {
@@ -75,6 +77,7 @@ fn a_syn_ack_offers_only_what_is_configured() {
 }
 
 /// The same from the side that was called: the third segment of the handshake is shifted already.
+// RFC 7323-5
 #[test]
 fn a_listener_shifts_windows_from_the_third_segment_on() {
     play(|stage| {
@@ -110,6 +113,7 @@ fn syns_that_cross_negotiate_too() {
 }
 
 /// RFC 7323 §2.2: without the option in the SYN,ACK both shifts are zero; our window then ends at 65,535.
+// RFC 7323-2
 #[test]
 fn scaling_is_off_when_the_syn_ack_does_not_offer_it() {
     play(|stage| {
@@ -123,6 +127,7 @@ fn scaling_is_off_when_the_syn_ack_does_not_offer_it() {
 }
 
 /// RFC 7323 §2.2: an option that our SYN did not have is not taken from a SYN,ACK.
+// RFC 7323-2
 #[test]
 fn scaling_that_was_not_offered_is_not_taken_from_a_syn_ack() {
     play(|stage| {
@@ -139,6 +144,7 @@ fn scaling_that_was_not_offered_is_not_taken_from_a_syn_ack() {
 }
 
 /// RFC 7323 §2.3: "If a shift count larger than 14 is received … the TCP SHOULD … use 14".
+// RFC 7323-6
 #[test]
 fn a_shift_above_14_counts_as_14() {
     play(|stage| {
@@ -153,7 +159,25 @@ fn a_shift_above_14_counts_as_14() {
     });
 }
 
+/// RFC 7323 §2.3: a shift of 14 is the largest there is: a window of almost 2^30 octets.
+// RFC 7323-7
+#[test]
+fn our_own_shift_is_14_at_most() {
+    play(|stage| {
+        for buffer in [(65_535 << 14) - 1, 65_535 << 14, (65_535 << 14) + 1, u32::MAX] {
+            let mut config = TcpConfig::default();
+            (config.receive_window, config.receive_window_max) = (buffer, 0);
+            let mut s = stage.connect(&config);
+            expect!(s, SYN, seq: 0, win: 65_535, mss: 1_460, wscale: 14, sack_ok, ts0: 0);
+            send!(s, SYN, seq: 0, ack: 1, mss: 1_460, wscale: 0);
+            expect!(s, seq: 1, ack: 1, win: 65_535);
+            assert_eq!(s.tcb.receive_scale(), 14);
+        }
+    });
+}
+
 /// RFC 7323 §2.2: the option counts on a SYN only.
+// RFC 7323-1
 #[test]
 fn a_window_scale_option_after_the_handshake_is_ignored() {
     play(|stage| {

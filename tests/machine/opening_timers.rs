@@ -45,6 +45,7 @@ fn the_user_hears_of_r1_while_the_syn_is_retransmitted() {
 }
 
 /// The SYN is retransmitted with the same options; its timestamp is the clock of the moment.
+// RFC 7323-16
 #[test]
 fn a_syn_again_has_the_same_options_and_a_new_timestamp() {
     play(|stage| {

@@ -44,7 +44,7 @@ fn none() -> Vec<i64> {
 /// | 7 | 6 | 5 | 2.5 − 2 | |
 /// | 8 | 5 | 6 | 5 − 5 | |
 /// | 9 | 4 | 7 | 5 − 4 | 13,001 |
-// RFC 5681-16
+// RFC 5681-16, 6675-4, 6675-7
 #[test]
 fn half_of_what_arrives_is_replaced_until_half_is_left() {
     play(|stage| {
@@ -60,6 +60,7 @@ fn half_of_what_arrives_is_replaced_until_half_is_left() {
 
 /// The same with CUBIC, which keeps seven tenths (RFC 9438 §4.6): pipe is ssthresh at the fifth report.
 // RFC 9293 MAY-18
+// RFC 9438-9
 #[test]
 fn with_cubic_seven_tenths_are_left() {
     play(|stage| {
@@ -77,7 +78,7 @@ fn with_cubic_seven_tenths_are_left() {
 }
 
 /// … and from then on one for each that arrives, until the end, when cwnd is ssthresh.
-// RFC 5681-19
+// RFC 5681-19, 6675-8
 #[test]
 fn at_the_end_of_a_recovery_cwnd_is_ssthresh() {
     play(|stage| {
@@ -111,6 +112,7 @@ fn six_lost(stage: Stage) -> Script {
 
 /// RFC 9937 §6: with less in flight than ssthresh, no more is sent than arrives (PRR-CRB), as long as nothing says that
 /// the repair works.
+// RFC 6675-5
 #[test]
 fn after_heavy_loss_no_more_is_sent_than_arrives() {
     play(|stage| {
@@ -151,6 +153,7 @@ fn progress_without_more_loss_sends_one_segment_more() {
 }
 
 /// RFC 9937 §6: an acknowledgment of much at once lets no more out than ssthresh.
+// RFC 6675-10
 #[test]
 fn one_report_of_nine_segments_lets_out_half_a_window() {
     play(|stage| {
@@ -162,6 +165,7 @@ fn one_report_of_nine_segments_lets_out_half_a_window() {
 }
 
 /// RFC 6675 §4 (pipe): what is lost and not sent again is not in flight; what was sent again is.
+// RFC 6675-4
 #[test]
 fn what_is_lost_makes_room() {
     play(|stage| {
@@ -173,7 +177,7 @@ fn what_is_lost_makes_room() {
 }
 
 /// RFC 6675 §5, RFC 5681 §3.2: what is lost in one window of data is one event: ssthresh is lowered once.
-// RFC 5681-24
+// RFC 5681-24, 2018-14, 6675-8
 #[test]
 fn losses_of_one_window_lower_ssthresh_once() {
     play(|stage| {
@@ -199,7 +203,7 @@ fn s_max(s: &Script) -> i64 {
 }
 
 /// A loss in the next window is another event.
-// RFC 5681-25
+// RFC 5681-25, 6675-9
 #[test]
 fn a_loss_in_the_next_window_lowers_ssthresh_again() {
     play(|stage| {
@@ -218,7 +222,7 @@ fn a_loss_in_the_next_window_lowers_ssthresh_again() {
 
 /// RFC 6675 §5.1: after a timeout there is no PRR but slow start from one segment on (RFC 5681 §3.1), over what is lost:
 /// the peer has nothing of ten segments but the last one, which the probe brought at last.
-// RFC 5681-12
+// RFC 5681-12, 6675-11
 #[test]
 fn a_timeout_is_followed_by_slow_start() {
     play(|stage| {

@@ -15,6 +15,7 @@ fn about(sent: &[(i64, i64)], expected: &[(i64, i64)]) {
 }
 
 /// RFC 8985 §6.2 step 4: as long as no reordering was seen, three segments beyond a gap leave no window to wait for.
+// RFC 6675-3, 8985-9
 #[test]
 fn three_sacked_segments_convict_at_once_where_nothing_was_ever_reordered() {
     play(|stage| {
@@ -29,6 +30,7 @@ fn three_sacked_segments_convict_at_once_where_nothing_was_ever_reordered() {
 }
 
 /// RFC 8985 §6.2 step 4: segments count, not blocks: one that reports three at once is as good as three.
+// RFC 6675-3
 #[test]
 fn one_block_of_three_segments_convicts_at_once() {
     play(|stage| {
@@ -41,6 +43,7 @@ fn one_block_of_three_segments_convicts_at_once() {
 
 /// RFC 8985 §6.2 step 5: fewer than three convict when what was sent before them is overdue by a quarter of the
 /// shortest round trip; and only what was sent before them.
+// RFC 8985-3, 8985-13
 #[test]
 fn one_sacked_segment_convicts_after_a_quarter_of_the_round_trip() {
     for (sacked, timestamps) in [((1_001, 2_001), false), ((1_001, 3_001), false), ((1_001, 2_001), true)] {
@@ -57,6 +60,7 @@ fn one_sacked_segment_convicts_after_a_quarter_of_the_round_trip() {
 }
 
 /// RFC 8985 §6.2 step 5: what arrives within the window was never lost.
+// RFC 8985-14
 #[test]
 fn a_segment_that_is_late_by_less_than_the_window_costs_nothing() {
     play(|stage| {
@@ -71,6 +75,7 @@ fn a_segment_that_is_late_by_less_than_the_window_costs_nothing() {
 }
 
 /// RFC 8985 §6.2 step 2: the round trip of the latest segment that arrived counts, from when each one was sent.
+// RFC 8985-4, 8985-13
 #[test]
 fn the_deadline_is_the_sending_time_and_the_latest_round_trip_and_the_window() {
     play(|stage| {
@@ -94,6 +99,7 @@ fn reordered(s: &mut Script) {
 
 /// RFC 8985 §6.2 steps 3 and 4: once something that was never sent again has arrived late, even many segments beyond a
 /// gap leave it a quarter of the shortest round trip.
+// RFC 8985-7
 #[test]
 fn where_reordering_was_seen_three_segments_convict_nobody() {
     play(|stage| {
@@ -108,6 +114,7 @@ fn where_reordering_was_seen_three_segments_convict_nobody() {
 
 /// RFC 8985 §6.2 step 3: an old segment that was sent again is no sign of reordering: what has come is the second copy.
 /// Three still convict at once.
+// RFC 8985-8
 #[test]
 fn a_repaired_gap_is_no_reordering() {
     play(|stage| {
@@ -124,6 +131,7 @@ fn a_repaired_gap_is_no_reordering() {
 }
 
 /// RFC 8985 §6.2: a retransmission that is lost is found like any other segment: something sent after it has arrived.
+// RFC 8985-2
 #[test]
 fn a_lost_retransmission_is_convicted_by_what_was_sent_after_it() {
     play(|stage| {
@@ -150,6 +158,7 @@ fn a_lost_retransmission_is_convicted_by_what_was_sent_after_it() {
 
 /// RFC 8985 §6.2 step 2: the acknowledgment of a segment that was sent again may be for the first copy. By its timestamp,
 /// or by a round trip shorter than any, it is: then it says nothing about when the others should have come.
+// RFC 8985-5
 #[test]
 fn an_acknowledgment_of_the_first_copy_convicts_nobody() {
     for timestamps in [true, false] {
@@ -171,6 +180,7 @@ fn an_acknowledgment_of_the_first_copy_convicts_nobody() {
 
 /// RFC 8985 §6.3: at a timeout the oldest segment is lost, and what is overdue; what was sent just now is not. The
 /// oldest one goes out whatever is in flight (RFC 6298 §5.4).
+// RFC 8985-15
 #[test]
 fn a_timeout_spares_what_was_sent_just_now() {
     play(|stage| {
@@ -218,6 +228,7 @@ fn gap(s: &mut Script, una: i64) -> i64 {
 
 /// RFC 8985 §6.2 step 4: each round trip with a D-SACK adds a quarter of the shortest round trip to the window, which
 /// is the smoothed round trip at the most.
+// RFC 8985-10
 #[test]
 fn each_duplicate_that_is_reported_makes_the_window_wider() {
     play(|stage| {
@@ -239,6 +250,7 @@ fn each_duplicate_that_is_reported_makes_the_window_wider() {
 }
 
 /// RFC 8985 §6.2 step 4: after sixteen recoveries without a D-SACK the window is what it was in the beginning.
+// RFC 8985-12
 #[test]
 fn after_sixteen_recoveries_without_duplicates_the_window_is_narrow_again() {
     play(|stage| {
@@ -257,6 +269,7 @@ fn after_sixteen_recoveries_without_duplicates_the_window_is_narrow_again() {
 }
 
 /// RFC 8985 §6.2 step 4: two D-SACKs within one round trip widen the window once.
+// RFC 8985-11
 #[test]
 fn two_duplicates_in_one_round_trip_widen_the_window_once() {
     play(|stage| {
@@ -276,6 +289,7 @@ fn two_duplicates_in_one_round_trip_widen_the_window_once() {
 
 /// RFC 8985 §6.2 (RACK_sent_after): of what was sent at one moment, the order of transmission tells which came first. Two
 /// segments go again at 200 ms, and the second one arrives.
+// RFC 8985-6
 #[test]
 fn a_lost_retransmission_is_convicted_by_one_that_left_at_the_same_moment() {
     play(|stage| {

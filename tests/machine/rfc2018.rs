@@ -10,6 +10,7 @@ fn with_sack() -> TcpConfig {
 
 /// RFC 2018 §4: the first block is the one that the segment which caused this ACK belongs to; those after it
 /// are the most recently reported ones.
+// RFC 2018-7, 2018-9
 #[test]
 fn the_newest_block_comes_first() {
     play(|stage| {
@@ -27,6 +28,7 @@ fn the_newest_block_comes_first() {
 }
 
 /// RFC 2018 §3: without other options four blocks fit.
+// RFC 2018-5, 2018-8
 #[test]
 fn four_blocks_fit() {
     play(|stage| {
@@ -42,6 +44,7 @@ fn four_blocks_fit() {
 }
 
 /// RFC 2018 §3: with timestamps only three.
+// RFC 2018-5
 #[test]
 fn three_blocks_fit_beside_timestamps() {
     play(|stage| {
@@ -57,6 +60,7 @@ fn three_blocks_fit_beside_timestamps() {
 }
 
 /// RFC 2018 §4: a block that is filled up from the left is acknowledged and no longer reported.
+// RFC 2018-10
 #[test]
 fn blocks_go_when_their_gap_is_filled() {
     play(|stage| {
@@ -73,6 +77,7 @@ fn blocks_go_when_their_gap_is_filled() {
 }
 
 /// Blocks that meet become one.
+// RFC 2018-4
 #[test]
 fn blocks_that_meet_become_one() {
     play(|stage| {
@@ -87,6 +92,7 @@ fn blocks_that_meet_become_one() {
 }
 
 /// RFC 2018 §2: only to a peer that permitted it.
+// RFC 2018-2
 #[test]
 fn without_permission_nothing_is_reported() {
     play(|stage| {
@@ -103,6 +109,7 @@ fn without_permission_nothing_is_reported() {
 /// RFC 2018 §4: blocks go "in all ACKs which do not ACK the highest sequence number": on data as well, which
 /// gets shorter by the option (RFC 9293 §3.7.1).
 // RFC 9293 MUST-16
+// RFC 2018-6
 #[test]
 fn blocks_ride_on_data_and_shorten_it() {
     play(|stage| {
@@ -118,6 +125,7 @@ fn blocks_ride_on_data_and_shorten_it() {
 }
 
 /// RFC 2883 §4: a segment that lies before RCV.NXT is reported in a first block, once.
+// RFC 2883-1, 2883-2
 #[test]
 fn a_duplicate_below_is_reported_once() {
     play(|stage| {
@@ -133,6 +141,7 @@ fn a_duplicate_below_is_reported_once() {
 }
 
 /// RFC 2883 §4: the usual blocks follow it.
+// RFC 2883-5
 #[test]
 fn the_usual_blocks_follow_a_duplicate_below() {
     play(|stage| {
@@ -148,6 +157,7 @@ fn the_usual_blocks_follow_a_duplicate_below() {
 }
 
 /// RFC 2883 §4 (3): a duplicate inside a block is reported first, and the block that contains it second.
+// RFC 2883-1, 2883-4
 #[test]
 fn a_duplicate_inside_is_reported_before_its_block() {
     play(|stage| {
@@ -162,6 +172,7 @@ fn a_duplicate_inside_is_reported_before_its_block() {
 }
 
 /// RFC 2883 §4.1: a whole block again is reported twice: as the duplicate, and as the block.
+// RFC 2883-4
 #[test]
 fn a_block_again_is_reported_as_duplicate_and_as_block() {
     play(|stage| {
@@ -174,6 +185,7 @@ fn a_block_again_is_reported_as_duplicate_and_as_block() {
 }
 
 /// RFC 2883 §4.2: of a segment that is old in part, that part is reported.
+// RFC 2883-6
 #[test]
 fn the_old_part_of_a_segment_is_reported() {
     play(|stage| {
@@ -187,6 +199,7 @@ fn the_old_part_of_a_segment_is_reported() {
 }
 
 /// RFC 2883 §4.3: of two old parts the first is reported.
+// RFC 2883-3
 #[test]
 fn of_two_old_parts_the_first_is_reported() {
     play(|stage| {
@@ -220,6 +233,7 @@ fn timestamps_and_blocks_both_shorten_data() {
 
 /// A FIN behind a gap keeps its place, and no octet stands for it in a block beyond the sequence number that it
 /// takes: the block ends at the data or after the FIN, never elsewhere.
+// RFC 2018-4
 #[test]
 fn a_fin_behind_a_gap_is_remembered_beside_the_blocks() {
     play(|stage| {

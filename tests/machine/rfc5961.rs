@@ -9,6 +9,7 @@ use super::script::{plain, plain_but, play};
 
 /// RFC 5961 §3.2: a reset at RCV.NXT exactly is believed.
 // RFC 9293 X-5, MUST-12
+// RFC 5961-2
 #[test]
 fn a_reset_at_rcv_nxt_resets() {
     play(|stage| {
@@ -21,6 +22,7 @@ fn a_reset_at_rcv_nxt_resets() {
 
 /// RFC 5961 §3.2: elsewhere in the window it is challenged: `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`.
 // RFC 9293 X-5
+// RFC 5961-3, 5961-4
 #[test]
 fn a_reset_elsewhere_in_the_window_is_challenged() {
     play(|stage| {
@@ -40,6 +42,7 @@ fn a_reset_elsewhere_in_the_window_is_challenged() {
 
 /// RFC 5961 §3.2: outside the window it is dropped without a word.
 // RFC 9293 X-5
+// RFC 5961-1
 #[test]
 fn a_reset_outside_the_window_is_dropped_silently() {
     play(|stage| {
@@ -54,6 +57,7 @@ fn a_reset_outside_the_window_is_dropped_silently() {
 }
 
 /// With text waiting out of order RCV.NXT is still the only number.
+// RFC 5961-3
 #[test]
 fn a_reset_behind_a_gap_is_challenged() {
     play(|stage| {
@@ -69,6 +73,7 @@ fn a_reset_behind_a_gap_is_challenged() {
 
 /// RFC 5961 §4.2: a SYN is challenged whatever its number, and tears nothing down.
 // RFC 9293 X-6
+// RFC 5961-5
 #[test]
 fn a_syn_on_an_open_connection_is_challenged() {
     play(|stage| {
@@ -89,6 +94,7 @@ fn a_syn_on_an_open_connection_is_challenged() {
 
 /// §3.5.1, Figure 9: the peer has crashed and opens anew; the challenge makes it reset our old connection.
 // RFC 9293
+// RFC 5961-6
 #[test]
 fn a_half_open_connection_is_found_by_the_peers_syn() {
     play(|stage| {
@@ -104,6 +110,7 @@ fn a_half_open_connection_is_found_by_the_peers_syn() {
 
 /// RFC 5961 §5.2: SND.UNA − MAX.SND.WND =< SEG.ACK =< SND.NXT, both ends included.
 // RFC 9293 MAY-12, X-8
+// RFC 5961-7
 #[test]
 fn an_acknowledgment_must_lie_in_the_range_that_the_peer_can_have_seen() {
     play(|stage| {
@@ -124,6 +131,7 @@ fn an_acknowledgment_must_lie_in_the_range_that_the_peer_can_have_seen() {
 }
 
 /// RFC 5961 §7: a limit for each second, and for each connection its own.
+// RFC 5961-9, 5961-10
 #[test]
 fn challenges_are_limited_in_each_second() {
     play(|stage| {
@@ -155,6 +163,7 @@ fn challenges_are_limited_in_each_second() {
 
 /// RFC 5961 §7 speaks of any span of time, not of the seconds of a clock: challenges of one moment count for the
 /// whole second that follows it.
+// RFC 5961-9
 #[test]
 fn no_second_has_more_challenges_than_the_limit() {
     play(|stage| {
@@ -177,6 +186,7 @@ fn no_second_has_more_challenges_than_the_limit() {
 }
 
 /// The limit is about challenges; it holds nothing else back.
+// RFC 5961-11
 #[test]
 fn used_up_challenges_do_not_hold_back_acknowledgments() {
     play(|stage| {
@@ -246,6 +256,7 @@ fn talk(ends: &mut [Tcb; 2], span: Duration) -> Vec<usize> {
 
 /// RFC 5961 §7 and §10: an ACK that answers an ACK must not draw another for ever, whichever numbers the two
 /// believe in.
+// RFC 5961-13
 #[test]
 fn two_ends_that_disagree_do_not_loop() {
     let offsets = [0_u32, 1, 2, 900, 1_001, 29_000, 70_000, 1 << 30, 1 << 31, 3 << 30];
@@ -267,6 +278,7 @@ fn two_ends_that_disagree_do_not_loop() {
 }
 
 /// The same when all that is exchanged is acknowledgments: one stray ACK sets it off.
+// RFC 5961-13
 #[test]
 fn two_ends_that_disagree_answer_a_stray_ack_a_few_times_only() {
     for (ours, theirs) in [(50_000, 50_000), (1 << 31, 7), (7, 1 << 31), (1, 1)] {

@@ -13,6 +13,7 @@ fn with_timestamps() -> TcpConfig {
 }
 
 /// §3.2: "Once TSopt has been successfully negotiated …, the TSopt MUST be sent in every non-<RST> segment".
+// RFC 7323-12, 7323-26
 #[test]
 fn every_segment_carries_timestamps() {
     play(|stage| {
@@ -30,6 +31,7 @@ fn every_segment_carries_timestamps() {
 }
 
 /// §3.2: after a handshake without the option there is none on any segment.
+// RFC 7323-13
 #[test]
 fn without_negotiation_no_segment_carries_timestamps() {
     play(|stage| {
@@ -47,6 +49,7 @@ fn without_negotiation_no_segment_carries_timestamps() {
 
 /// §5.3 R1: "If there is a Timestamps option in the arriving segment, SEG.TSval < TS.Recent …, then treat the
 /// arriving segment as not acceptable: Send an acknowledgment in reply … and drop the segment".
+// RFC 7323-24, 7323-25
 #[test]
 fn a_segment_with_an_older_timestamp_is_refused() {
     play(|stage| {
@@ -63,6 +66,7 @@ fn a_segment_with_an_older_timestamp_is_refused() {
 }
 
 /// §5.3: the test is for segments without text as well; neither acknowledgment nor window counts.
+// RFC 7323-24
 #[test]
 fn an_old_acknowledgment_by_timestamp_does_not_count() {
     play(|stage| {
@@ -81,6 +85,7 @@ fn an_old_acknowledgment_by_timestamp_does_not_count() {
 
 /// §5.2: "<RST> segments MUST NOT be subjected to the PAWS check".
 // RFC 9293 X-5
+// RFC 7323-23
 #[test]
 fn a_reset_is_exempt_from_paws() {
     play(|stage| {
@@ -94,6 +99,7 @@ fn a_reset_is_exempt_from_paws() {
 }
 
 /// §3.2: "If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently drop the segment."
+// RFC 7323-14
 #[test]
 fn a_segment_without_timestamps_is_dropped_silently() {
     play(|stage| {
@@ -108,6 +114,7 @@ fn a_segment_without_timestamps_is_dropped_silently() {
 }
 
 /// §5.5: a TS.Recent older than 24 days says nothing: the peer's clock may have wrapped.
+// RFC 7323-28
 #[test]
 fn a_timestamp_that_was_seen_24_days_ago_is_forgotten() {
     play(|stage| {
@@ -129,6 +136,7 @@ fn a_timestamp_that_was_seen_24_days_ago_is_forgotten() {
 
 /// §4.3 (2): TS.Recent <- SEG.TSval if "SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent". So a delayed
 /// ACK echoes the earliest segment that it acknowledges (§4.2 A).
+// RFC 7323-20
 #[test]
 fn a_delayed_ack_echoes_its_earliest_segment() {
     play(|stage| {
@@ -143,6 +151,7 @@ fn a_delayed_ack_echoes_its_earliest_segment() {
 }
 
 /// §4.2 B: a segment behind a gap does not move what is echoed; §4.2 C: the one that fills it does.
+// RFC 7323-21
 #[test]
 fn a_segment_behind_a_gap_does_not_move_the_echo() {
     play(|stage| {
@@ -159,6 +168,7 @@ fn a_segment_behind_a_gap_does_not_move_the_echo() {
 }
 
 /// §4.3 (2) and §5.3: a segment outside the window moves nothing, whatever its timestamp.
+// RFC 7323-22
 #[test]
 fn a_segment_outside_the_window_does_not_move_the_echo() {
     play(|stage| {
@@ -200,6 +210,7 @@ fn timestamps_give_a_sample_after_a_retransmission() {
 
 /// An echo of a clock that we never had, or had before the octets went out, says nothing.
 // RFC 9293 MUST-18
+// RFC 7323-18
 #[test]
 fn an_impossible_echo_gives_no_sample() {
     play(|stage| {
@@ -218,6 +229,7 @@ fn an_impossible_echo_gives_no_sample() {
 
 /// §4.1: "RTTM … a sample only from segments that acknowledge new data": a duplicate echo is stale.
 // RFC 9293 MUST-18
+// RFC 7323-17
 #[test]
 fn an_acknowledgment_of_nothing_new_gives_no_sample() {
     play(|stage| {
@@ -232,6 +244,7 @@ fn an_acknowledgment_of_nothing_new_gives_no_sample() {
 
 /// Appendix G: with ExpectedSamples = ceil(FlightSize / (2·SMSS)) the gains are 1/8 and 1/4 divided by it.
 // RFC 9293 MUST-18
+// RFC 7323-19
 #[test]
 fn many_samples_in_one_round_trip_share_the_gain() {
     play(|stage| {
@@ -262,6 +275,7 @@ fn many_samples_in_one_round_trip_share_the_gain() {
 /// §2.3: the field is the window shifted, and a window that does not divide would lose by it what was offered
 /// before (§2.4): it is rounded up, by less than one unit, and what was offered is taken.
 // RFC 9293 SHLD-14, REC-1
+// RFC 7323-9
 #[test]
 fn rounding_does_not_take_back_what_was_offered() {
     play(|stage| {
@@ -281,6 +295,7 @@ fn rounding_does_not_take_back_what_was_offered() {
 
 /// §2.2: more than 65,535 octets can be in flight to a peer that scales.
 // RFC 9293 REC-1, MUST-1
+// RFC 7323-8
 #[test]
 fn a_scaled_window_is_used_in_full() {
     play(|stage| {
@@ -344,6 +359,7 @@ fn what_is_older_than_the_retransmission_by_far_fills_no_gap() {
 
 /// … and only a gap: not what lies beyond all that has arrived, not what has been acknowledged, and no bare
 /// acknowledgment.
+// RFC 7323-24
 #[test]
 fn an_old_timestamp_is_good_for_nothing_but_gaps() {
     play(|stage| {

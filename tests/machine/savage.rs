@@ -79,6 +79,7 @@ fn divided_acknowledgments_do_not_hurry_a_recovery() {
 }
 
 /// RFC 6675 §2: with SACK, an acknowledgment that reports nothing new is no duplicate, however often it comes.
+// RFC 6582-9, 6675-1
 #[test]
 fn made_up_duplicates_without_blocks_do_nothing() {
     play(|stage| {
@@ -92,6 +93,7 @@ fn made_up_duplicates_without_blocks_do_nothing() {
 }
 
 /// The same block a hundred times is one report.
+// RFC 6675-1
 #[test]
 fn a_repeated_block_counts_once() {
     play(|stage| {
@@ -135,6 +137,7 @@ fn made_up_duplicates_let_no_more_out_than_honest_ones() {
 
 /// Everything is reported as soon as it is sent, but the first segment never acknowledged: at no time is more in flight
 /// than ssthresh, and the peer's window ends it.
+// RFC 6675-10
 #[test]
 fn reports_of_what_cannot_have_arrived_do_not_open_the_window() {
     play(|stage| {

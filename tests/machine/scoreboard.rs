@@ -20,6 +20,7 @@ const IMPOSSIBLE: [(i64, i64); 11] = [
 
 /// RFC 2018 §4 with RFC 9293 §3.4: a block that is not wholly in (SND.UNA, SND.MAX] is no information: nothing is sent,
 /// nothing is lost, the window stays.
+// RFC 6675-2
 #[test]
 fn blocks_outside_of_what_is_in_flight_count_for_nothing() {
     for block in IMPOSSIBLE {
@@ -52,6 +53,7 @@ fn possible_blocks_count_beside_impossible_ones() {
 }
 
 /// RFC 2018 §2: blocks from a peer that was not told it may send them are not read: the same is sent with and without.
+// RFC 2018-3
 #[test]
 fn blocks_on_a_connection_without_sack_are_not_read() {
     play(|stage| {
@@ -75,6 +77,7 @@ fn blocks_on_a_connection_without_sack_are_not_read() {
 }
 
 /// RFC 6675 §2: a segment with data may report as well as an empty one.
+// RFC 6675-1
 #[test]
 fn blocks_on_data_count() {
     play(|stage| {
@@ -89,6 +92,7 @@ fn blocks_on_data_count() {
 }
 
 /// A block may end anywhere: of a segment that has arrived in part the rest is repaired.
+// RFC 2018-11, 6675-2
 #[test]
 fn the_rest_of_a_segment_that_arrived_in_part_is_repaired() {
     play(|stage| {
@@ -208,6 +212,7 @@ fn serve(s: &mut Script, mut una: i64, end: i64) -> i64 {
 
 /// RFC 2018 §8: a peer may throw away what it reported. When it acknowledges a piece that ends before something it had
 /// reported, and reports nothing any more, everything is sent again, after a timeout at the latest.
+// RFC 2018-12
 #[test]
 fn a_peer_that_forgets_what_it_reported_gets_it_again() {
     play(|stage| {
@@ -224,6 +229,7 @@ fn a_peer_that_forgets_what_it_reported_gets_it_again() {
 }
 
 /// RFC 2018 §8: after a timeout nothing that was reported is believed: also when the oldest segment itself was lost.
+// RFC 2018-13, 6675-12
 #[test]
 fn after_a_timeout_a_peer_that_forgot_gets_everything() {
     play(|stage| {
@@ -241,6 +247,7 @@ fn after_a_timeout_a_peer_that_forgot_gets_everything() {
 /// What was lost first goes first: a repair that was lost itself queues up behind what waits for its first.
 ///
 /// Six of ten are lost at 202 ms, and four repairs have gone when the second of them arrives and not the first.
+// RFC 6675-5
 #[test]
 fn repairs_go_in_the_order_of_the_losses() {
     play(|stage| {

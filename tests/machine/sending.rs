@@ -175,6 +175,7 @@ fn a_close_ends_the_wait_for_more() {
 
 /// §3.8.6.2.1 (4): a window with room for a crumb is not used, until the override timeout.
 // RFC 9293 MUST-38
+// RFC 1122-7
 #[test]
 fn a_crumb_of_a_window_is_used_after_the_override_timeout_only() {
     play(|stage| {
@@ -201,6 +202,7 @@ fn a_crumb_of_a_window_that_takes_all_is_used_at_once() {
 
 /// §3.8.6.2.1 (3): "or if at least a fraction Fs of the maximum window can be sent": half of 1,500.
 // RFC 9293 MUST-38
+// RFC 1122-6
 #[test]
 fn half_of_the_largest_window_is_used_at_once() {
     play(|stage| {
@@ -271,6 +273,7 @@ fn an_idle_connection_is_silent() {
 
 /// §3.8.6.2.1: the override timeout is a second at the most, whatever is configured.
 // RFC 9293 MUST-60, MUST-38
+// RFC 1122-7
 #[test]
 fn data_waits_for_more_for_a_second_at_most() {
     play(|stage| {

@@ -9,6 +9,7 @@ use super::script::{our_syn, play};
 
 /// RFC 8985 §7.2 and §7.3: after two smoothed round trips of silence the last segment goes again; then the
 /// retransmission timer runs anew, and what it does costs the window.
+// RFC 8985-16, 8985-23
 #[test]
 fn two_round_trips_of_silence_call_for_a_probe() {
     for config in [sacking(), stamped()] {
@@ -23,6 +24,7 @@ fn two_round_trips_of_silence_call_for_a_probe() {
 }
 
 /// RFC 8985 §7.2: one segment alone may wait for the peer's delayed acknowledgment: 200 ms more.
+// RFC 8985-16
 #[test]
 fn one_segment_alone_is_given_the_delay_of_an_acknowledgment() {
     play(|stage| {
@@ -32,6 +34,7 @@ fn one_segment_alone_is_given_the_delay_of_an_acknowledgment() {
 }
 
 /// RFC 8985 §7.2: the probe goes when the retransmission timer would have expired, if that is sooner; and is a probe.
+// RFC 8985-18
 #[test]
 fn a_probe_is_no_later_than_the_timeout_would_be() {
     play(|stage| {
@@ -46,6 +49,7 @@ fn a_probe_is_no_later_than_the_timeout_would_be() {
 }
 
 /// RFC 8985 §7.3: new data makes the better probe; it goes beyond the congestion window, by one segment.
+// RFC 8985-21
 #[test]
 fn a_probe_is_new_data_if_there_is_some() {
     play(|stage| {
@@ -55,6 +59,7 @@ fn a_probe_is_new_data_if_there_is_some() {
 }
 
 /// RFC 8985 §7.3: "and the receive window allows": else the last segment.
+// RFC 8985-21
 #[test]
 fn a_probe_does_not_go_beyond_the_peers_window() {
     play(|stage| {
@@ -69,6 +74,7 @@ fn a_probe_does_not_go_beyond_the_peers_window() {
 
 /// RFC 8985 §7.2: without a sample of the round trip the probe, of new data, goes after a second (the timer runs 3 s
 /// then, RFC 6298 §5.7).
+// RFC 8985-17
 #[test]
 fn without_a_sample_the_probe_waits_a_second() {
     play(|stage| {
@@ -85,6 +91,7 @@ fn without_a_sample_the_probe_waits_a_second() {
 }
 
 /// RFC 8985 §7.2: what is sent and what is acknowledged start the time anew.
+// RFC 8985-20
 #[test]
 fn sending_and_progress_start_the_time_of_the_probe_anew() {
     play(|stage| {
@@ -100,6 +107,7 @@ fn sending_and_progress_start_the_time_of_the_probe_anew() {
 
 /// RFC 8985 §7.3: one probe until there is an answer, whatever else is sent; the retransmission timer runs from the
 /// probe on.
+// RFC 8985-22, 8985-23
 #[test]
 fn there_is_one_probe_until_it_is_answered() {
     play(|stage| {
@@ -131,6 +139,7 @@ fn places_of(sent: &[(i64, i64)]) -> Vec<i64> {
 }
 
 /// RFC 8985 §7.2: no probe while something is reported beyond a gap: RACK's timer and the recovery do that work.
+// RFC 8985-19
 #[test]
 fn no_probe_beside_a_gap() {
     play(|stage| {
@@ -143,6 +152,7 @@ fn no_probe_beside_a_gap() {
 }
 
 /// RFC 8985 §3.3: RACK-TLP takes SACK. Without it the retransmission timer is all there is.
+// RFC 8985-1
 #[test]
 fn no_probe_without_sack() {
     play(|stage| {
@@ -182,6 +192,7 @@ fn cost_after_one_more(s: &mut super::script::Script, una: i64) -> (u32, u32) {
 }
 
 /// RFC 8985 §7.4.2, case 1: a D-SACK says that the probe was a second copy: nothing was lost.
+// RFC 8985-24
 #[test]
 fn a_probe_that_was_a_duplicate_costs_nothing() {
     play(|stage| {
@@ -195,6 +206,7 @@ fn a_probe_that_was_a_duplicate_costs_nothing() {
 }
 
 /// RFC 8985 §7.4.2, case 2: a duplicate acknowledgment without SACK, from a peer that knows no D-SACK, says the same.
+// RFC 8985-24
 #[test]
 fn a_probe_that_is_answered_by_a_bare_duplicate_costs_nothing() {
     play(|stage| {
@@ -209,6 +221,7 @@ fn a_probe_that_is_answered_by_a_bare_duplicate_costs_nothing() {
 
 /// RFC 8985 §7.4.2, case 3: the probe has repaired the only loss, and nobody but the missing D-SACK tells: when the peer
 /// acknowledges something behind it, the window is reduced once, as for any loss.
+// RFC 8985-25
 #[test]
 fn a_loss_that_the_probe_repaired_is_answered_for() {
     play(|stage| {
@@ -227,6 +240,7 @@ fn a_loss_that_the_probe_repaired_is_answered_for() {
 }
 
 /// RFC 8985 §7.4.2, case 4 (§7.4.1): a probe of new data is an ordinary segment: that it arrives says nothing bad.
+// RFC 8985-26
 #[test]
 fn a_probe_of_new_data_costs_nothing() {
     play(|stage| {
@@ -242,6 +256,7 @@ fn a_probe_of_new_data_costs_nothing() {
 
 /// RFC 8985 §7.1: the answer to the probe is what RACK needs: the three last segments of a flight, lost. With nothing in
 /// flight one goes for what the probe delivered, and the next for the progress (RFC 9937 §6).
+// RFC 8985-27
 #[test]
 fn the_answer_to_the_probe_starts_the_recovery() {
     play(|stage| {

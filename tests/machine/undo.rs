@@ -20,6 +20,7 @@ fn undone(s: &Script) {
 }
 
 /// RFC 3708 §3: each octet that was sent again is reported as a duplicate: the loss was none. In the recovery …
+// RFC 2883-7
 #[test]
 fn a_duplicate_reported_in_the_recovery_undoes_it() {
     play(|stage| {
@@ -74,6 +75,7 @@ fn one_duplicate_of_two_undoes_nothing() {
 
 /// RFC 3708 §3: a duplicate of something that was sent once is the network's work, and says nothing about the recovery;
 /// nor does the same report again.
+// RFC 2883-8
 #[test]
 fn duplicates_of_what_was_sent_once_undo_nothing() {
     play(|stage| {
@@ -333,6 +335,7 @@ fn after_a_needless_timeout_the_timer_is_more_careful() {
 /// RFC 6582 §3.2 step 2 keeps duplicates that a recovery's own retransmissions call forth from beginning another. A
 /// recovery that was undone has no such: without SACK the next loss of the same flight is repaired at the third
 /// duplicate, and not by the timer.
+// RFC 6582-1
 #[test]
 fn after_an_undone_recovery_the_third_duplicate_counts_again() {
     play(|stage| {

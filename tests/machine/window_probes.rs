@@ -72,6 +72,7 @@ fn a_closed_window_holds_as_long_as_probes_are_answered() {
 
 /// §3.8.3: a peer that answers no probe at all is given up after R2, here of 5 minutes since the first.
 // RFC 9293 MUST-20, SHLD-11
+// RFC 1122-10
 #[test]
 fn probes_without_an_answer_end_in_r2() {
     play(|stage| {

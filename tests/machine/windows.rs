@@ -103,6 +103,7 @@ fn no_window_is_announced_after_the_peers_fin() {
 
 /// With a buffer of less than four segments half of it is enough (Fr = 1/2).
 // RFC 9293 MUST-39
+// RFC 1122-5
 #[test]
 fn half_of_a_small_buffer_is_announced() {
     play(|stage| {
@@ -293,6 +294,7 @@ fn an_acknowledgment_to_a_shrunk_window_has_a_number_inside_it() {
 /// A window field counts in units: the edge that it names stays all the same while segments of any size come in
 /// (RFC 7323 §2.4), and the buffer is overcommitted by an eighth at the most.
 // RFC 9293 SHLD-14
+// RFC 7323-9
 #[test]
 fn the_right_edge_stays_where_windows_are_scaled() {
     for size in [1_001, 999, 517, 1_448] {
@@ -330,6 +332,7 @@ fn the_smallest_receive_window_is_one_octet() {
 
 /// RFC 7323 §2.4: a peer may round its window down, and has room for what was in flight all the same: a bare
 /// acknowledgment stands behind that, where the peer expects it.
+// RFC 7323-10
 #[test]
 fn what_rounding_takes_from_the_peers_window_does_not_move_an_acknowledgment() {
     play(|stage| {

@@ -50,6 +50,7 @@ fn bursts_are_repaired_without_timestamps_too() {
 
 /// Nothing is sent again that arrived: what is repeated is what was lost, and at most a probe for each burst
 /// (RFC 8985 §7).
+// RFC 2018-11
 #[test]
 fn what_is_sent_again_was_lost() {
     for seed in 6..=7 {

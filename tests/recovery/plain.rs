@@ -33,6 +33,7 @@ fn plain(timestamps: bool, holes: u64, gap: u64) -> Transfer {
 /// RFC 6582 §3.2: each partial acknowledgment shows the next hole: one in each round trip (100 ms, and the queue's: at
 /// most as much again), without a timeout as long as all of it takes less than the timer's second. The window is halved
 /// once: the rest takes twice as long at the most.
+// RFC 6582-4
 #[test]
 fn without_sack_each_hole_takes_a_round_trip() {
     for timestamps in [true, false] {
@@ -52,6 +53,7 @@ fn without_sack_each_hole_takes_a_round_trip() {
 
 /// RFC 6582 §3.2: many holes end in a timeout, and after it nothing is sent again that need not be but what slow start
 /// repeats of the window; it goes on in any case.
+// RFC 6582-8
 #[test]
 fn without_sack_many_holes_are_repaired_too() {
     for timestamps in [true, false] {

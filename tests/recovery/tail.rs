@@ -40,6 +40,7 @@ fn a_lost_last_segment_is_repaired_within_four_round_trips() {
 
 /// RFC 8985 §7 with RFC 9937 §6: the probe's acknowledgment shows the loss; with nothing in flight, what is sent again
 /// doubles in each round trip from one segment on. Three: 1 + 1 segments after the probe, 5 round trips in all.
+// RFC 8985-27
 #[test]
 fn three_lost_last_segments_are_repaired_after_the_probe() {
     for timestamps in [true, false] {

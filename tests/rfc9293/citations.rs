@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::matrix::Matrix;
 use crate::root;
 
+/// As many rows one test may name: whoever names more holds none of them well.
+const MOST_ROWS: usize = 3;
+
 /// A test, and how to run it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Test {
@@ -34,18 +37,25 @@ struct Ids<'a>(Vec<&'a str>);
 impl Ids<'_> {
     /// The ids in a line: MUST-7, X-12, 5681-3 and the like.
     fn in_line(&self, line: &str) -> Vec<String> {
-        let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
-        let named = words.filter(|word| {
-            word.split_once('-')
-                .is_some_and(|(kind, number)| self.0.contains(&kind) && number.parse::<u8>().is_ok())
-        });
-        named.map(str::to_owned).collect()
+        Self::words(line, |kind| self.0.contains(&kind))
     }
 
-    /// The ids in a comment that begins with `RFC`.
+    /// The ids in a comment that begins with `RFC`, also those of an RFC that has no rows: they are mistakes.
     fn cited(&self, comment: &str) -> Vec<String> {
         let said = comment.trim_start_matches('/').trim_start();
-        if said.starts_with("RFC ") { self.in_line(said) } else { Vec::new() }
+        let is_number = |kind: &str| kind.len() == 4 && kind.parse::<u16>().is_ok();
+        if !said.starts_with("RFC ") {
+            return Vec::new();
+        }
+        Self::words(said, |kind| self.0.contains(&kind) || is_number(kind))
+    }
+
+    fn words(line: &str, is_kind: impl Fn(&str) -> bool) -> Vec<String> {
+        let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+        let named = words.filter(|word| {
+            word.split_once('-').is_some_and(|(kind, number)| is_kind(kind) && number.parse::<u8>().is_ok())
+        });
+        named.map(str::to_owned).collect()
     }
 }
 
@@ -216,60 +226,70 @@ impl Citations {
     }
 
     fn read_tests(&mut self, ids: &Ids<'_>, file: &Path, target: &str, module: &[String]) {
-        let (mut named, mut is_test, mut inline) = (Vec::new(), false, Inline::default());
         let text = fs::read_to_string(file).expect("a source");
+        self.read_source(ids, &text, &shown(file, ""), target, module);
+    }
+
+    /// What the tests in a text name; `file` is for complaints.
+    fn read_source(&mut self, ids: &Ids<'_>, text: &str, file: &str, target: &str, module: &[String]) {
+        let (mut named, mut attributes, mut inline) = (Vec::new(), Vec::new(), Inline::default());
         let lines = text.lines().collect::<Vec<_>>();
         let mut taken = 0;
         for (at, whole) in lines.iter().enumerate() {
             inline.line(whole);
             let line = whole.trim();
-            if at < taken {
+            if at < taken || line.is_empty() {
                 continue;
-            } else if line == "#[test]" {
-                is_test = true;
+            } else if line.starts_with("#[") {
+                attributes.push(line);
+                continue;
             } else if line.starts_with("//") {
                 named.extend(ids.cited(line));
-            } else if !line.starts_with("#[") && !line.is_empty() {
-                let name = function(line).unwrap_or_default();
-                if !name.is_empty() {
-                    let below = lines[at + 1..].iter().map(|line| line.trim());
-                    let below = below.take_while(|line| line.starts_with("//")).collect::<Vec<_>>();
-                    taken = at + 1 + below.len();
-                    named.extend(below.into_iter().flat_map(|line| ids.cited(line)));
-                }
-                let wrong = |what: &str| format!("{}:{}: {what}", shown(file, ""), at + 1);
-                if !named.is_empty() && (name.is_empty() || !is_test) {
-                    self.wrong.push(wrong("a row is named at something that is no test"));
-                }
-                if named.len() > 3 {
-                    self.wrong.push(wrong("a test holds at most three requirements"));
-                }
-                let within = inline.names.iter().map(|(_, name)| name.as_str());
-                let path: Vec<&str> = module.iter().map(String::as_str).chain(within).chain([name]).collect();
-                for id in named.drain(..) {
-                    let test =
-                        Test { target: target.to_owned(), path: path.join("::"), name: name.to_owned() };
-                    self.tests.entry(id).or_default().push(test);
-                }
-                is_test = false;
+                continue;
             }
+            let name = function(line).unwrap_or_default();
+            if !name.is_empty() {
+                let below = lines[at + 1..].iter().map(|line| line.trim());
+                let below = below.take_while(|line| line.starts_with("//")).collect::<Vec<_>>();
+                taken = at + 1 + below.len();
+                named.extend(below.into_iter().flat_map(|line| ids.cited(line)));
+            }
+            let is_test = attributes.contains(&"#[test]")
+                && !attributes.iter().any(|attribute| attribute.starts_with("#[ignore"));
+            let mut wrong = |what: &str| self.wrong.push(format!("{file}:{}: {what}", at + 1));
+            if !named.is_empty() && (name.is_empty() || !is_test) {
+                wrong("a row is named at something that is no test, or is not run");
+            }
+            if named.len() > MOST_ROWS {
+                wrong("a test holds at most three requirements");
+            }
+            let within = inline.names.iter().map(|(_, name)| name.as_str());
+            let path: Vec<&str> = module.iter().map(String::as_str).chain(within).chain([name]).collect();
+            for id in named.drain(..) {
+                let test = Test { target: target.to_owned(), path: path.join("::"), name: name.to_owned() };
+                self.tests.entry(id).or_default().push(test);
+            }
+            attributes.clear();
         }
     }
 
     /// Which scripts name which row: in lines that begin with `// RFC`.
     fn read_scripts(&mut self, ids: &Ids<'_>) {
         for file in files(&root().join("tests/drill"), "pkt") {
-            let path = shown(&file, "tests/drill");
             let text = fs::read_to_string(&file).expect("a script");
-            let comments = text.lines().filter(|line| line.trim_start().starts_with("// RFC "));
-            let named = comments.flat_map(|line| ids.in_line(line)).collect::<Vec<_>>();
-            if named.len() > 3 {
-                self.wrong.push(format!("tests/drill/{path}: a script holds at most three requirements"));
-            }
-            for id in named {
-                let test = Test { target: String::from("drill"), path: path.clone(), name: path.clone() };
-                self.tests.entry(id).or_default().push(test);
-            }
+            self.read_script(ids, &text, &shown(&file, "tests/drill"));
+        }
+    }
+
+    fn read_script(&mut self, ids: &Ids<'_>, text: &str, path: &str) {
+        let comments = text.lines().map(str::trim).filter(|line| line.starts_with("//"));
+        let named = comments.flat_map(|line| ids.cited(line)).collect::<Vec<_>>();
+        if named.len() > MOST_ROWS {
+            self.wrong.push(format!("tests/drill/{path}: a script holds at most three requirements"));
+        }
+        for id in named {
+            let test = Test { target: String::from("drill"), path: path.to_owned(), name: path.to_owned() };
+            self.tests.entry(id).or_default().push(test);
         }
     }
 }
@@ -291,3 +311,6 @@ fn around<'a>(lines: &[&'a str], at: usize) -> Option<&'a str> {
         (!ends).then(|| function(line)).flatten()
     })
 }
+
+#[path = "citations_tests.rs"]
+mod tests;

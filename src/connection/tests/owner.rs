@@ -48,6 +48,7 @@ fn choices_are_shared_until_one_connection_changes_one() {
 }
 
 // RFC 2018 §8: a receiver may forget what it has reported.
+// RFC 2018-15
 #[test]
 fn what_is_out_of_order_can_be_forgotten_and_is_stored_when_it_comes_again() {
     let mut pipe = Pipe::connected();
@@ -90,6 +91,7 @@ fn octets_that_came_with_a_syn_are_not_out_of_order_and_not_forgotten() {
     assert_eq!(pipe.ends[SERVER].forget_out_of_order(NOW), 0);
 }
 
+// RFC 2018-12
 #[test]
 fn a_sender_of_sacked_octets_that_were_forgotten_delivers_them_all_the_same() {
     let mut pipe = Pipe::connected();

@@ -180,6 +180,7 @@ impl<'a> Error<'a> {
 }
 
 /// Whom an error concerns, if it is to be believed (MUST-54).
+// RFC 1122-11, 1122-12
 fn concerns(arrived: &Arrived<'_>, error: &Error<'_>) -> Heard {
     if arrived.is_to_group() {
         return Heard::Unheeded(Unheeded::Group);

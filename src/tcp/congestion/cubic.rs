@@ -80,11 +80,13 @@ fn cube_root(cube: u128) -> u32 {
 
 /// K of RFC 9438 §4.2: the time from the beginning of the epoch to W_max, `below` octets above it:
 /// ∛(below / (C · SMSS)), in 2⁻²⁰ s.
+// RFC 9438-2
 fn time_to_plateau(below: u32, smss: u32) -> u32 {
     cube_root(((u128::from(below) * u128::from(C.1)) << 60) / (u128::from(C.0) * u128::from(smss)))
 }
 
 /// W_cubic of RFC 9438 §4.2 at `t`, in octets: C · SMSS · (t − K)³ + W_max.
+// RFC 9438-1
 fn w_cubic(t: u32, k: u32, w_max: u32, smss: u32) -> u32 {
     let away = u128::from(t.abs_diff(k));
     // (2³²)³ · 2¹⁶ · 2 is below 2¹²⁸.
@@ -111,6 +113,7 @@ impl Epoch {
     /// The time since the last acknowledgment has passed. It does not count if the window held nobody back
     /// (RFC 9438 §4.2, §5.8), and no more of it counts than two round trips: in a longer silence, as before a
     /// timeout that turns out to be spurious, nothing was learned either.
+    // RFC 9438-4, 9438-18
     fn advance(&mut self, ack: &AckSample, counts: bool) {
         let passed = ack.now.as_nanos().saturating_sub(self.last.as_nanos());
         let counted = match ack.srtt {
@@ -124,6 +127,7 @@ impl Epoch {
 
     /// W_est grows (RFC 9438 §4.3): by α segments for each window that is acknowledged, and like Reno by a
     /// whole one from `prior` on, the window when congestion was last met.
+    // RFC 9438-5, 9438-6
     fn grow_reno(&mut self, acked: u32, smss: u32, cwnd: u32, prior: u32) {
         let parts = u64::from(acked) * u64::from(smss);
         if self.reno >= prior {
@@ -142,6 +146,7 @@ impl Epoch {
     /// The window once `acked` octets of it are acknowledged: the higher of what the curve and what Reno would
     /// have (RFC 9438 §4.2). The way to where the curve will be in a round trip is gone in as many steps as
     /// there are acknowledgments until then (§4.4, §4.5).
+    // RFC 9438-3, 9438-7, 9438-8, 9438-17
     fn grow(&mut self, ack: &AckSample, acked: u32, cwnd: u32, w_max: u32, prior: u32) -> u32 {
         let smss = ack.smss.clamp(1, MAX_SMSS);
         self.grow_reno(acked, smss, cwnd, prior);
@@ -220,6 +225,7 @@ impl CongestionControl for CubicWindow {
         self.window.set(epoch.grow(ack, acked, cwnd, w_max, prior));
     }
 
+    // RFC 9438-9, 9438-12, 9438-13
     fn on_congestion(&mut self, signal: Signal, flight: u32, smss: u32, _now: Instant) {
         let (beta, convergence) = match signal {
             Signal::Loss => (BETA, FAST_CONVERGENCE),
@@ -234,6 +240,7 @@ impl CongestionControl for CubicWindow {
     }
 
     /// RFC 9438 §4.8: like RFC 5681 §3.1 with another β, and the next curve begins with its plateau.
+    // RFC 9438-14
     fn on_rto(&mut self, flight: u32, smss: u32, first: bool, _now: Instant) {
         if first {
             self.prior = self.window.in_use(flight);

@@ -212,7 +212,7 @@ impl CongestionControl for Congestion {
 
 /// IW: min(10·SMSS, max(2·SMSS, 14600)) for the 10 `segments` of RFC 6928 §2, and likewise for another
 /// number: so many segments, but not more octets than so many of Ethernet's, unless two are more.
-// RFC 5681-3
+// RFC 5681-3, 2525-1
 pub(in crate::tcp) fn initial_window(segments: u8, smss: u32) -> u32 {
     let (segments, smss) = (u32::from(segments.max(1)), smss.max(1));
     let octets = smss.saturating_mul(2).max(segments * 1460);

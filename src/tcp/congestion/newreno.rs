@@ -53,7 +53,7 @@ impl CongestionControl for NewRenoWindow {
     }
 
     /// One segment for each window that was acknowledged (RFC 3465 §2.1).
-    // RFC 5681-8
+    // RFC 5681-8, 2525-6
     fn on_ack(&mut self, ack: &AckSample) {
         let left = self.window.on_ack(ack);
         let cwnd = self.window.cwnd();

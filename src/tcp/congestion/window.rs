@@ -114,7 +114,7 @@ impl Window {
     }
 
     /// RFC 5681 §3.1 with the byte counting of RFC 3465 §2.2.
-    // RFC 5681-6, 5681-7
+    // RFC 5681-6, 5681-7, 9438-16
     fn slow_start(&mut self, acked: u32, smss: u32) -> u32 {
         if !self.in_slow_start() {
             self.after_rto = false;
@@ -132,6 +132,7 @@ impl Window {
     ///
     /// `flight` alone would be too little: when a loss is noticed, what was lost or came out of order does not
     /// count in it any more, and an application may just then have paused (RFC 9438 §4.6).
+    // RFC 9438-11
     pub(super) fn in_use(&self, flight: u32) -> u32 {
         flight.max(self.used).max(self.validation.pipe_ack()).min(self.cwnd)
     }
@@ -139,6 +140,7 @@ impl Window {
     /// Congestion: ssthresh becomes this `part` of `in_use`, at least two segments (RFC 5681 equation 4). While
     /// recovery has not brought the window down yet, another signal, as a timeout, may lower it further, but
     /// never raises it. Afterwards nothing is known of how much the path carries (RFC 7661 §4.4.1).
+    // RFC 9438-10
     pub(super) fn lower(&mut self, in_use: u32, part: Part, smss: u32) {
         let lowered = part_of(in_use, part).max(smss.saturating_mul(2)).min(MAX_WINDOW);
         self.ssthresh = if self.answering { lowered.min(self.ssthresh) } else { lowered };
@@ -157,7 +159,7 @@ impl Window {
     }
 
     /// The loss window of RFC 5681 §3.1: one segment.
-    // RFC 5681-9, 5681-11
+    // RFC 5681-9, 5681-11, 2525-2
     pub(super) fn collapse(&mut self, smss: u32) {
         self.after_rto = true;
         self.begin_anew();

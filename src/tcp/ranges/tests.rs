@@ -102,6 +102,7 @@ fn emptied_it_holds_no_memory_and_is_as_new() {
 
 /// RFC 2018 §7, case 3: of 8 segments of 500 octets from 5000 the second, fourth, sixth and eighth are lost;
 /// then the fourth and the second arrive.
+// RFC 2018-7
 #[test]
 fn the_example_of_rfc_2018_is_reported_as_printed() {
     let mut ranges = of(&[6000..6500]);
@@ -123,6 +124,7 @@ fn a_range_that_arrives_again_is_reported_first_again() {
     assert_eq!(reported(&ranges), [10..20, 30..40]);
 }
 
+// RFC 2018-8
 #[test]
 fn at_most_four_are_reported() {
     let ranges = of(&[90..91, 10..11, 70..71, 30..31, 50..51, 0..1]);
@@ -130,6 +132,7 @@ fn at_most_four_are_reported() {
 }
 
 /// RFC 2018 §4: "filled out by repeating the most recently reported": what is left when the newest are gone.
+// RFC 2018-9
 #[test]
 fn where_the_newest_are_acknowledged_the_highest_are_reported() {
     let mut ranges = Ranges::new();

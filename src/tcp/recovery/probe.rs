@@ -34,6 +34,7 @@ impl TailProbe {
     }
 
     /// Whether another one may be sent (§7.3): one at a time, and one for each sample.
+    // RFC 8985-22
     pub(in crate::tcp) const fn is_allowed(&self) -> bool {
         self.end.is_none() && self.sampled && !self.due
     }
@@ -75,6 +76,7 @@ impl TailProbe {
 
     /// An acknowledgment up to `acknowledged` (§7.4.2). `dsack_end` is the end of what it reports as a duplicate,
     /// `plain` says that it is a duplicate without SACK blocks.
+    // RFC 8985-24, 8985-26
     pub(in crate::tcp) fn hear(&mut self, acknowledged: u64, dsack_end: Option<u64>, plain: bool) -> Probed {
         let Some(end) = self.end.get().filter(|&end| acknowledged >= end) else { return Probed::Nothing };
         if !self.repeated || dsack_end == Some(end) {

@@ -50,6 +50,7 @@ impl Rack {
     }
 
     /// §6.2 steps 1 to 3: what an acknowledgment says of time and of order.
+    // RFC 8985-4, 8985-6, 8985-7, 8985-8
     pub(in crate::tcp) fn hear(&mut self, now: Instant, una: u64, news: &Delivery) {
         if let Some(newest) = &news.newest
             && self.newest.get().is_none_or(|before| before <= newest.number)
@@ -80,6 +81,7 @@ impl Rack {
 
     /// A D-SACK: something was sent again without need, so the order was not kept. The window grows once a round
     /// trip (§6.2 step 4); `max` is SND.MAX.
+    // RFC 8985-10, 8985-11
     pub(in crate::tcp) fn on_dsack(&mut self, max: u64) {
         let disorder = self.disorder.make();
         disorder.reordering_seen = true;
@@ -92,6 +94,7 @@ impl Rack {
     }
 
     /// A recovery is over.
+    // RFC 8985-12
     pub(in crate::tcp) fn on_recovered(&mut self) {
         let Some(disorder) = self.disorder.if_any() else { return };
         disorder.persist = disorder.persist.saturating_sub(1);
@@ -119,6 +122,7 @@ impl Rack {
 
     /// RACK.reo_wnd (§6.2 step 4). `hurry`: recovery has begun, or [`DUP_THRESH`](Self::DUP_THRESH) segments
     /// arrived beyond the gap.
+    // RFC 8985-3, 8985-9
     pub(in crate::tcp) fn reo_wnd(
         &self,
         min_rtt: Option<Duration>,

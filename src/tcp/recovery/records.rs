@@ -72,6 +72,7 @@ impl Records {
     ///
     /// The range begins at or before the end of the last record. What lies before the first record has been
     /// acknowledged and is left out; when nothing is under way, all of the range is new.
+    // RFC 8985-2
     pub(in crate::tcp) fn sent(&mut self, range: Range<u64>, now: Instant, stamp: Stamp, pushed: bool) {
         self.transmissions += 1;
         let number = self.transmissions;
@@ -145,6 +146,7 @@ impl Records {
     }
 
     /// Forgets what lies before `position`, and notes in `news` what its acknowledgment teaches.
+    // RFC 2018-12
     pub(in crate::tcp) fn acked_to(
         &mut self,
         position: u64,
@@ -203,6 +205,7 @@ impl Records {
 
     /// The receiver says that it has `block`, which lies between the first record and the end of the last: notes
     /// in `news` what was not known. Records that lie in it only in part do not count.
+    // RFC 6675-2
     pub(in crate::tcp) fn sack(
         &mut self,
         block: Range<u64>,

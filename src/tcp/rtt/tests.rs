@@ -54,6 +54,7 @@ fn a_later_sample_moves_srtt_by_an_eighth_and_rttvar_by_a_quarter() {
     assert_eq!(after(&[ms(100), ms(100)]).rttvar(), Some(Duration::from_micros(37_500)));
 }
 
+// RFC 7323-19
 #[test]
 fn both_gains_are_divided_by_the_expected_samples() {
     let mut rtt = after(&[ms(100)]);

@@ -59,6 +59,7 @@ fn edges_of_the_rfc() -> BTreeSet<(State, Event, State)> {
     edges
 }
 
+// RFC 1122-1
 #[test]
 fn the_table_has_exactly_the_edges_of_the_rfc() {
     let table: BTreeSet<_> = TRANSITIONS.iter().map(|row| (row.from, row.event, row.to)).collect();

@@ -187,6 +187,7 @@ fn a_reset_is_ignored_unless_it_is_to_count() {
 }
 
 /// RFC 6191 §2, RFC 9293 §3.6.1 (MAY-2), RFC 6528 §2.
+// RFC 1122-2
 #[test]
 fn a_newer_syn_may_reopen_and_its_numbers_lie_beyond_the_old_ones() {
     let row = TimeWait::of(&usual()).unwrap();
@@ -203,6 +204,7 @@ fn a_newer_syn_may_reopen_and_its_numbers_lie_beyond_the_old_ones() {
 }
 
 /// RFC 5961 §7.
+// RFC 5961-9
 #[test]
 fn challenges_are_few_in_any_one_second() {
     let mut row = TimeWait::of(&usual()).unwrap();

@@ -267,6 +267,7 @@ fn too_many_fragments_drop_the_datagram() {
     assert_eq!(reassembler.push(NOW, &v4(1, 8 * 128, true, &[0; 8])), dropped(error));
 }
 
+// RFC 3168-24
 #[test]
 fn congestion_met_by_any_fragment_is_kept() {
     // RFC 3168 §5.3.

@@ -78,6 +78,7 @@ fn a_reset_in_syn_received_goes_back_to_where_it_came_from() {
 
 /// "If the ACK was acceptable, enter CLOSED; otherwise (no ACK), drop" (§3.10.7.3, second), and before it: an
 /// unacceptable ACK with RST is dropped and not answered (first).
+// RFC 5961-14
 #[test]
 fn a_reset_in_syn_sent_has_to_acknowledge_the_syn() {
     let seen = arrives(&mut at(Scene::SynSent), RST | ACK, 77, 1, 0);

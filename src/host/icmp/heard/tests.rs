@@ -42,6 +42,7 @@ fn tcp_error(tuple: FiveTuple, hard: bool, code: u8) -> Heard {
 }
 
 // RFC 9293 MUST-54
+// RFC 1122-11
 #[test]
 fn errors_reach_their_connection_hard_and_soft_as_rfc_9293_has_them() {
     // RFC 9293 §3.9.2.2: hard are codes 2 to 4, of which the last is about size.

@@ -215,6 +215,7 @@ fn the_options_of_a_syn_stand_where_linux_has_them() {
     assert_eq!(octets(&longest).len(), 40);
 }
 
+// RFC 7323-1, 2018-1
 #[test]
 fn other_segments_carry_timestamps_and_sack_aligned_and_nothing_of_a_syn() {
     let octets = |options: &SegmentOptions| {

@@ -35,6 +35,7 @@ fn time_is_counted_in_parts_of_a_second_that_are_a_power_of_two() {
 }
 
 /// RFC 9438 §4.2, figure 2. 100 segments, of which 70 are left: ∛(30 / 0.4) = 4.217163 s.
+// RFC 9438-2
 #[test]
 fn k_is_the_cube_root_of_what_is_missing_over_c() {
     assert_eq!(time_to_plateau(30 * SMSS, SMSS), 4_422_016);
@@ -44,6 +45,7 @@ fn k_is_the_cube_root_of_what_is_missing_over_c() {
 }
 
 /// RFC 9438 §4.2, figure 1.
+// RFC 9438-1
 #[test]
 fn the_curve_is_steep_flat_and_steep_again() {
     let k = time_to_plateau(30 * SMSS, SMSS);
@@ -63,6 +65,7 @@ fn the_curve_ends_at_the_bounds() {
 }
 
 /// RFC 9438 §4.6.
+// RFC 9438-9
 #[test]
 fn a_loss_leaves_seven_tenths_and_remembers_the_window() {
     let flow = after_loss(100, millis(100));
@@ -71,6 +74,7 @@ fn a_loss_leaves_seven_tenths_and_remembers_the_window() {
 }
 
 /// RFC 8511 §3.1.
+// RFC 9438-12
 #[test]
 fn ecn_leaves_seventeen_twentieths() {
     let mut flow = flow(100, millis(100));
@@ -82,6 +86,7 @@ fn ecn_leaves_seventeen_twentieths() {
 }
 
 /// RFC 9438 §4.6: at least two segments.
+// RFC 9438-10
 #[test]
 fn ssthresh_is_at_least_two_segments() {
     for signal in [Signal::Loss, Signal::Ecn] {
@@ -92,6 +97,7 @@ fn ssthresh_is_at_least_two_segments() {
 }
 
 /// RFC 9438 §4.7: W_max = cwnd · (1 + 0.7) / 2.
+// RFC 9438-13
 #[test]
 fn a_loss_below_the_last_plateau_lowers_the_plateau_further() {
     let mut flow = after_loss(100, millis(100));
@@ -105,6 +111,7 @@ fn a_loss_below_the_last_plateau_lowers_the_plateau_further() {
 }
 
 /// RFC 9438 §4.4, §4.5: from 700 segments over the plateau of 1000, which it reaches in 9 s.
+// RFC 9438-1, 9438-8
 #[test]
 fn the_window_follows_the_curve() {
     let mut flow = after_loss(1_000, millis(100));
@@ -122,6 +129,7 @@ fn the_window_follows_the_curve() {
 }
 
 /// RFC 9438 §4.2: target is at most 1.5 · cwnd.
+// RFC 9438-3
 #[test]
 fn the_window_grows_by_half_in_a_round_trip_at_most() {
     let mut flow = after_loss(10, Duration::from_secs(60));
@@ -135,6 +143,7 @@ fn the_window_grows_by_half_in_a_round_trip_at_most() {
 }
 
 /// RFC 9438 §4.3: α = 9/17 until W_est is where the window was, then 1.
+// RFC 9438-5, 9438-6
 #[test]
 fn where_the_curve_is_flat_the_window_grows_as_renos_would() {
     let mut flow = after_loss(100, Duration::from_micros(100));
@@ -152,6 +161,7 @@ fn where_the_curve_is_flat_the_window_grows_as_renos_would() {
 }
 
 /// RFC 9438 §4.3: one acknowledgment may cover the place where α changes.
+// RFC 9438-6
 #[test]
 fn what_goes_beyond_the_window_before_counts_in_full() {
     let mut flow = after_loss(10, Duration::from_micros(10));
@@ -161,6 +171,7 @@ fn what_goes_beyond_the_window_before_counts_in_full() {
 }
 
 /// RFC 9438 §4.8: K = 0 and W_max = cwnd when congestion avoidance begins.
+// RFC 9438-14
 #[test]
 fn after_a_timeout_the_curve_begins_with_its_plateau() {
     let mut flow = flow(100, millis(100));
@@ -183,6 +194,7 @@ fn after_a_timeout_the_curve_begins_with_its_plateau() {
 }
 
 /// RFC 9438 §4.10: the first slow start ended without a loss.
+// RFC 9438-16
 #[test]
 fn after_hystart_the_curve_begins_with_its_plateau() {
     let mut flow = flow(10, millis(50));
@@ -203,6 +215,7 @@ fn after_hystart_the_curve_begins_with_its_plateau() {
 }
 
 /// RFC 9438 §4.2, §5.8: such time does not count.
+// RFC 9438-4
 #[test]
 fn an_application_that_pauses_finds_the_curve_where_it_left_it() {
     let mut flow = after_loss(400, millis(100));
@@ -228,6 +241,7 @@ fn an_application_that_pauses_finds_the_curve_where_it_left_it() {
 }
 
 /// RFC 9438 §4.9: a copy from before it undoes the response.
+// RFC 9438-15
 #[test]
 fn a_response_that_is_taken_back_leaves_no_trace() {
     let mut flow = after_loss(400, millis(50));
@@ -247,6 +261,7 @@ fn a_response_that_is_taken_back_leaves_no_trace() {
 }
 
 /// A timeout that was spurious is undone by a copy that is as old as the timeout.
+// RFC 9438-18
 #[test]
 fn a_silence_does_not_count() {
     let mut flow = after_loss(400, millis(100));
@@ -311,6 +326,7 @@ fn average<C: CongestionControl>(mut flow: Flow<C>, every: u32) -> f64 {
 }
 
 /// RFC 9438 §4.3: AIMD(α, 0.7) has the average of AIMD(1, 0.5), √(1.5 / p) by the model of figure 3.
+// RFC 9438-7
 #[test]
 fn in_the_reno_friendly_region_the_average_is_that_of_newreno() {
     for every in [100_u32, 400, 1_600] {
@@ -323,6 +339,7 @@ fn in_the_reno_friendly_region_the_average_is_that_of_newreno() {
 }
 
 /// RFC 9438 §5.1, figure 6 and table 1: 187 segments with RTT = 0.1 s and p = 10⁻⁴, where Reno has 120.
+// RFC 9438-17
 #[test]
 fn where_round_trips_are_long_the_average_is_that_of_the_response_function() {
     let cubic = average(flow(150, millis(100)), 10_000);
@@ -383,6 +400,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// For 30 s, within one segment and a hundredth.
+    // RFC 9438-8
     #[test]
     fn the_window_is_that_of_the_formulas(
         rtt in prop_oneof![Just(1_u64), Just(10), Just(20), Just(100), Just(300), 1_u64..500],

@@ -115,6 +115,7 @@ fn both() -> [Flow<Congestion>; 2] {
         .map(|algorithm| Flow::new(Congestion::new(algorithm, 10 * SMSS), SMSS, millis(50)))
 }
 
+// RFC 9438-16
 #[test]
 fn a_queue_ends_the_first_slow_start_without_a_loss() {
     for mut flow in both() {

@@ -126,6 +126,7 @@ fn a_full_window_counts_as_a_whole_when_much_of_it_is_lost() {
     assert_eq!(flow.control.ssthresh(), 25_000);
 }
 
+// RFC 9438-11
 #[test]
 fn of_a_window_that_was_not_full_counts_what_was_under_way() {
     let mut flow = flow(100 * SMSS);

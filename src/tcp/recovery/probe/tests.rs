@@ -9,6 +9,7 @@ fn repeated() -> TailProbe {
 }
 
 // RFC 8985 §7.3: one at a time, and a sample between two.
+// RFC 8985-22
 #[test]
 fn one_probe_at_a_time_and_a_sample_between_two() {
     let mut probe = repeated();
@@ -46,6 +47,7 @@ fn both_copies_have_arrived_when_a_plain_duplicate_follows() {
     assert_eq!(probe.hear(1_100, None, false), Probed::Nothing, "settled before");
 }
 
+// RFC 8985-25
 #[test]
 fn the_probe_has_repaired_a_loss_when_no_duplicate_was_heard_of() {
     let mut probe = repeated();

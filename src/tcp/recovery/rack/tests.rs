@@ -38,6 +38,7 @@ const fn at(millis: u64) -> Instant {
 }
 
 // RFC 8985 §6.2 step 2.
+// RFC 8985-4
 #[test]
 fn the_newest_is_the_one_that_was_sent_last() {
     let mut rack = Rack::new();
@@ -50,6 +51,7 @@ fn the_newest_is_the_one_that_was_sent_last() {
 }
 
 // RFC 8985 §6.2 step 4: no reordering seen, and recovery or three segments beyond the gap: no window at all.
+// RFC 8985-9
 #[test]
 fn as_long_as_the_order_was_kept_three_segments_are_enough() {
     let mut rack = Rack::new();
@@ -63,6 +65,7 @@ fn as_long_as_the_order_was_kept_three_segments_are_enough() {
 }
 
 // RFC 8985 §6.2 step 3.
+// RFC 8985-8
 #[test]
 fn what_was_sent_twice_shows_no_reordering() {
     let mut rack = Rack::new();
@@ -72,6 +75,7 @@ fn what_was_sent_twice_shows_no_reordering() {
 }
 
 // RFC 8985 §6.2 step 4.
+// RFC 8985-10
 #[test]
 fn the_window_grows_once_a_round_trip_up_to_the_smoothed_one() {
     let mut rack = Rack::new();
@@ -92,6 +96,7 @@ fn the_window_grows_once_a_round_trip_up_to_the_smoothed_one() {
 }
 
 // RFC 8985 §6.2 step 4: "TCP.RACK.reo_wnd_persist = 16".
+// RFC 8985-12
 #[test]
 fn after_sixteen_recoveries_the_window_is_small_again() {
     let mut rack = Rack::new();

@@ -195,6 +195,7 @@ fn what_was_sent_before_the_newest_and_is_late_is_lost() {
     assert_eq!(records.next_lost(250), Some(0..200));
 }
 
+// RFC 8985-2
 #[test]
 fn a_retransmission_can_be_lost_too() {
     let mut records = segments(4);
