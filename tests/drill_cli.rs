@@ -295,3 +295,36 @@ fn the_help_has_examples_and_exit_codes() {
         assert!(ran.out.contains(words), "{words}");
     }
 }
+
+/// What stands in the manual between lines like "```kind" and "```".
+fn blocks<'m>(manual: &'m str, kind: &str) -> Vec<&'m str> {
+    let fence = format!("```{kind}\n");
+    let rest = manual.split(fence.as_str()).skip(1);
+    rest.map(|rest| rest.split("\n```").next().expect("there is a first part")).collect()
+}
+
+#[test]
+fn the_examples_of_the_manual_are_true() {
+    let manual = fs::read_to_string("docs/drill.md").expect("there is a manual");
+    let scripts = blocks(&manual, "packetdrill");
+    assert!(!scripts.is_empty());
+    for text in &scripts {
+        let ran = command(&["-"], Path::new("."), text);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(0), "1 script: 1 passed\n"));
+    }
+    let bad = scripts[0].replace("> P. 1461:2001(540) ack 101", "> P. 1461:2001(540) ack 102");
+    let ran = Scripts::new(&[("first.pkt", &bad)]).drill("first.pkt");
+    let told: Vec<&str> = blocks(&manual, "text")
+        .into_iter()
+        .find(|text| text.starts_with("FAIL"))
+        .expect("it is there")
+        .lines()
+        .collect();
+    let lines: Vec<&str> = ran.out.lines().map(str::trim_end).collect();
+    for line in told.iter().filter(|line| line.trim() != "…") {
+        assert!(lines.contains(line), "{line}\n{}", ran.out);
+    }
+    for line in blocks(&manual, "json").into_iter().flat_map(str::lines) {
+        serde_json::from_str::<Value>(line).expect("each line is JSON");
+    }
+}

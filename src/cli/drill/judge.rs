@@ -80,9 +80,7 @@ impl Plan {
 
     /// Runs a script. Whatever happens in it, the others go on.
     pub(super) fn judge(&self, script: &Named) -> Judged {
-        let judged = panic::catch_unwind(AssertUnwindSafe(|| self.run(script)));
-        let (judgement, trace) = judged.unwrap_or_else(|_| {
-            let said = PANIC.take().unwrap_or_default();
+        let (judgement, trace) = unless_it_panics(|| self.run(script)).unwrap_or_else(|said| {
             let message = format!("the library panicked, which is a defect of it: {said}");
             (Judgement::Fail(Why { message, ..Why::default() }), Vec::new())
         });
@@ -166,9 +164,17 @@ impl Judged {
     }
 }
 
+/// Does something, and answers what it said if it panics: with [`remember_panic`], its words, and where it was.
+fn unless_it_panics<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|_| PANIC.take().unwrap_or_default())
+}
+
 /// Keeps what a panic says instead of printing it in the midst of other output.
 pub(super) fn remember_panic(info: &PanicHookInfo<'_>) {
     let said = info.payload_as_str().unwrap_or("no words");
     let place = info.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
     PANIC.set(Some(format!("{said}{}", place.unwrap_or_default())));
 }
+
+#[cfg(test)]
+mod tests;
