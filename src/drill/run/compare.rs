@@ -27,6 +27,8 @@ pub(super) struct Terms<'a> {
     pub(super) tick: Option<Duration>,
     /// How far times may be off.
     pub(super) tolerance: Duration,
+    /// Flags that are not compared.
+    pub(super) except: TcpFlags,
 }
 
 /// The first thing in which the packet is not what the line says, in words; `None` if there is none.
@@ -79,7 +81,7 @@ const fn ecn_word(word: EcnWord) -> &'static str {
 }
 
 fn tcp(line: &TcpLine, got: &TcpLine, terms: &Terms<'_>) -> Option<String> {
-    flags(line, got)
+    flags(line, got, terms.except)
         .or_else(|| {
             if line.any_seq {
                 return None;
@@ -100,16 +102,17 @@ fn tcp(line: &TcpLine, got: &TcpLine, terms: &Terms<'_>) -> Option<String> {
         .or_else(|| options(&line.options, &got.options, terms))
 }
 
-fn flags(line: &TcpLine, got: &TcpLine) -> Option<String> {
+fn flags(line: &TcpLine, got: &TcpLine, except: TcpFlags) -> Option<String> {
     let Some(ace) = line.ace else {
-        return sets(got.flags, line.flags);
+        return sets(got.flags, line.flags, except);
     };
-    let rest = sets(got.flags.without(ACE), line.flags.without(ACE));
+    let rest = sets(got.flags, line.flags, except | ACE);
     rest.or_else(|| differs("ACE", &ace_of(got.flags), &ace))
 }
 
-fn sets(got: TcpFlags, line: TcpFlags) -> Option<String> {
-    (got != line).then(|| format!("the flags are {}, not {}", got.short(), line.short()))
+fn sets(got: TcpFlags, line: TcpFlags, except: TcpFlags) -> Option<String> {
+    (got.without(except) != line.without(except))
+        .then(|| format!("the flags are {}, not {}", got.short(), line.short()))
 }
 
 /// The field of AccECN as a number (RFC 9768 §3.1.2).
@@ -177,15 +180,21 @@ fn message(line: &IcmpLine, got: &IcmpLine, v4: bool) -> Option<String> {
 }
 
 /// Whether the segment `next` goes on where those before it end, so that a card could have made them of one packet: with
-/// the header of the first, and none longer. `taken` has all of those before.
-pub(super) fn continues(taken: &Packet, first_len: u32, last_len: u32, next: &Packet) -> bool {
+/// the header of the first, and none longer. `taken` has all of those before; flags that are not compared do not count.
+pub(super) fn continues(
+    taken: &Packet,
+    (first_len, last_len): (u32, u32),
+    next: &Packet,
+    except: TcpFlags,
+) -> bool {
     let (Body::Tcp(before), Body::Tcp(after)) = (&taken.body, &next.body) else {
         return false;
     };
     let last_only = TcpFlags::PSH | TcpFlags::FIN;
     let len = after.len.unwrap_or(0);
-    let flags = before.flags.without(TcpFlags::CWR) == after.flags.without(last_only)
-        && !before.flags.intersects(last_only | TcpFlags::SYN | TcpFlags::RST);
+    let ends = (last_only | TcpFlags::SYN | TcpFlags::RST).without(except);
+    let flags = before.flags.without(TcpFlags::CWR | except) == after.flags.without(last_only)
+        && !before.flags.intersects(ends);
     let header = before.ack == after.ack && before.window == after.window && before.urgent == after.urgent;
     flags
         && header

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString as _};
 use core::time::Duration;
 
 use super::compare::{self, Terms};
-use super::flows::Origins;
+use super::flows::{Flow, Origins};
 use super::live::{self, Sniffed, Upper};
 use super::log::as_told;
 use super::world::{World, time, window};
@@ -35,7 +35,7 @@ impl World<'_> {
             ),
             None => (Instant::ZERO, self.now + ANY_TIME),
         };
-        let Some((index, sniffed)) = self.await_packet(line, last)? else {
+        let Some((index, sniffed)) = self.await_packet(line, first, last)? else {
             return Err(self.nothing_came(event, line, last));
         };
         let at = sniffed.at;
@@ -66,9 +66,14 @@ impl World<'_> {
     }
 
     /// The next packet of the line's connection, if it comes until then.
-    fn await_packet(&mut self, line: &Packet, last: Instant) -> Result<Option<(usize, Sniffed)>, Stop> {
+    fn await_packet(
+        &mut self,
+        line: &Packet,
+        first: Instant,
+        last: Instant,
+    ) -> Result<Option<(usize, Sniffed)>, Stop> {
         loop {
-            if let Some(index) = self.flow_of(line)
+            if let Some(index) = self.flow_of(line, first)
                 && let Some(sniffed) = self.take_sent(index)
             {
                 return Ok(Some((index, sniffed)));
@@ -79,14 +84,14 @@ impl World<'_> {
         }
     }
 
-    fn flow_of(&mut self, line: &Packet) -> Option<usize> {
+    fn flow_of(&mut self, line: &Packet, first: Instant) -> Option<usize> {
         let ends = (self.settings.local, self.settings.remote);
         match &line.body {
             Body::Tcp(tcp) => {
                 let opens = tcp.flags.contains(TcpFlags::SYN) && !tcp.flags.contains(TcpFlags::ACK);
-                self.flows.of_outbound(IpProtocol::TCP, tcp.ports, opens, ends)
+                self.flows.of_outbound(IpProtocol::TCP, tcp.ports, opens.then_some(first), ends)
             }
-            Body::Udp(udp) => self.flows.of_outbound(IpProtocol::UDP, udp.ports, true, ends),
+            Body::Udp(udp) => self.flows.of_outbound(IpProtocol::UDP, udp.ports, None, ends),
             Body::Icmp(_) => {
                 let protocol = if ends.0.is_ipv4() { IpProtocol::ICMP } else { IpProtocol::ICMPV6 };
                 self.flows.find(protocol, (ends.0, 0).into(), (ends.1, 0).into())
@@ -100,11 +105,11 @@ impl World<'_> {
             Some((_, to)) => format!("nothing was sent by {}", time(to)),
             None => "nothing was sent".into(),
         };
-        let but = self.flow_of(line);
+        let but = self.flow_of(line, Instant::ZERO);
         let elsewhere = self.flows.sent_elsewhere(but).cloned();
         // Where the script goes on, its time must not.
         let afterwards = if self.settings.packets_may_differ { Duration::ZERO } else { AFTERWARDS };
-        let later = self.await_packet(line, last + afterwards).ok().flatten();
+        let later = self.await_packet(line, Instant::ZERO, last + afterwards).ok().flatten();
         let (later, tail) = match (later, elsewhere) {
             (Some((_, later)), _) => (Some(later), ", only later"),
             (None, Some(other)) => (Some(other), " on this connection, only on another"),
@@ -163,7 +168,8 @@ impl World<'_> {
             let Ok(packet) = live::packet(&next.octets, Direction::Out, &next.origins) else { break };
             let len = len_of(&packet);
             let fits = len_of(&got).saturating_add(len) <= wanted;
-            if !fits || !compare::continues(&got, first_len, last_len, &packet) {
+            let except = if self.pushes_vary { TcpFlags::PSH } else { TcpFlags::NONE };
+            if !fits || !compare::continues(&got, (first_len, last_len), &packet, except) {
                 break;
             }
             self.take_sent(index);
@@ -184,8 +190,19 @@ impl World<'_> {
             _ => (0, 0),
         };
         let tick = self.settings.timestamp_tick;
-        let terms = Terms { flow, live, tick, tolerance: self.settings.tolerance };
+        let except = self.pushes_that_vary(flow, got, sniffed);
+        let terms = Terms { flow, live, tick, tolerance: self.settings.tolerance, except };
         compare::difference(line, got, &terms).or_else(|| self.payload(index, sniffed))
+    }
+
+    /// Linux pushes at the end of each packet that a card would have cut up, which is an artefact of how much it puts
+    /// into one: where that may have been, in full segments, pushes are not compared.
+    fn pushes_that_vary(&self, flow: &Flow, got: &Packet, sniffed: &Sniffed) -> TcpFlags {
+        let Ok((_, Upper::Tcp(segment))) = live::read(&sniffed.octets) else { return TcpFlags::NONE };
+        let first = segment.payload_len.saturating_add(segment.options.wire_len());
+        let merged = len_of(got) as usize > segment.payload_len;
+        let full = segment.payload_len > 0 && first >= flow.full_size(self.settings.mtu) as usize;
+        if self.pushes_vary && (merged || full) { TcpFlags::PSH } else { TcpFlags::NONE }
     }
 
     /// Whether the packet carries what the application has written at that place.

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use super::live::Sniffed;
+use crate::Instant;
 use crate::drill::script::PortPair;
 use crate::wire::IpProtocol;
 
@@ -45,6 +46,10 @@ pub(super) struct Flow {
     pub(super) offered: Option<u32>,
     /// We have opened it, and no line was about it yet.
     pub(super) unclaimed: bool,
+    /// The peer's maximum segment size, if he has told it.
+    pub(super) peer_mss: Option<u16>,
+    /// The smallest path MTU that an ICMP error has told of.
+    pub(super) path_mtu: Option<u32>,
 }
 
 impl Flow {
@@ -59,7 +64,16 @@ impl Flow {
             stamps: BTreeMap::new(),
             offered: None,
             unclaimed: false,
+            peer_mss: None,
+            path_mtu: None,
         }
+    }
+
+    /// Octets of payload and options in the largest segment of ours, in packets of at most this size.
+    pub(super) fn full_size(&self, mtu: u16) -> u32 {
+        let (headers, untold) = if self.local.is_ipv4() { (40, 536) } else { (60, 1220) };
+        let mtu = self.path_mtu.unwrap_or(u32::MAX).min(u32::from(mtu));
+        mtu.saturating_sub(headers).min(u32::from(self.peer_mss.unwrap_or(untold)))
     }
 
     /// A SYN of ours with this number goes out. A number that is not the one before is that of a new connection of the
@@ -245,17 +259,21 @@ impl Flows {
     /// The flow that an outbound line is about; `None` if it has not been seen yet.
     ///
     /// Ports of ours that the system chose are not those of the script: a line that names a port that is unknown claims
-    /// the connection that was opened first among those that no line has claimed.
+    /// the connection that was opened first among those that no line has claimed. So does a line with our SYN; but a
+    /// connection whose SYN went out before `not_before` is not meant where there is another.
     pub(super) fn of_outbound(
         &mut self,
         protocol: IpProtocol,
         ports: Option<PortPair>,
-        opens: bool,
+        opens: Option<Instant>,
         (local, remote): (IpAddr, IpAddr),
     ) -> Option<usize> {
         let Some(PortPair { source, destination }) = ports else {
-            let opened = if opens { self.unclaimed(protocol, None) } else { None };
-            return opened.or_else(|| self.current(protocol));
+            let opened = |not_before: Instant| {
+                self.unclaimed(protocol, None, not_before)
+                    .or_else(|| self.unclaimed(protocol, None, Instant::ZERO))
+            };
+            return opens.and_then(opened).or_else(|| self.current(protocol));
         };
         let key = (protocol, source, destination);
         if let Some(&index) = self.by_script.get(&key) {
@@ -263,16 +281,17 @@ impl Flows {
         }
         let ends = (SocketAddr::new(local, source), SocketAddr::new(remote, destination));
         let exact = self.find(protocol, ends.0, ends.1);
-        let index = exact.or_else(|| self.unclaimed(protocol, Some(destination)))?;
+        let index = exact.or_else(|| self.unclaimed(protocol, Some(destination), Instant::ZERO))?;
         self.by_script.insert(key, index);
         Some(index)
     }
 
     /// The first flow that we have opened and that no line was about, to that port of the peer if one is asked for.
-    fn unclaimed(&self, protocol: IpProtocol, remote: Option<u16>) -> Option<usize> {
+    fn unclaimed(&self, protocol: IpProtocol, remote: Option<u16>, not_before: Instant) -> Option<usize> {
         self.all.iter().position(|flow| {
             let fits = remote.is_none_or(|port| flow.remote.port() == port);
-            flow.unclaimed && flow.protocol == protocol && fits
+            let late = flow.sent.front().is_none_or(|sniffed| sniffed.at >= not_before);
+            flow.unclaimed && flow.protocol == protocol && fits && late
         })
     }
 

@@ -19,7 +19,7 @@
 //! # What is not checked
 //!
 //! Packets that no line takes; the echo of a timestamp; the value of one unless `--tcp_ts_tick_usecs` is given; of the IP
-//! header what the line does not name.
+//! header what the line does not name; in the profile `linux` whether a full segment pushes.
 
 mod build;
 mod compare;

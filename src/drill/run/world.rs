@@ -20,7 +20,10 @@ use super::{Kind, Stop};
 use crate::drill::expr::{Code, CodeFault, Scope};
 use crate::drill::kernel::{Blocked, CallFailure, Kernel, Progress, Returned, ShellOutcome, Symbols};
 use crate::drill::report::{RunOptions, TraceEntry};
-use crate::drill::script::{Action, Body, Call, Direction, Event, Expr, Packet, Script, When};
+use crate::drill::script::{
+    Action, Body, Call, Direction, Event, Expr, IcmpLine, OptionList, OptionWord, Packet, Script, TcpLine,
+    When,
+};
 use crate::host::FiveTuple;
 use crate::wire::IpProtocol;
 use crate::{Instant, State, TcpFlags};
@@ -58,6 +61,8 @@ pub(super) struct World<'s> {
     pub(super) log: Log,
     /// The line of the event that is played.
     pub(super) line: u32,
+    /// Pushes are compared only where a card that cuts packets up makes none of its own.
+    pub(super) pushes_vary: bool,
     pending: Vec<Pending<'s>>,
     /// Descriptors that listen.
     listening: BTreeSet<i64>,
@@ -83,6 +88,7 @@ impl<'s> World<'s> {
             flows: Flows::default(),
             log: Log::new(options.record, START),
             line: 0,
+            pushes_vary: options.profile.name == "linux",
             pending: Vec::new(),
             listening: BTreeSet::new(),
             listens_at: None,
@@ -215,7 +221,7 @@ impl<'s> World<'s> {
     }
 
     /// A host that never rests has to end too.
-    fn count(&mut self) -> Result<(), Stop> {
+    pub(super) fn count(&mut self) -> Result<(), Stop> {
         self.at_once += 1;
         self.work += 1;
         if self.at_once > MOST_AT_ONCE || self.work > MOST_WORK || self.waiting > MOST_WAITING {
@@ -319,13 +325,16 @@ impl<'s> World<'s> {
         if let Body::Tcp(tcp) = &line.body {
             self.flows.set_current(protocol, index);
             if tcp.flags.contains(TcpFlags::SYN) {
-                self.offer(index, tcp.seq);
+                self.offer(index, tcp);
             }
         } else if !is_error {
             self.flows.set_current(protocol, index);
         }
         let Some(flow) = self.flows.get_mut(index) else { return Ok(()) };
         flow.unclaimed = false;
+        if let Body::Icmp(IcmpLine { mtu: Some(mtu), .. }) = line.body {
+            flow.path_mtu = Some(flow.path_mtu.unwrap_or(u32::MAX).min(mtu));
+        }
         let octets = match build::packet(line, flow, self.settings.scaled_echoes) {
             Ok(octets) => Bytes::from(octets),
             Err(Unbuilt::Wrong(message)) => {
@@ -352,9 +361,16 @@ impl<'s> World<'s> {
 
     /// The peer's SYN has this number. It is the one that counts from now on where there is no connection yet; else only if
     /// it is answered with a SYN of ours that begins a new one.
-    fn offer(&mut self, index: usize, seq: u32) {
+    fn offer(&mut self, index: usize, line: &TcpLine) {
         let Some(flow) = self.flows.get_mut(index) else { return };
+        let seq = line.seq;
         flow.offered = Some(seq);
+        if let OptionList::These(words) = &line.options {
+            flow.peer_mss = words.iter().find_map(|word| match word {
+                OptionWord::Mss(mss) => Some(*mss),
+                _ => None,
+            });
+        }
         let tuple = FiveTuple::new(flow.protocol, flow.local, flow.remote);
         let mut connections = self.kernel.host.connections(self.now);
         let connection = connections.find(|connection| connection.tuple == tuple).map(|there| there.state);

@@ -288,3 +288,51 @@ fn a_percentage_is_read_to_four_places() {
     assert_eq!(ppm("0.00019").unwrap(), 1);
     assert!(ppm("x").is_err() && ppm("1.x").is_err());
 }
+
+#[test]
+fn in_the_profile_of_linux_a_full_segment_may_push_or_not() {
+    let linux = |more: &str| {
+        let text = open(more).replace("ack 1 <mss 1460>", "ack 1 <...>");
+        run(&read(&text), &RunOptions::new(Profile::linux())).verdict
+    };
+    let written =
+        |octets: u32, line: &str| linux(&format!("+0 write(4, ..., {octets}) = {octets}\n+0 > {line} ack 1"));
+    for right in ["P. 1:3001(3000)", ". 1:3001(3000)", ". 1:1001(1000)", "P. 1:1001(1000)"] {
+        assert_eq!(written(3000, right), Verdict::Pass, "{right}");
+    }
+    assert_eq!(written(500, "P. 1:501(500)"), Verdict::Pass);
+    assert!(matches!(written(500, ". 1:501(500)"), Verdict::Fail(_)));
+    assert!(matches!(written(3000, "F. 1:3001(3000)"), Verdict::Fail(_)));
+}
+
+#[test]
+fn connections_that_are_opened_at_once_are_told_in_their_order() {
+    let open = |number: u32| {
+        format!(
+            "+0 socket(..., SOCK_STREAM, IPPROTO_TCP) = {number}
++0 fcntl({number}, F_SETFL, O_RDWR|O_NONBLOCK) = 0
++0 connect({number}, ..., ...) = -1 EINPROGRESS
+"
+        )
+    };
+    let answers = "+.1 < [8080 > 40001] S. 0:0(0) ack 1 win 1000 <mss 1000>
++0 > [40001 > 8080] . 1:1(0) ack 1
++.1 < [8080 > 40000] R. 0:0(0) ack 1 win 0
++0 connect(3, ..., ...) = -1 ECONNREFUSED
++0 write(4, ..., 10) = 10
++0 > [40001 > 8080] P. 1:11(10) ack 1";
+    let syns = "+0 > [40000 > 8080] S 0:0(0) <...>\n+0 > [40001 > 8080] S 0:0(0) <...>\n";
+    passes(&[&open(3).replacen('+', "", 1), &open(4), syns, answers].concat());
+    // A SYN that no line was about is not meant by a line that comes long after it.
+    let late =
+        "+0 > S 0:0(0) <...>\n+.1 < S. 0:0(0) ack 1 win 1000\n+0 > . 1:1(0) ack 1\n+0 write(4, ..., 1) = 1";
+    passes(&[&open(3).replacen('+', "", 1), "+.5 %{ n = 1 }%\n", &open(4), late].concat());
+}
+
+#[test]
+fn a_host_that_does_not_come_to_rest_is_a_failure() {
+    let settings = Settings::read(&[]).unwrap();
+    let mut world = World::new(settings, &RunOptions::new(Profile::library())).unwrap();
+    let stop = (0..1_000_000).find_map(|_| world.count().err()).unwrap();
+    assert_eq!(stop.failure.message, "the host does not come to rest at 0.000000");
+}
