@@ -24,7 +24,7 @@ mod time;
 pub use error::ScriptError;
 
 /// The options of the language that a run can do something about, or that change nothing in a run without a kernel.
-const OPTIONS: [&str; 18] = [
+const OPTIONS: [&str; 19] = [
     "ip_version",
     "tolerance_usecs",
     "tolerance_percent",
@@ -43,6 +43,7 @@ const OPTIONS: [&str; 18] = [
     "define",
     "send_omit_free",
     "no_cleanup",
+    "verbose",
 ];
 
 /// Reads a script.
@@ -56,7 +57,7 @@ const OPTIONS: [&str; 18] = [
 /// done here.
 pub fn parse(text: &str, defines: &[(String, String)]) -> Result<Script, ScriptError> {
     let tokens = lexer::tokens(text, defines);
-    Parser { source: text, tokens: &tokens, at: 0, depth: 0 }.script()
+    Parser { source: text, tokens: &tokens, at: 0, depth: 0, brackets: 0 }.script()
 }
 
 /// Walks through tokens. The last of them is never passed.
@@ -66,6 +67,8 @@ struct Parser<'a> {
     at: usize,
     /// How deep the expression is that is being read.
     depth: u32,
+    /// In how many parentheses, brackets and braces it stands.
+    brackets: u32,
 }
 
 /// What stands behind the last token.

@@ -184,7 +184,7 @@ impl Scene {
         let shutdown = format!("+0 shutdown({fd}, SHUT_WR) = 0\n");
         let _ = match self {
             Self::FinWait1 | Self::FinWait2 | Self::Closing | Self::TimeWait => {
-                write!(lines, "{shutdown}{} ack 201 win 65335\n", fin(501))
+                writeln!(lines, "{shutdown}{} ack 201 win 65335", fin(501))
             }
             Self::CloseWait | Self::LastAck => write!(
                 lines,
@@ -194,7 +194,7 @@ impl Scene {
             _ => Ok(()),
         };
         let _ = match self {
-            Self::FinWait2 => write!(lines, "+0 {peer} . 201:201(0) ack 502 win {PEER_WINDOW}\n"),
+            Self::FinWait2 => writeln!(lines, "+0 {peer} . 201:201(0) ack 502 win {PEER_WINDOW}"),
             Self::Closing => write!(
                 lines,
                 "+0 {peer} F. 201:201(0) ack 1 win {PEER_WINDOW}\n\
@@ -205,7 +205,7 @@ impl Scene {
                 "+0 {peer} F. 201:201(0) ack 502 win {PEER_WINDOW}\n\
                  +0 {ours} . 502:502(0) ack 202 win 65334\n"
             ),
-            Self::LastAck => write!(lines, "{shutdown}{} ack 202 win 65334\n", fin(501)),
+            Self::LastAck => writeln!(lines, "{shutdown}{} ack 202 win 65334", fin(501)),
             _ => Ok(()),
         };
     }

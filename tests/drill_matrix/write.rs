@@ -162,10 +162,10 @@ impl Case {
         // All but a connection's first line come a moment after what they follow.
         let at = if text.is_empty() { "+0" } else { "+.01" };
         let _ = writeln!(text, "{at} {}", self.arrives(segment));
-        if self.scene == Scene::Closed {
-            if let Some(reset) = reset_of_nobody(segment) {
-                let _ = writeln!(text, "+0 {} {reset}", self.ours());
-            }
+        if self.scene == Scene::Closed
+            && let Some(reset) = reset_of_nobody(segment)
+        {
+            let _ = writeln!(text, "+0 {} {reset}", self.ours());
         }
         for sent in &answer.replies {
             let _ = writeln!(text, "+0 {}", self.sent(sent));

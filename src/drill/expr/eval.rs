@@ -164,8 +164,10 @@ impl Machine<'_> {
         if let Some(&number) = self.symbols.get(name) {
             return Ok(Value::Int(number));
         }
-        // These are names of packetdrill and the kernels. Not to know one is our lack, not the script's.
-        let kernels = ["tcpi_", "TCPI_", "TCP_", "tcp_"].iter().any(|prefix| name.starts_with(prefix));
+        // Kernels tell more than is told here: not to know one of their names is our lack, not the script's.
+        let kernels =
+            ["tcpi_", "TCP", "tcp_", "bbr_", "dctcp_", "vegas_", "SK_MEMINFO_", "sk_", "SO_", "so_"];
+        let kernels = kernels.iter().any(|prefix| name.starts_with(prefix));
         Err(if kernels {
             CodeFault::Unsupported(format!("`{name}` in code"))
         } else {

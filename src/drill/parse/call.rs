@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::super::lexer::{Kind, Token};
 use super::super::script::{Call, Expr, Field};
 use super::number::value;
-use super::{Parser, ScriptError, fault, is_mark};
+use super::{Parser, ScriptError, fault, is_mark, unsupported};
 
 /// How deep lists, structures and functions may lie within each other.
 const MAX_DEPTH: u32 = 32;
@@ -61,12 +61,14 @@ impl Parser<'_> {
     /// Expressions with commas between them, up to and with the mark that closes them.
     fn items(&mut self, close: &str, role: &str) -> Result<Vec<Expr>, ScriptError> {
         let mut items = Vec::new();
+        self.brackets += 1;
         while !self.take_mark(close) {
             items.push(self.expression(role)?);
             if !self.take_mark(",") && !self.at_mark(close) {
                 return Err(self.expected(&format!("`,` or `{close}` behind {role}")));
             }
         }
+        self.brackets -= 1;
         Ok(items)
     }
 
@@ -79,6 +81,14 @@ impl Parser<'_> {
         let mut terms = Vec::new();
         while self.take_mark("|") {
             terms.push(self.term("a value behind `|`")?);
+        }
+        // Outside of brackets, `+` and `*` begin the next event.
+        let next = self.peek();
+        if self.brackets > 0
+            && next.kind == Kind::Mark
+            && matches!(next.text, "+" | "-" | "*" | "/" | "<" | ">")
+        {
+            return Err(unsupported(next, format!("`{}` between values", next.text)));
         }
         self.depth -= 1;
         if terms.is_empty() {
@@ -169,12 +179,14 @@ impl Parser<'_> {
     /// `{name=value, name(count)=value, value}`, from behind the brace on.
     fn structure(&mut self) -> Result<Expr, ScriptError> {
         let mut fields = Vec::new();
+        self.brackets += 1;
         while !self.take_mark("}") {
             fields.push(self.field()?);
             if !self.take_mark(",") && !self.at_mark("}") {
                 return Err(self.expected("`,` or `}` behind a member"));
             }
         }
+        self.brackets -= 1;
         Ok(Expr::Struct(fields))
     }
 

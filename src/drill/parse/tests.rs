@@ -389,6 +389,8 @@ fn what_the_language_has_and_we_do_not_is_unsupported_by_name() {
         ("0 > . 1:1(0) ack 1 /udp(9899 > 9899)", 20, "udp"),
         ("0 > . 1:1(0) <exp-tarr 1>", 15, "exp-tarr"),
         ("0 > . 1:1(0) <frob 1>", 15, "frob"),
+        ("0 f([1024 * 1024]) = 0", 11, "`*`"),
+        ("0 f({a=1 << 3}) = 0", 10, "`<`"),
     ] {
         let error = error(text);
         assert_eq!((error.line, error.column, error.unsupported), (1, column, true), "{text}: {error}");
@@ -409,6 +411,7 @@ fn results_errors_and_notes_of_calls_are_read() {
     assert_eq!(call2.note.as_deref(), Some("flags O_RDWR"));
     assert_eq!(call("f() = ...").result, None);
     assert_eq!(call("f() = EOK").result, Some(word("EOK")));
+    assert_eq!(script("0 f(1) = 0 * > . 1:1(0)\n+0 f() = 1\n+0 f() = 2").events.len(), 4);
     let odd = call("bind(3, ..., ...) = -1 EADDRNOTAVAIL (Can't (really) assign it) (again)");
     assert_eq!(odd.note.as_deref(), Some("Can't (really) assign it; again"));
 }
