@@ -604,3 +604,18 @@ fn the_options_of_every_handshake_stand_where_the_layout_has_them() {
         assert!(a.poll_transmit(NOW, &mut out).is_some());
     }
 }
+
+#[test]
+fn a_host_may_be_silent_to_syns_alone() {
+    let mut config = HostConfig::default();
+    config.addresses.push(LocalAddress::new(B.parse().unwrap(), 24));
+    config.reset_syns = false;
+    let (mut a, mut b) = (host(A), Host::new(config, [7; 32]).unwrap());
+    a.connect(NOW, "10.0.0.2:81".parse().unwrap()).unwrap();
+    assert_eq!(carry(NOW, &mut a, &mut b), 1);
+    // What is no SYN is answered: an old connection is to end.
+    let (client, _) = connected(NOW, &mut a, &mut host(B));
+    a.connection(client).unwrap().send(NOW, b"hello").unwrap();
+    carry(NOW, &mut a, &mut b);
+    assert_eq!(b.stats().resets_out, 1);
+}

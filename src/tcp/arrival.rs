@@ -227,6 +227,7 @@ impl Tcb {
         self.keepalive_probes = 0;
         if let Some(rare) = self.rare.if_any() {
             rare.unanswered_since = None;
+            rare.idle_to = 0;
         }
         self.timers.stop(Timer::Keepalive);
     }

@@ -157,7 +157,11 @@ impl Tcb {
             self.passive = false;
             self.change(Event::Send, notices);
         }
+        let idle = self.snd.outstanding() == 0;
         self.snd.queued += u64::from(queue.len);
+        if idle && self.config.is_freebsd() {
+            self.rare.make().idle_to = self.snd.queued;
+        }
         self.snd.more = queue.more;
         if queue.push {
             self.snd.push = self.snd.queued;
@@ -197,6 +201,11 @@ impl Tcb {
     // RFC 9293 X-11
     fn shut_down(&mut self, notices: &mut Notices) -> Result<(), CommandError> {
         match self.state {
+            // The FIN follows the handshake.
+            State::SynSent if self.config.is_freebsd() && !self.let_go && !self.snd.fin_queued => {
+                self.snd.fin_queued = true;
+                Ok(())
+            }
             State::Listen | State::SynSent => {
                 self.end(Event::Close, CloseReason::Deleted, notices);
                 Ok(())

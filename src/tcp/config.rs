@@ -38,8 +38,10 @@ pub struct TcpConfig {
     /// Octets of the IP header, which the MSS does not count: 20 for IPv4, the default; 40 for IPv6.
     pub ip_header: u8,
     /// The smallest packet, in octets, that a report about the path's MTU or a black hole can make us send: 552 for
-    /// IPv4, the default; 1280 for IPv6 (RFC 8200 §5). Who forges reports wants tiny packets.
+    /// IPv4, the default; 1280 for IPv6 (RFC 8200 §5). RFC 1191 §3 would go down to 68. Who forges reports wants tiny packets.
     pub min_path_mtu: u16,
+    /// What a report about the path's MTU (RFC 1191, RFC 8201) is worth. Default: [`PathReports::Doubt`].
+    pub path_reports: PathReports,
     /// When to find out by probes how large packets may be. Default: [`MtuProbing::BlackHole`].
     pub mtu_probing: MtuProbing,
     /// Octets of the receive buffer when the connection begins, at least 1: the largest window then. Where windows
@@ -54,6 +56,8 @@ pub struct TcpConfig {
     /// all the same: less is promised from then on. With a value that is not larger than `receive_window` the
     /// window stays as it is. Default: 4 MiB, which carries 320 Mbit/s over 100 ms.
     pub receive_window_max: u32,
+    /// Tell the peer our [`mss`](Self::mss) (RFC 9293 MUST-14). Without, it has to assume the least there is. Default: true.
+    pub announce_mss: bool,
     /// Offer window scaling (RFC 7323 §2). Default: true.
     pub window_scaling: bool,
     /// Offer timestamps (RFC 7323 §3). Default: true.
@@ -169,6 +173,8 @@ pub struct TcpConfig {
     pub max_ranges: u16,
     /// Explicit congestion notification (RFC 3168). Default: [`Ecn::Accept`].
     pub ecn: Ecn,
+    /// So many SYNs that are sent again ask for ECN as the first one does; after that none does. Default: 0; FreeBSD: 1.
+    pub ecn_syn_retries: u8,
     /// TCP Fast Open (RFC 7413): our SYN carries octets if there is a cookie for the server
     /// ([`Command::SetCookie`](super::Command::SetCookie)), and octets that come with a SYN may be taken before the
     /// handshake is done ([`Tcb::open_early`](super::Tcb::open_early)). Such octets may arrive twice: only for users whom
@@ -189,9 +195,11 @@ impl Default for TcpConfig {
             least_mss: 64,
             ip_header: 20,
             min_path_mtu: 552,
+            path_reports: PathReports::Doubt,
             mtu_probing: MtuProbing::BlackHole,
             receive_window: 64 << 10,
             receive_window_max: 4 << 20,
+            announce_mss: true,
             window_scaling: true,
             timestamps: true,
             sack: true,
@@ -238,6 +246,7 @@ impl Default for TcpConfig {
             hold_delay: Duration::from_millis(200),
             max_ranges: u16::MAX,
             ecn: Ecn::Accept,
+            ecn_syn_retries: 0,
             fast_open: false,
             error_reports: true,
         }
@@ -256,6 +265,11 @@ impl TcpConfig {
     #[inline]
     pub(super) fn is_freebsd(&self) -> bool {
         self.dialect == Dialect::FreeBsd
+    }
+
+    /// The MSS of a peer with this option, or none (RFC 9293 MUST-15); FreeBSD takes zero for none.
+    pub(super) fn mss_of_peer(&self, option: Option<u16>) -> u16 {
+        option.filter(|&mss| mss > 0 || !self.is_freebsd()).unwrap_or(self.default_mss)
     }
 
     /// The largest window that there will be: what the window scale is chosen for.
@@ -362,6 +376,20 @@ pub enum MtuProbing {
     /// Like `BlackHole`, but beginning with packets of 1024 octets (1280 in IPv6) and a probe of full size. For paths
     /// that are known to swallow large packets: nothing waits for a timeout.
     Always,
+}
+
+/// What an ICMP message that a packet was too large is worth. In any case it has to quote what is in flight (RFC 5927 §4.1),
+/// and makes segments smaller only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PathReports {
+    /// It counts as long as nothing larger has passed; after that, when what it quotes seems to be lost (RFC 5927 §7.2).
+    #[default]
+    Doubt,
+    /// It counts at once, as with most kernels.
+    Believe,
+    /// Nothing (FreeBSD with `path_mtu_discovery` of 0).
+    Ignore,
 }
 
 /// What an outsider must not be able to guess. The owner of the secret makes them anew for each pair of

@@ -23,6 +23,8 @@ use core::time::Duration;
 /// | CLOSE in SYN-RECEIVED | a FIN | it is over |
 /// | octets after CLOSE | a reset from SND.NXT, with ACK | a reset where the peer expects one (RFC 9293 §3.10.7.1) |
 /// | ABORT in CLOSING and LAST-ACK | silent | a reset |
+/// | CLOSE in SYN-SENT of who goes on reading (RFC 9293 §3.10.4) | it is over | the FIN follows the handshake |
+/// | Nagle (RFC 9293 §3.7.4) asks whether anything is unacknowledged | before each segment | before each call of SEND |
 /// | an acknowledgment waits (RFC 5681 §4.2) | for the second full-sized segment | for the second segment of any size |
 /// | the window field | moves by a segment or half of the buffer at least | is what is free |
 /// | a window update by itself | two segments, or half of the buffer | two segments that are a quarter of it, or half |

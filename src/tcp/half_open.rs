@@ -186,7 +186,7 @@ impl HalfOpen {
     /// The options of a SYN; where it comes again without timestamps, those of the last.
     fn take_options(&mut self, config: &TcpConfig, syn: &SegmentMeta) {
         let options = &syn.options;
-        self.mss = options.mss.unwrap_or(config.default_mss);
+        self.mss = config.mss_of_peer(options.mss);
         let shift = options.window_scale.filter(|_| config.window_scaling);
         self.bits.set(Bits::SCALING, shift.is_some());
         self.scale = shift.unwrap_or(0).min(MOST_SCALE);
@@ -346,7 +346,7 @@ impl HalfOpen {
             && !self.bits.has(Bits::ASKED_NOT)
             && !self.bits.has(Bits::DECLINED);
         let options = SegmentOptions {
-            mss: Some(config.mss),
+            mss: config.announce_mss.then_some(config.mss),
             window_scale: self.bits.has(Bits::SCALING).then_some(rcv.scale),
             sack_permitted: self.bits.has(Bits::SACK),
             timestamps: self.timestamps_option(now),

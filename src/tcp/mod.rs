@@ -76,7 +76,9 @@ mod timestamps;
 mod tuning;
 
 pub use command::{Command, CommandError, NetworkError, PathMtu, Queue};
-pub use config::{CongestionAlgorithm, Ecn, Keepalive, MtuProbing, OptionLayout, TcpConfig, Unpredictable};
+pub use config::{
+    CongestionAlgorithm, Ecn, Keepalive, MtuProbing, OptionLayout, PathReports, TcpConfig, Unpredictable,
+};
 pub use dialect::{Dialect, LossDetection, Persist};
 pub use half_open::{HalfOpen, Heard};
 pub use info::{RecoveryPhase, TcpInfo};

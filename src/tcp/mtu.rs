@@ -16,7 +16,7 @@
 use core::time::Duration;
 
 use super::compact::Seldom;
-use super::config::{MtuProbing, TcpConfig};
+use super::config::{MtuProbing, PathReports, TcpConfig};
 use crate::Instant;
 
 mod wiring;
@@ -184,7 +184,7 @@ impl PathMtuState {
             self.hint(claimed, position, now);
             return Reported::Nothing;
         }
-        if self.proven > claimed {
+        if self.proven > claimed && config.path_reports == PathReports::Doubt {
             self.watched.make().claim = Some(Claim { size: claimed, position });
             return Reported::Kept;
         }

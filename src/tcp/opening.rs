@@ -99,7 +99,7 @@ impl Tcb {
     /// Takes the options of the peer's SYN; where it comes again, those of the last.
     // RFC 7323-1, 7323-2, 7323-6, 7323-13, 2018-2
     pub(super) fn take_options(&mut self, now: Instant, seg: &SegmentMeta) {
-        self.path.open(&self.config, seg.options.mss.unwrap_or(self.config.default_mss));
+        self.path.open(&self.config, self.config.mss_of_peer(seg.options.mss));
         let plain = self.has_sent_plain_syn();
         self.scaling_on = self.config.window_scaling && !plain && seg.options.window_scale.is_some();
         match seg.options.window_scale {
@@ -154,6 +154,9 @@ impl Tcb {
         }
         let segments = if self.syn_repeated { 1 } else { self.config.initial_window };
         self.congestion.set_initial(initial_window(segments, smss));
+        if self.config.is_freebsd() {
+            self.rare.make().idle_to = self.snd.queued;
+        }
         self.resend_syn_data();
         if !self.rcv.ranges.is_empty() {
             self.rcv.nxt = self.rcv.ranges.take_through(self.rcv.nxt);

@@ -254,6 +254,7 @@ impl Tcb {
         }
         let held = self.snd.more && !self.snd.fin_queued;
         let waits_for = !minshall || self.rare.read(|rare| rare.small_end) > self.snd.una;
+        let idle = idle || self.rare.get().is_some_and(|rare| start < rare.idle_to);
         let nagled = self.config.nagle && !idle && !self.snd.fin_queued && waits_for;
         let worth_it = len == waiting || !minshall && len * 2 >= u64::from(self.snd.max_wnd);
         let goes = len == room || self.hold_is_over || worth_it && !held && !nagled;
@@ -424,7 +425,7 @@ impl Tcb {
         let plain = self.has_sent_plain_syn();
         let offered = |asked: bool, agreed: bool| if answers { agreed } else { asked && !plain };
         meta.options = SegmentOptions {
-            mss: Some(self.config.mss),
+            mss: self.config.announce_mss.then_some(self.config.mss),
             window_scale: offered(self.config.window_scaling, self.scaling_on).then_some(self.rcv.scale),
             sack_permitted: offered(self.config.sack, self.sack_on),
             timestamps: offered(self.config.timestamps, self.ts.on()).then(|| self.ts.option(now)),
@@ -437,7 +438,7 @@ impl Tcb {
             meta.ack = self.rcv.seq(self.rcv.nxt);
             self.acknowledged();
         } else {
-            let ask = self.config.ecn == Ecn::Request && !self.syn_repeated;
+            let ask = self.config.ecn == Ecn::Request && self.rtt.backoff() <= self.config.ecn_syn_retries;
             meta.flags |= self.ecn.syn(ask);
         }
     }

@@ -18,6 +18,9 @@ pub(super) struct Rare {
     pub(super) granted: Option<Cookie>,
     /// The position after the octets that went with our SYN; 0 if none did.
     pub(super) syn_data_end: u64,
+    /// In FreeBSD's dialect: nothing was unacknowledged when the octets before this position were queued, and no segment has
+    /// come since. Nagle lets their tail go.
+    pub(super) idle_to: u64,
     /// SND.UP: the position after the urgent octets; 0 before there were any.
     pub(super) snd_up: u64,
     /// RCV.UP: likewise for the peer's.

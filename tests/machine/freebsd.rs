@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tcpstate::tcp::{
-    CloseReason, Dialect, DropReason, HalfOpen, Heard, LossDetection, Persist, SegmentMeta, TcpConfig,
-    Unpredictable,
+    CloseReason, Dialect, DropReason, Ecn, HalfOpen, Heard, LossDetection, NetworkError, PathMtu,
+    PathReports, Persist, SegmentMeta, TcpConfig, Unpredictable,
 };
 use tcpstate::{Instant, State, TcpFlags};
 
@@ -581,5 +581,115 @@ fn a_fin_goes_with_every_acknowledgment_until_it_is_known() {
         state!(s, Closing);
         send!(s, seq: 2, ack: 2);
         state!(s, TimeWait);
+    });
+}
+
+/// Nagle is asked once for what a user sends at one go, and not for its tail.
+#[test]
+fn the_tail_of_what_is_sent_from_rest_goes_at_once() {
+    play(|stage| {
+        let mut s = stage.established(&freebsd());
+        call!(s, queue 1_500);
+        expect!(s, seq: 1, ack: 1, len: 1_000);
+        expect!(s, PSH, seq: 1_001, ack: 1, len: 500);
+        call!(s, queue 100);
+        call!(s, queue 100);
+        expect_none!(s);
+        send!(s, seq: 1, ack: 1_001);
+        expect_none!(s);
+        send!(s, seq: 1, ack: 1_501);
+        expect!(s, PSH, seq: 1_501, ack: 1, len: 200);
+    });
+}
+
+/// A call whose user has no more to say goes on: the FIN follows the handshake.
+#[test]
+fn a_fin_that_is_asked_for_in_syn_sent_follows_the_handshake() {
+    play(|stage| {
+        let mut s = stage.connect(&freebsd());
+        expect!(s, SYN, seq: 0, mss: 1_000);
+        call!(s, Shutdown);
+        state!(s, SynSent);
+        send!(s, SYN, seq: 0, ack: 1, mss: 1_000);
+        expect!(s, FIN, seq: 1, ack: 1);
+        state!(s, FinWait1);
+
+        let mut s = stage.connect(&freebsd());
+        expect!(s, SYN, seq: 0, mss: 1_000);
+        call!(s, Close);
+        closed!(s, Deleted);
+    });
+}
+
+/// A peer's MSS of zero is none, and one that is too small counts as the least.
+#[test]
+fn the_mss_of_the_peer_has_a_least() {
+    for (said, counts) in [(0, 536), (100, 300), (300, 300), (400, 400)] {
+        play(|stage| {
+            let config = freebsd_but(|config| config.least_mss = 300);
+            let s = stage.answered(&config, &seg!(SYN, seq: 0, ack: 1, mss: said));
+            assert_eq!(s.tcb.effective_send_mss(), counts);
+        });
+    }
+}
+
+/// `path_mtu_discovery` of 0, and what most kernels make of a report after larger packets have passed.
+#[test]
+fn reports_about_the_path_may_be_believed_or_not() {
+    for (reports, len) in
+        [(PathReports::Ignore, 1_000), (PathReports::Doubt, 1_000), (PathReports::Believe, 760)]
+    {
+        play(|stage| {
+            let mut s = stage.established(&plain_but(|config| config.path_reports = reports));
+            call!(s, queue 1_000);
+            expect!(s, PSH, seq: 1, ack: 1, len: 1_000);
+            advance!(s, 100 ms);
+            send!(s, seq: 1, ack: 1_001);
+            call!(s, queue 1_000);
+            expect!(s, PSH, seq: 1_001, ack: 1, len: 1_000);
+            let report = PathMtu { seq: s.ours(1_001), mtu: 800 };
+            call!(s, PathMtu(report));
+            if reports == PathReports::Believe {
+                expect!(s, seq: 1_001, ack: 1, len: len);
+                expect!(s, PSH, seq: 1_761, ack: 1, len: 240);
+            }
+            assert_eq!(s.tcb.effective_send_mss(), len);
+        });
+    }
+}
+
+/// A firewall may drop SYNs for what they ask: so many ask again.
+#[test]
+fn a_syn_may_ask_for_ecn_again() {
+    play(|stage| {
+        let config = plain_but(|config| (config.ecn, config.ecn_syn_retries) = (Ecn::Request, 1));
+        let mut s = stage.connect(&config);
+        expect!(s, SYN, ECE, CWR, seq: 0, mss: 1_000);
+        advance!(s, to 3_500 ms, {
+            1 s => (SYN, ECE, CWR, seq: 0, mss: 1_000),
+            3 s => (SYN, seq: 0, mss: 1_000),
+        });
+    });
+}
+
+/// `TCP_NOOPT`: not even the MSS.
+#[test]
+fn a_syn_may_have_no_option_at_all() {
+    play(|stage| {
+        let mut s = stage.connect(&plain_but(|config| config.announce_mss = false));
+        expect!(s, SYN, seq: 0);
+    });
+}
+
+/// `icmp_may_rst` of 0.
+#[test]
+fn an_error_that_is_not_heeded_is_only_told() {
+    play(|stage| {
+        let mut s = stage.connect(&plain_but(|config| config.heeds_errors = false));
+        expect!(s, SYN, seq: 0, mss: 1_000);
+        let error = NetworkError { hard: true, code: 3, seq: s.ours(0) };
+        call!(s, NetworkError(error));
+        state!(s, SynSent);
+        assert_eq!(s.notices().soft_error, Some(3));
     });
 }

@@ -20,7 +20,8 @@ use core::time::Duration;
 use super::{Personality, Profile, SysctlError};
 use crate::host::SynCookies;
 use crate::tcp::{
-    CongestionAlgorithm, Dialect, Ecn, Keepalive, LossDetection, MtuProbing, OptionLayout, Persist, TcpConfig,
+    CongestionAlgorithm, Dialect, Ecn, Keepalive, LossDetection, MtuProbing, OptionLayout, PathReports,
+    Persist, TcpConfig,
 };
 
 /// `net.inet.tcp.recvspace`: the receive buffer at first.
@@ -38,6 +39,7 @@ pub(super) fn profile() -> Profile {
     choose(&mut connection.tcp);
     (connection.send_buffer, connection.send_buffer_max) = (SEND_SPACE, MOST_SPACE as usize);
     profile.host.icmp.more_hard_errors = true;
+    profile.listen.reset_on_overflow = true;
     profile
 }
 
@@ -46,8 +48,9 @@ fn choose(tcp: &mut TcpConfig) {
     tcp.option_layout = OptionLayout::FreeBsd;
     (tcp.receive_window, tcp.receive_window_max) = (RECEIVE_SPACE, MOST_SPACE);
     tcp.window_scale = Some(scale_for(MOST_SPACE));
-    tcp.least_mss = 216;
+    (tcp.least_mss, tcp.min_path_mtu) = (216, 296);
     tcp.mtu_probing = MtuProbing::Off;
+    tcp.path_reports = PathReports::Believe;
     tcp.ack_delay = Duration::from_millis(40);
     tcp.congestion = CongestionAlgorithm::Cubic;
     tcp.initial_window = 10;
@@ -69,7 +72,7 @@ fn choose(tcp: &mut TcpConfig) {
     tcp.fin_wait_2 = Duration::from_secs(600);
     tcp.rfc1337 = true;
     tcp.challenge_acks = 5;
-    tcp.ecn = Ecn::Accept;
+    (tcp.ecn, tcp.ecn_syn_retries) = (Ecn::Accept, 1);
 }
 
 /// The smallest shift with which a window field can say `most`.
@@ -152,6 +155,9 @@ fn set_on_off(profile: &mut Profile, name: &str, number: u32) -> bool {
             }
         }
         "blackhole" => (host.reset_syns, host.reset_closed_ports) = (number != 1, number < 2),
+        "path_mtu_discovery" => {
+            tcp.path_reports = if on { PathReports::Believe } else { PathReports::Ignore };
+        }
         "insecure_rst" => tcp.insecure_reset = on,
         "insecure_syn" => tcp.insecure_syn = on,
         "drop_synfin" => tcp.drop_syn_fin = on,
@@ -164,6 +170,7 @@ fn set_on_off(profile: &mut Profile, name: &str, number: u32) -> bool {
         "syncookies_only" => {
             listen.cookies = if on { SynCookies::Always } else { SynCookies::UnderPressure };
         }
+        "sc_rst_sock_fail" | "syncache.rst_on_sock_fail" => listen.reset_on_overflow = on,
         "rexmit_drop_options" => tcp.plain_syn_after = on.then_some(PLAIN_SYN_AFTER),
         "delayed_ack" => tcp.ack_delay = Duration::from_millis(if on { 40 } else { 0 }),
         "always_keepalive" => tcp.keepalive = on.then(|| tcp.keepalive.unwrap_or_default()),
@@ -229,6 +236,7 @@ fn set_size(profile: &mut Profile, name: &str, number: u32) -> bool {
                 if number > 0 { MOST_SPACE as usize } else { connection.send_buffer };
         }
         "mssdflt" | "v6mssdflt" => connection.tcp.default_mss = small,
+        "ecn.maxretries" => connection.tcp.ecn_syn_retries = u8::try_from(number).unwrap_or(u8::MAX),
         "minmss" => connection.tcp.least_mss = small,
         "initcwnd_segments" => connection.tcp.initial_window = u8::try_from(number).unwrap_or(u8::MAX),
         _ => return false,
@@ -239,8 +247,8 @@ fn set_size(profile: &mut Profile, name: &str, number: u32) -> bool {
 /// What is known only as it is usually set.
 fn is_as_usual(name: &str, number: u32) -> bool {
     let usual = match name {
-        "path_mtu_discovery" | "rfc3042" | "rfc3390" | "rfc3465" | "rfc6675_pipe" | "sack.newsack"
-        | "sack.revised" | "do_prr" | "ecn.maxretries" | "v6pmtud_blackhole" => 1,
+        "rfc3042" | "rfc3390" | "rfc3465" | "rfc6675_pipe" | "sack.newsack" | "sack.revised" | "do_prr"
+        | "v6pmtud_blackhole" => 1,
         "udp_tunneling_port" | "pmtud_blackhole_detection" | "insecure_ack" | "sack.lrd" | "newcwv" => 0,
         "syncache.rexmtlimit" => 3,
         "udp_tunneling_overhead" => 8,

@@ -87,6 +87,9 @@ pub struct ListenConfig {
     /// Connections that wait to be accepted, at the most: while there are so many, the last segment of a handshake is
     /// dropped, and the SYN,ACK goes again later. Default: 128.
     pub backlog: u32,
+    /// Whose handshake ends while the backlog is full is reset, and has not to try again (FreeBSD's `sc_rst_sock_fail`,
+    /// Linux's `tcp_abort_on_overflow`). Default: false.
+    pub reset_on_overflow: bool,
     /// When to answer with cookies. Default: under pressure.
     pub cookies: SynCookies,
     /// The owner decides on each SYN before it is answered. Then there are no cookies: who waits has to be remembered.
@@ -110,6 +113,7 @@ impl Default for ListenConfig {
             connection: None,
             half_open: 1024,
             backlog: 128,
+            reset_on_overflow: false,
             cookies: SynCookies::UnderPressure,
             decide: false,
             fast_open: false,

@@ -266,7 +266,7 @@ impl Passive {
         let config = listener.connection(&row.tuple).clone();
         let heard = row.half.on_segment(config.tcp(), now, seg);
         match heard {
-            Heard::Acknowledged => return self.promote(index, room),
+            Heard::Acknowledged => return self.promote(index, seg, room),
             Heard::Over => {
                 self.stats.gone += 1;
                 told(&row.tuple, Event::BackToListen, State::SynReceived, row.half.state());
@@ -297,14 +297,19 @@ impl Passive {
     }
 
     /// The SYN,ACK is acknowledged: the row becomes a machine, if there is room for it.
-    fn promote(&mut self, index: u32, room: bool) -> Outcome {
+    fn promote(&mut self, index: u32, seg: &SegmentMeta, room: bool) -> Outcome {
         let Some(row) = self.half_open.get(index) else { return Outcome::Unknown };
         let at = row.listener;
         let request = row.asked.then(|| RequestId { index, generation: self.half_open.generation(index) });
         let Some(listener) = self.listeners.row_mut(at) else { return Outcome::Unknown };
         if !room || listener.waiting >= listener.config.backlog {
             self.stats.backlog_full += 1;
-            return Outcome::Refused(Refused::BacklogFull);
+            let reset = seg.reset_in_answer().filter(|_| listener.config.reset_on_overflow);
+            let Some(meta) = reset else { return Outcome::Refused(Refused::BacklogFull) };
+            let (tuple, listener) = (row.tuple, Some(self.listeners.id(at)));
+            self.stats.gone += 1;
+            self.remove(index);
+            return Outcome::Reply(Reply { tuple, meta, listener });
         }
         listener.waiting += 1;
         let config = listener.connection(&row.tuple).clone();

@@ -333,3 +333,30 @@ proptest! {
         prop_assert_eq!((side.passive.first_deadline(), side.passive.has_reply()), (None, false));
     }
 }
+
+#[test]
+fn who_comes_while_the_backlog_is_full_may_be_reset() {
+    let mut side = Side::new(limits());
+    let config = ListenConfig { backlog: 1, reset_on_overflow: true, ..ListenConfig::default() };
+    side.listen("10.0.0.1:80", &config);
+    let acks: Vec<_> = (0..2).map(|n| ack(&side.call(&peer(n)))).collect();
+    side.promoted(&peer(0), &acks[0]);
+    let Outcome::Reply(reply) = side.segment(&peer(1), &acks[1]) else { panic!("no reset") };
+    assert_eq!((reply.meta.flags, reply.meta.seq), (TcpFlags::RST, acks[1].ack));
+    assert!(matches!(side.segment(&peer(1), &acks[1]), Outcome::Unknown));
+}
+
+#[test]
+fn a_syn_with_a_fin_may_be_dropped() {
+    let scan = SegmentMeta { flags: TcpFlags::SYN | TcpFlags::FIN, ..syn() };
+    for dropped in [false, true] {
+        let mut side = Side::new(limits());
+        let mut config = ListenConfig::default();
+        let mut connection = ConnectionConfig::default();
+        connection.tcp.drop_syn_fin = dropped;
+        config.connection = Some(connection);
+        side.listen("10.0.0.1:80", &config);
+        side.segment(&peer(0), &scan);
+        assert_eq!(side.replies().len(), usize::from(!dropped));
+    }
+}

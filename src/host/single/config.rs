@@ -10,9 +10,6 @@ pub(in crate::host) const MIN_MTU_V4: u16 = 128;
 /// The smallest MTU over IPv6 (RFC 8200 §5).
 pub(in crate::host) const MIN_MTU_V6: u16 = 1280;
 
-/// No report makes packets over IPv4 smaller. RFC 1191 §3 would go down to 68 octets, which only an attacker wants.
-const MIN_PATH_MTU_V4: u16 = 552;
-
 /// The choices of a [`Single`](super::Single). Begin with the default and change fields: there will be more.
 ///
 /// ```
@@ -25,9 +22,9 @@ const MIN_PATH_MTU_V4: u16 = 552;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SingleConfig {
-    /// The choices of the machine. Its `mss` is made from the MTU, and its `ip_header` and `min_path_mtu` from the version
-    /// of IP (RFC 9293 MUST-15, MUST-67): what stands there does not count. So is its `default_mss`, unless another than
-    /// 536 was chosen.
+    /// The choices of the machine. Its `mss` is made from the MTU, and its `ip_header` from the version of IP (RFC 9293
+    /// MUST-15, MUST-67): what stands there does not count. So is its `default_mss`, unless another than 536 was chosen;
+    /// and its `min_path_mtu` is never below the least that IPv6 has.
     pub tcp: TcpConfig,
     /// Octets of memory that the send buffer may hold when the connection begins. Default: 64 KiB.
     pub send_buffer: usize,
@@ -135,11 +132,12 @@ const USUAL_MSS: u16 = 536;
 
 /// What depends on the MTU and the version of IP (RFC 9293 MUST-15, MUST-67).
 pub(in crate::host) fn fit_to_ip(tcp: &mut TcpConfig, mtu: u16, v6: bool) {
-    let default_mss;
-    (tcp.ip_header, default_mss, tcp.min_path_mtu) =
-        if v6 { (40, 1220, MIN_MTU_V6) } else { (20, USUAL_MSS, MIN_PATH_MTU_V4) };
-    if tcp.default_mss == USUAL_MSS {
-        tcp.default_mss = default_mss;
+    tcp.ip_header = if v6 { 40 } else { 20 };
+    if v6 && tcp.default_mss == USUAL_MSS {
+        tcp.default_mss = 1220;
+    }
+    if v6 {
+        tcp.min_path_mtu = tcp.min_path_mtu.max(MIN_MTU_V6);
     }
     tcp.mss = mtu.saturating_sub(u16::from(tcp.ip_header) + 20).min(tcp.mss_limit.max(1));
 }

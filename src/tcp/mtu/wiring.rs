@@ -4,6 +4,7 @@
 use super::{Reported, headers};
 use crate::Instant;
 use crate::tcp::command::{CommandError, PathMtu};
+use crate::tcp::config::PathReports;
 use crate::tcp::congestion::CongestionControl as _;
 use crate::tcp::recovery::{Fate, Phase, Record};
 use crate::tcp::state::State;
@@ -52,7 +53,8 @@ impl Tcb {
         // One step in a round trip: a forger who takes an octet off each time would have everything sent again each time.
         let since = self.rare.read(|rare| rare.path_lowered_at);
         let too_soon = since != Instant::ZERO && now < since + self.rtt.srtt().unwrap_or_default();
-        if self.snd.syn_unacknowledged() || stale || too_soon {
+        let heeded = self.config.path_reports != PathReports::Ignore;
+        if self.snd.syn_unacknowledged() || stale || too_soon || !heeded {
             return Ok(());
         }
         if self.path.on_report(&self.config, report.mtu, position, now) == Reported::Lowered {

@@ -92,10 +92,7 @@ fn what_is_not_known_is_named_and_what_is_no_number_is_refused() {
         unsupported("congestion control vegas")
     );
     assert_eq!(set(&mut profile, "net.inet.tcp.recvspace", "many"), Err(SysctlError::Value));
-    assert_eq!(
-        set(&mut profile, "net.inet.tcp.path_mtu_discovery", "0"),
-        unsupported("sysctl net.inet.tcp.path_mtu_discovery=0")
-    );
+    assert_eq!(set(&mut profile, "net.inet.tcp.rfc3042", "0"), unsupported("sysctl net.inet.tcp.rfc3042=0"));
     assert_eq!(profile, super::profile());
     assert_eq!(set(&mut profile, "net.inet.tcp.hostcache.purgenow", "1"), Ok(()));
     assert_eq!(profile, super::profile());
