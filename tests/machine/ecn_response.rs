@@ -268,3 +268,53 @@ fn data_carries_the_echo_of_the_other_direction() {
         assert_eq!(sent[0].ecn, EcnCodepoint::Ect0);
     });
 }
+
+/// After a timeout too: the acknowledgment that says that there still is congestion opens nothing.
+// RFC 3168-12
+#[test]
+fn an_echo_does_not_open_the_window_of_a_slow_start() {
+    play(|stage| {
+        for echo in [true, false] {
+            let mut s = agreed(stage);
+            call!(s, queue 10_000);
+            assert_eq!(s.burst().len(), 10);
+            advance!(s, 1 s, { 1 s => (seq: 1, ack: 1, len: 1_000) });
+            acknowledge(&mut s, 1_001, 1_001, echo);
+            assert_eq!(s.tcb.cwnd(), if echo { 1_000 } else { 2_000 });
+        }
+    });
+}
+
+/// The echo may have come before the sign that nothing was lost: what a mark has taken is not given back.
+// RFC 3168-25
+#[test]
+fn an_echo_in_a_recovery_keeps_it_from_being_taken_back_later() {
+    play(|stage| {
+        for echo in [false, true] {
+            let mut config = with(Ecn::Request);
+            (config.timestamps, config.sack) = (true, true);
+            let mut s = stage.connect(&config);
+            s.expect(&our_syn(&config));
+            advance!(s, 100 ms);
+            send!(s, SYN, ECE, seq: 0, ack: 1, mss: 1_012, sack_ok, ts: (0, 0));
+            assert_eq!(s.burst().len(), 1);
+            call!(s, queue 9_880);
+            assert_eq!(s.burst().len(), 10);
+            advance!(s, 100 ms);
+            send!(s, seq: 1, ack: 1, ts: (200, 100), sack: [(989, 3_953)]);
+            assert_eq!(s.burst().first().map(|seg| seg.seq), Some(1));
+            assert!(s.tcb.in_recovery());
+            let fourth = seg!(seq: 1, ack: 1, ts: (200, 100), sack: [(989, 4_941)]);
+            s.send(&if echo { fourth.flag(TcpFlags::ECE) } else { fourth });
+            let _new = s.burst();
+            advance!(s, 5 ms);
+            // The first copy of the first segment has only been late, as its timestamp says (RFC 3522).
+            send!(s, seq: 1, ack: 4_941, ts: (205, 100));
+            let _new = s.burst();
+            assert!(!s.tcb.in_recovery());
+            assert_eq!(s.tcb.ssthresh() == u32::MAX, !echo, "{}", s.tcb.ssthresh());
+            s.call(tcpstate::tcp::Command::Abort);
+            let _reset = s.burst();
+        }
+    });
+}

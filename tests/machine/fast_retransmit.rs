@@ -374,3 +374,34 @@ fn made_up_duplicates_inflate_nothing() {
         let _reset = s.burst();
     });
 }
+
+/// RFC 6582 §3.2 step 2: when just what was sent before the recovery is acknowledged, duplicates may still be answers to
+/// what went again in it. Only beyond that do they begin another.
+// RFC 6582-2
+#[test]
+fn duplicates_at_the_end_of_a_recovery_begin_none() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage);
+        for _ in 0..3 {
+            send!(s, seq: 1, ack: 1);
+            let _ = s.burst();
+        }
+        send!(s, seq: 1, ack: 12_001);
+        assert_eq!(s.burst().len(), 2);
+        assert!(!s.tcb.in_recovery());
+        let before = s.tcb.retransmitted();
+        for _ in 0..4 {
+            send!(s, seq: 1, ack: 12_001);
+            let _new = s.burst();
+        }
+        assert_eq!((s.tcb.retransmitted(), s.tcb.in_recovery()), (before, false));
+        // One octet beyond it is another window.
+        send!(s, seq: 1, ack: 13_001);
+        let _new = s.burst();
+        for _ in 0..3 {
+            send!(s, seq: 1, ack: 13_001);
+            let _sent = s.burst();
+        }
+        assert_eq!((s.tcb.retransmitted(), s.tcb.in_recovery()), (before + 1_000, true));
+    });
+}

@@ -189,6 +189,7 @@ fn a_timeout_spares_what_was_sent_just_now() {
         call!(s, queue 1_000);
         assert_eq!(places(&s.burst()), [2_001]); // at 1,290 ms
         assert_eq!(within(&mut s, span!(10 ms)), [(1_300, 1)]);
+        assert_eq!(s.tcb.info(s.at()).pipe, 2_000, "the first and the new one; the second is lost");
         s.advance(span!(80 ms), &[]);
         // The new one arrives at 1,390 ms, a tenth of a second after it was sent: the second one was overdue.
         let sent = report(&mut s, 1, (2_001, 3_001));
@@ -302,5 +303,23 @@ fn a_lost_retransmission_is_convicted_by_one_that_left_at_the_same_moment() {
         assert!(acknowledge(&mut s, 10_001).is_empty());
         let info = s.tcb.info(s.at());
         assert_eq!((info.timeouts, info.retransmissions), (0, 3));
+    });
+}
+
+/// RFC 8985 §6.2 step 2, for what is reported by SACK: a first copy that is reported 3 ms after the second has left says
+/// nothing about what left with that.
+// RFC 8985-5
+#[test]
+fn a_report_of_the_first_copy_convicts_nobody() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage, &sacking(), 0);
+        s.advance(span!(100 ms), &[]);
+        assert_eq!(report(&mut s, 1, (2_001, 10_001)), [1, 1_001]);
+        s.advance(span!(3 ms), &[]);
+        assert!(report(&mut s, 1, (1_001, 10_001)).is_empty());
+        assert_eq!(s.tcb.retransmitted(), 2_000);
+        s.advance(span!(97 ms), &[]);
+        assert!(acknowledge(&mut s, 10_001).is_empty());
+        assert_eq!(s.tcb.retransmitted(), 2_000);
     });
 }

@@ -150,6 +150,28 @@ fn a_delayed_ack_echoes_its_earliest_segment() {
     });
 }
 
+/// The same for segments that are not just the next octets: a FIN, one that fills a gap; and a timestamp that is the same
+/// is not older (§5.3 R1).
+// RFC 7323-20, 7323-25
+#[test]
+fn the_earliest_segment_is_echoed_whatever_follows_it() {
+    play(|stage| {
+        let mut s = stage.established(&with_timestamps());
+        send!(s, seq: 1, ack: 1, len: 100, ts: (10, 0));
+        send!(s, FIN, seq: 101, ack: 1, len: 100, ts: (12, 0));
+        expect!(s, seq: 1, ack: 202, win: 9_799, ts: (0, 10));
+
+        let mut s = stage.established(&with_timestamps());
+        send!(s, seq: 101, ack: 1, len: 100, ts: (10, 0));
+        expect!(s, seq: 1, ack: 1, ts: (0, 0));
+        send!(s, seq: 1, ack: 1, len: 100, ts: (10, 0));
+        expect!(s, seq: 1, ack: 201, win: 9_800, ts: (0, 10));
+        send!(s, FIN, seq: 201, ack: 1, ts: (10, 0));
+        state!(s, CloseWait);
+        expect!(s, seq: 1, ack: 202, win: 9_799, ts: (0, 10));
+    });
+}
+
 /// §4.2 B: a segment behind a gap does not move what is echoed; §4.2 C: the one that fills it does.
 // RFC 7323-21
 #[test]
@@ -239,6 +261,16 @@ fn an_acknowledgment_of_nothing_new_gives_no_sample() {
         send!(s, seq: 1, ack: 1, len: 10, ts: (501, 0));
         assert_eq!(s.tcb.srtt(), Some(span!(0 s)));
         advance!(s, 40 ms, { 40 ms => (seq: 1, ack: 11, win: 9_990, ts: (540, 501)) });
+        // Nor with something in flight: a duplicate, a window update, an echo of what was measured long ago.
+        call!(s, queue 988);
+        expect!(s, PSH, seq: 1, ack: 11, win: 9_990, len: 988, ts: (540, 501));
+        advance!(s, 300 ms);
+        send!(s, seq: 11, ack: 1, ts: (800, 540));
+        send!(s, seq: 11, ack: 1, win: 20_000, ts: (801, 540));
+        send!(s, seq: 11, ack: 1, win: 20_000, ts: (802, 0));
+        assert_eq!(s.tcb.srtt(), Some(span!(0 s)));
+        send!(s, seq: 11, ack: 989, win: 20_000, ts: (803, 540));
+        assert_eq!(s.tcb.srtt(), Some(span!(37_500 us)), "300 / 8");
     });
 }
 
