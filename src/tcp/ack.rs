@@ -5,7 +5,7 @@ use super::congestion::CongestionControl as _;
 use super::notices::Notices;
 use super::recovery::{Delivery, Phase, Record};
 use super::repair::Acknowledgment;
-use super::rules::RtoRule;
+use super::rules::{RtoRule, WindowRules};
 use super::segment::SegmentMeta;
 use super::send::ORIGIN;
 use super::tcb::Tcb;
@@ -136,7 +136,8 @@ impl Tcb {
         }
         let cwnd = self.congestion.cwnd();
         if self.congestion.in_slow_start() {
-            flight.saturating_mul(2) >= cwnd
+            let twice = flight.saturating_mul(2);
+            if self.config.window_rules == WindowRules::Linux { twice > cwnd } else { twice >= cwnd }
         } else {
             flight.saturating_add(self.effective_send_mss()) > cwnd
         }
@@ -184,8 +185,14 @@ impl Tcb {
 
     /// Takes the window of `seg`, which acknowledges SND.UNA, if it is newer than the one that we have. SND.WL2 need not
     /// be kept for that: the segment that has set the window did not acknowledge more.
+    ///
+    /// Linux believes that a window has shrunk, but not to nothing, only from a segment with something new.
     // RFC 9293 X-9
-    pub(super) fn update_window(&mut self, seg: &SegmentMeta, start: u64) {
+    pub(super) fn update_window(&mut self, seg: &SegmentMeta, start: u64, news: bool) {
+        let shrinks = seg.window > 0 && u32::from(seg.window) << self.snd.scale < self.snd.wnd;
+        if shrinks && !news && start == self.snd.wl1 && self.config.is_linux() {
+            return;
+        }
         if self.snd.wl1 <= start {
             self.take_window(seg, start);
         }

@@ -22,6 +22,7 @@ use super::timers::Timer;
 use crate::{Instant, TcpFlags};
 
 mod freebsd;
+mod linux;
 
 /// Why the processing of a segment ends before the eighth check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ impl Tcb {
     pub(super) fn arrives(&mut self, now: Instant, seg: &SegmentMeta, out: &mut Verdict) -> Result<(), Stop> {
         let arrived = if self.config.is_freebsd() && self.state != State::SynReceived {
             self.check_sequence_like_freebsd(now, seg, out)?
+        } else if self.is_half_forgotten_by_linux() {
+            self.check_sequence_like_linux(now, seg, out)?
         } else {
             self.check_sequence(now, seg)?
         };
@@ -154,7 +157,9 @@ impl Tcb {
         if below && len > 0 {
             self.acknowledge_one_by_one(now);
         }
-        self.report_if_received(start, seg.len);
+        // Linux reports a FIN as well.
+        let fin_counts = self.config.is_linux() && !seg.flags.contains(TcpFlags::SYN);
+        self.report_if_received(start, if fin_counts { seg.seq_len() } else { seg.len });
         Stop::Refused(if below { DropReason::BelowWindow } else { DropReason::AboveWindow })
     }
 
@@ -313,7 +318,7 @@ impl Tcb {
                 self.challenge(now);
             }
             return Err(Stop::Refused(DropReason::AckOfUnsent));
-        } else if acknowledged + u64::from(self.snd.max_wnd) < self.snd.una {
+        } else if self.is_too_old(acknowledged) {
             self.challenge(now);
             return Err(Stop::Refused(DropReason::AckTooOld));
         }
@@ -331,11 +336,17 @@ impl Tcb {
             self.take_window(seg, arrived.start);
             self.enter_established(notices);
         } else if acknowledged >= self.snd.una {
-            self.update_window(seg, arrived.start);
+            self.update_window(seg, arrived.start, in_flight);
             self.restart_persist(now);
         }
         self.after_ack(now, notices);
         if self.state == State::Closed { Err(Stop::Done) } else { Ok(()) }
+    }
+
+    /// Whether an acknowledgment is older than anything that may still be under way (RFC 5961 §5.2).
+    fn is_too_old(&self, acknowledged: u64) -> bool {
+        let first = if self.config.is_linux() { ORIGIN + 1 } else { 0 };
+        acknowledged + u64::from(self.snd.max_wnd) < self.snd.una || acknowledged < first.min(self.snd.una)
     }
 
     /// RFC 7323 §4.3 (2): what the segment that is acknowledged first says of the clock.
@@ -389,7 +400,11 @@ impl Tcb {
     pub(super) fn challenge(&mut self, now: Instant) {
         const SECOND: core::time::Duration = core::time::Duration::from_secs(1);
         // Counted anew a second after the last one, so that no second has more than the limit.
+        let interval = self.config.challenge_interval;
         let rare = self.rare.make();
+        if rare.challenges > 0 && now.since(rare.challenged_at) < interval {
+            return;
+        }
         if now.since(rare.challenged_at) >= SECOND {
             rare.challenges = 0;
         }

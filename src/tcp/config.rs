@@ -163,6 +163,8 @@ pub struct TcpConfig {
     /// outside the window. Default: 10.
     // RFC 5961-10
     pub challenge_acks: u8,
+    /// The least time between two of them; Linux (`tcp_invalid_ratelimit`): 500 ms. Default: zero.
+    pub challenge_interval: Duration,
     /// How long a partial segment may wait for more because the user said so, or because the peer's window
     /// has no room for all of it (0.1 s to 1 s, §3.8.6.2.1; more is cut to 1 s). Default: 200 ms.
     pub hold_delay: Duration,
@@ -243,6 +245,7 @@ impl Default for TcpConfig {
             drop_syn_fin: false,
             heeds_errors: true,
             challenge_acks: 10,
+            challenge_interval: Duration::ZERO,
             hold_delay: Duration::from_millis(200),
             max_ranges: u16::MAX,
             ecn: Ecn::Accept,
@@ -261,6 +264,12 @@ impl From<&TcpConfig> for Arc<TcpConfig> {
 }
 
 impl TcpConfig {
+    /// Whether the ways are those of Linux.
+    #[inline]
+    pub(super) fn is_linux(&self) -> bool {
+        self.dialect == Dialect::Linux
+    }
+
     /// Whether the ways are those of FreeBSD.
     #[inline]
     pub(super) fn is_freebsd(&self) -> bool {

@@ -39,6 +39,23 @@ pub enum Dialect {
     Rfc,
     /// FreeBSD 14 and 15: the base stack.
     FreeBsd,
+    /// Linux 6. It differs from the RFCs in this:
+    ///
+    /// | | Linux |
+    /// |---|---|
+    /// | an acknowledgment below SND.UNA (RFC 5961 §5.2) | of what was never sent is challenged, however large the window was |
+    /// | a window that shrinks, but not to nothing (RFC 9293 §3.10.7.4) | counts if the segment has something new |
+    /// | in SYN-SENT: what acknowledges anything else | is answered by a reset, and soon by the SYN again |
+    /// | octets and FIN of a SYN,ACK | are not taken |
+    /// | both call each other (§3.5, figure 7) | the SYN,ACK offers what the SYN did |
+    /// | segments that have become too large (RFC 1191 §6.4) | are cut one by one |
+    /// | a FIN again | is reported as a duplicate (RFC 2883) |
+    /// | octets after CLOSE | a reset where the peer expects one (RFC 9293 §3.10.7.1) |
+    /// | FIN-WAIT-2 after CLOSE: a reset in the window | counts |
+    /// | likewise: a SYN in the window, or octets | a reset, and the end |
+    /// | likewise: anything else but a FIN | nothing |
+    /// | TIME-WAIT: no reset, and more than an acknowledgment at RCV.NXT | an ACK, and 2·MSL anew |
+    Linux,
 }
 
 /// By what losses are told where the peer permits SACK; where it does not, it is duplicates (RFC 6582).

@@ -97,7 +97,15 @@ impl Tcb {
             self.timers.stop(Timer::LossProbe);
             self.timers.stop(Timer::Hold);
             self.hold_is_over = false;
-            self.timers.start(Timer::Persist, now + self.probe_interval());
+            let mut at = now + self.probe_interval();
+            if let Some(first) = self.records.oldest()
+                && self.config.window_probe == WindowProbe::Empty
+                && self.probes == 0
+            {
+                // The first segment goes again, and counts from when it was sent.
+                at = (first.sent_at + self.rto()).max(now + TICK);
+            }
+            self.timers.start(Timer::Persist, at);
             return;
         }
         if self.timers.runs(Timer::Persist) {

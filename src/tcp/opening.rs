@@ -1,6 +1,7 @@
 //! Segments that arrive in LISTEN and SYN-SENT (RFC 9293 §3.10.7.2 and §3.10.7.3), and the way to ESTABLISHED.
 
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use super::arrival::{Arrived, Stop};
 use super::compact::Maybe;
@@ -10,7 +11,11 @@ use super::segment::{DropReason, Placed, SegmentMeta, Verdict};
 use super::send::{ORIGIN, offset};
 use super::state::{Event, State};
 use super::tcb::Tcb;
+use super::timers::Timer;
 use crate::{Instant, TcpFlags};
+
+/// How soon Linux repeats a SYN that was answered by something old.
+const SOON: Duration = Duration::from_millis(2);
 
 /// Shift counts above 14 are taken for 14 (RFC 7323 §2.3).
 pub(super) const MOST_SCALE: u8 = 14;
@@ -53,6 +58,10 @@ impl Tcb {
         let acknowledges = has(TcpFlags::ACK);
         if acknowledges && !(acknowledged > self.snd.una && acknowledged <= self.snd.max) {
             self.reply(seg.reset_in_answer());
+            if self.config.is_linux() && !self.syn_repeated {
+                // Something old was answered, and the other end may listen now: the SYN goes again soon.
+                self.timers.set(Timer::Retransmit, now + SOON);
+            }
             return Err(Stop::Refused(DropReason::AckNotOfOurSyn));
         }
         if has(TcpFlags::RST) {
@@ -79,6 +88,10 @@ impl Tcb {
         self.enter_established(&mut out.notices);
         self.ack_now = true;
         let arrived = Arrived { start: ORIGIN + 1, end: ORIGIN + 1 + u64::from(seg.len), refused: None };
+        if self.config.is_linux() && !self.config.fast_open {
+            // What came with the SYN will come again.
+            return Ok(());
+        }
         self.check_urgent(seg, &arrived, &mut out.notices);
         self.check_text(now, seg, &arrived, out)?;
         self.check_fin(now, seg, &arrived, &mut out.notices);

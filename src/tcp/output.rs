@@ -423,7 +423,9 @@ impl Tcb {
             self.rare.make().syn_data_end = span.end();
         }
         let plain = self.has_sent_plain_syn();
-        let offered = |asked: bool, agreed: bool| if answers { agreed } else { asked && !plain };
+        // Where both called each other, Linux repeats its own SYN with all that it asked for.
+        let agrees = answers && (self.passive || !self.config.is_linux());
+        let offered = |asked: bool, agreed: bool| if agrees { agreed } else { asked && !plain };
         meta.options = SegmentOptions {
             mss: self.config.announce_mss.then_some(self.config.mss),
             window_scale: offered(self.config.window_scaling, self.scaling_on).then_some(self.rcv.scale),

@@ -46,7 +46,7 @@ impl Tcb {
         {
             self.ts.take(now, timestamps.val);
         }
-        self.update_window(seg, start);
+        self.update_window(seg, start, false);
         self.rcv.note_size(seg.len, self.config.mss);
         if self.is_paced_by_user() {
             self.note_pace(now, seg);

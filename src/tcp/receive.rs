@@ -186,7 +186,7 @@ impl ReceiveVars {
     pub(super) fn has_news(&self, config: &TcpConfig) -> bool {
         let (growth, capacity, mss) = (self.growth(), u64::from(self.capacity()), u64::from(config.mss));
         match config.dialect {
-            Dialect::Rfc => {
+            Dialect::Rfc | Dialect::Linux => {
                 let segments = if self.wnd() == 0 { 1 } else { 2 };
                 growth >= (capacity / 2).min(mss * segments).max(1)
             }
@@ -226,7 +226,7 @@ impl ReceiveVars {
         let (growth, mss) = (self.growth(), u32::from(config.mss));
         let (part, all) = match config.dialect {
             Dialect::FreeBsd => (self.capacity() / 4, self.furthest_edge().saturating_sub(self.nxt)),
-            Dialect::Rfc => (self.capacity() / 2, growth),
+            Dialect::Rfc | Dialect::Linux => (self.capacity() / 2, growth),
         };
         if growth > 0 && all >= u64::from(part.min(mss)) {
             self.edge = self.furthest_edge();

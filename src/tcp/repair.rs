@@ -121,8 +121,9 @@ impl Tcb {
         if ack.found || over && self.records.lost() > 0 {
             self.begin_recovery(now, news.octets);
         }
-        // The acknowledgment that ends a recovery has done enough for the window.
-        if !left || self.recovery.is_reducing() {
+        // The acknowledgment that ends a recovery has done enough for the window, if not for Linux.
+        let goes_on = !left || self.config.window_rules == WindowRules::Linux;
+        if goes_on || self.recovery.is_reducing() {
             self.move_window(now, news, &ack);
         }
         if self.recovery.undo.as_ref().and_then(|undo| undo.until).is_some_and(|until| una >= until) {
@@ -507,7 +508,9 @@ impl Tcb {
             // (RFC 5681 §3.1, §3.2 step 1). Nor is an echo a reason to grow (RFC 3168 §6.1.2).
             return;
         }
-        let acked = u32::try_from(self.snd.una - ack.una_before).unwrap_or(u32::MAX);
+        let linux = self.config.window_rules == WindowRules::Linux;
+        let octets = if linux { news.octets } else { self.snd.una - ack.una_before };
+        let acked = u32::try_from(octets).unwrap_or(u32::MAX);
         self.congestion.on_ack(&AckSample {
             now,
             acked,
@@ -534,6 +537,7 @@ impl Tcb {
             safe,
             ssthresh: u64::from(self.congestion.ssthresh()),
             smss: u64::from(self.effective_send_mss()),
+            whole: self.config.window_rules == WindowRules::Linux,
         };
         let window = self.recovery.odd.make().prr.window(&heard);
         self.congestion.set_cwnd(u32::try_from(window).unwrap_or(u32::MAX));
@@ -575,9 +579,13 @@ impl Tcb {
         let room = self.payload_room();
         if self.records.oldest().is_some_and(|first| first.len > room + 1) {
             // Segments have become smaller: they are cut at once.
-            self.records.cut_lost(room);
+            self.records.cut_lost(room, !self.config.is_linux());
         }
-        self.congestion.on_rto(flight, self.effective_send_mss(), first, now);
+        // Linux has answered already what it is recovering from.
+        let linux = self.config.window_rules == WindowRules::Linux;
+        let answered =
+            matches!(self.recovery.phase, Phase::Recovery | Phase::Cwr) && una < self.recovery.high;
+        self.congestion.on_rto(flight, self.effective_send_mss(), first && !(linux && answered), now);
         if self.config.window_rules == WindowRules::Linux {
             self.congestion.round_down(self.effective_send_mss());
         }

@@ -82,7 +82,7 @@ impl Tcb {
         }
         if self.let_go && arrived.end > self.rcv.nxt {
             // Nobody will read it, and the peer is to know (§3.6.1, SHLD-3).
-            if self.config.is_freebsd() {
+            if self.config.is_freebsd() || self.config.is_linux() {
                 self.reply(seg.reset_in_answer());
             } else {
                 self.reset_peer();

@@ -140,6 +140,9 @@ impl TimeWait {
         if config.is_freebsd() {
             return self.heard_like_freebsd(config, now, seg);
         }
+        if config.is_linux() {
+            return self.heard_like_linux(config, now, seg);
+        }
         match self.checked(config, now, seg) {
             Ok(()) => Waited::Heard,
             Err(waited) => waited,
@@ -169,6 +172,35 @@ impl TimeWait {
         let syn = seg.flags.contains(TcpFlags::SYN);
         let reason = if syn { DropReason::SynOnOpenConnection } else { DropReason::DataAfterFin };
         Waited::Refused(reason, Some(answer))
+    }
+
+    /// All but an acknowledgment that stands at RCV.NXT is answered, and begins 2·MSL anew if it has ACK; no reset counts but
+    /// one that stands there.
+    fn heard_like_linux(&mut self, config: &TcpConfig, now: Instant, seg: &SegmentMeta) -> Waited {
+        let old = seg
+            .options
+            .timestamps
+            .is_some_and(|ts| self.timestamps_on && self.timestamps().is_old(now, ts.val));
+        let next = seg.seq == self.rcv_nxt && !old;
+        if seg.flags.contains(TcpFlags::RST) {
+            return if !next {
+                Waited::Refused(DropReason::ResetOutsideWindow, None)
+            } else if config.rfc1337 {
+                Waited::Refused(DropReason::ResetInTimeWait, None)
+            } else {
+                self.end(Event::Rst);
+                Waited::Over
+            };
+        }
+        if next && seg.seq_len() == 0 {
+            return Waited::Heard;
+        }
+        let plain = seg.seq_len() > 0 && !seg.flags.contains(TcpFlags::SYN);
+        let answer = if plain { Some(self.acknowledgment(now)) } else { self.challenge(config, now) };
+        match answer {
+            Some(answer) if seg.flags.contains(TcpFlags::ACK) => Waited::Again(answer),
+            answer => Waited::Refused(DropReason::DataAfterFin, answer),
+        }
     }
 
     fn checked(&mut self, config: &TcpConfig, now: Instant, seg: &SegmentMeta) -> Result<(), Waited> {
@@ -288,6 +320,10 @@ impl TimeWait {
         let at = millis(now);
         if at.wrapping_sub(self.challenged).cast_signed() >= SECOND.cast_signed() {
             self.challenges = 0;
+        }
+        let interval = u32::try_from(config.challenge_interval.as_millis()).unwrap_or(u32::MAX);
+        if self.challenges > 0 && at.wrapping_sub(self.challenged) < interval {
+            return None;
         }
         if self.challenges >= config.challenge_acks {
             return None;

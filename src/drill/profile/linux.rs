@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use super::{Personality, Profile};
 use crate::tcp::{
-    AckPolicy, CongestionAlgorithm, Ecn, MtuProbing, OptionLayout, RtoRule, SmallSegments, TcpConfig,
-    WindowProbe, WindowRules,
+    AckPolicy, CongestionAlgorithm, Dialect, Ecn, MtuProbing, OptionLayout, RtoRule, SmallSegments,
+    TcpConfig, WindowProbe, WindowRules,
 };
 
 /// `tcp_rmem[1]` is 540,000, half of which is for payload, in whole segments of 1460 octets: 184 of them. A SYN offers as
@@ -36,10 +36,14 @@ pub(super) fn profile() -> Profile {
 }
 
 fn choose(tcp: &mut TcpConfig) {
-    tcp.option_layout = OptionLayout::Linux;
+    (tcp.dialect, tcp.option_layout) = (Dialect::Linux, OptionLayout::Linux);
+    // Each connection has its own limit; the common one is off since Linux 6.
+    (tcp.challenge_acks, tcp.challenge_interval) = (u8::MAX, Duration::from_millis(500));
     (tcp.receive_window, tcp.receive_window_max) = (RECEIVE_WINDOW, RECEIVE_WINDOW_MAX);
     // TCP_ATO_MIN
     (tcp.ack_policy, tcp.ack_delay) = (AckPolicy::Quick, Duration::from_millis(40));
+    // A SYN with a FIN is no call; `tcp_min_snd_mss`.
+    (tcp.drop_syn_fin, tcp.least_mss) = (true, 48);
     tcp.small_segments = SmallSegments::Minshall;
     tcp.window_probe = WindowProbe::Empty;
     tcp.congestion = CongestionAlgorithm::Cubic;

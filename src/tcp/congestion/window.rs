@@ -84,7 +84,8 @@ impl Window {
         }
         let may_grow = ack.limited && (ack.whole || self.validation.is_validated());
         // No more can be under way than a window: what goes beyond was let out by another one.
-        let acked = if may_grow { ack.acked.min(self.cwnd) } else { 0 };
+        let most = if ack.whole { u32::MAX } else { self.cwnd };
+        let acked = if may_grow { ack.acked.min(most) } else { 0 };
         // HyStart++ is for the first slow start (RFC 9406 §4.3).
         if self.ssthresh == u32::MAX {
             self.set(

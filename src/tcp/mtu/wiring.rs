@@ -71,7 +71,7 @@ impl Tcb {
         let room = u64::from(self.payload_room());
         let queued = self.snd.queued;
         self.records.lose_where(|record| record.end().min(queued).saturating_sub(record.start) > room);
-        self.records.cut_lost(self.payload_room());
+        self.records.cut_lost(self.payload_room(), !self.config.is_linux());
         self.recovery.forget_duplicates();
         self.timers.stop(Timer::LossProbe);
         self.set_retransmission(now);

@@ -23,6 +23,8 @@ pub(in crate::tcp) struct Heard {
     /// The target.
     pub(in crate::tcp) ssthresh: u64,
     pub(in crate::tcp) smss: u64,
+    /// What may go out is counted in whole segments, rounded up.
+    pub(in crate::tcp) whole: bool,
 }
 
 impl Prr {
@@ -41,11 +43,12 @@ impl Prr {
     /// arrives, below it as much as arrives, and a segment more where that is safe. The first retransmission is
     /// never held back.
     pub(in crate::tcp) fn window(&mut self, heard: &Heard) -> u64 {
-        let Heard { delivered, in_flight, safe, ssthresh, smss } = *heard;
+        let Heard { delivered, in_flight, safe, ssthresh, smss, whole } = *heard;
         self.delivered = self.delivered.saturating_add(delivered);
         let mut allowed = if in_flight > ssthresh {
             let share = u128::from(self.delivered) * u128::from(ssthresh);
             let share = share.div_ceil(u128::from(self.recover_fs.max(1)));
+            let share = if whole { share.next_multiple_of(u128::from(smss.max(1))) } else { share };
             u64::try_from(share).unwrap_or(u64::MAX).saturating_sub(self.out)
         } else if delivered == 0 {
             0

@@ -354,13 +354,14 @@ impl Records {
 
     /// Cuts what is lost into pieces of `room` positions, or what is left of a run: the path carries no more. All at
     /// once, for one by one each cut would have to move the others.
-    pub(in crate::tcp) fn cut_lost(&mut self, room: u32) {
+    /// Where they are not `joined`, each record is cut by itself.
+    pub(in crate::tcp) fn cut_lost(&mut self, room: u32, joined: bool) {
         let room = room.max(1);
         let mut cut: VecDeque<Record> = VecDeque::with_capacity(self.records.len());
         for record in &self.records {
             let mut rest = *record;
             if let Some(last) =
-                cut.back_mut().filter(|last| last.fate == Fate::Lost && rest.fate == Fate::Lost)
+                cut.back_mut().filter(|last| joined && last.fate == Fate::Lost && rest.fate == Fate::Lost)
             {
                 let filled = room.saturating_sub(last.len).min(rest.len);
                 last.len += filled;

@@ -113,9 +113,9 @@ impl Scoreboard {
     }
 
     /// [`Records::cut_lost`].
-    pub(in crate::tcp) fn cut_lost(&mut self, room: u32) {
+    pub(in crate::tcp) fn cut_lost(&mut self, room: u32, joined: bool) {
         if let Some(records) = self.if_any() {
-            records.cut_lost(room);
+            records.cut_lost(room, joined);
         }
     }
 

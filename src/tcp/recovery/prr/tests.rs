@@ -1,7 +1,7 @@
 use super::{Heard, Prr};
 
 const fn heard(delivered: u64, in_flight: u64, safe: bool) -> Heard {
-    Heard { delivered, in_flight, safe, ssthresh: 7_000, smss: 1_000 }
+    Heard { delivered, in_flight, safe, ssthresh: 7_000, smss: 1_000, whole: false }
 }
 
 // RFC 9937 §6.2: above the target sndcnt = ceil(prr_delivered * ssthresh / RecoverFS) - prr_out.
@@ -52,8 +52,14 @@ fn nothing_goes_out_for_what_delivers_nothing() {
 #[test]
 fn huge_windows_do_not_overflow() {
     let mut prr = Prr::begin(u64::MAX);
-    let heard =
-        Heard { delivered: u64::MAX, in_flight: 1 << 40, safe: true, ssthresh: 1 << 30, smss: 65_535 };
+    let heard = Heard {
+        delivered: u64::MAX,
+        in_flight: 1 << 40,
+        safe: true,
+        ssthresh: 1 << 30,
+        smss: 65_535,
+        whole: false,
+    };
     assert!(prr.window(&heard) >= 1 << 40);
     prr.sent(u64::MAX);
     assert_eq!(prr.window(&heard), 1 << 40);

@@ -247,7 +247,7 @@ fn what_is_lost_can_be_cut_at_once() {
     let mut records = segments(4);
     sack(&mut records, 100..200);
     records.lose_where(|_| true);
-    records.cut_lost(40);
+    records.cut_lost(40, true);
     records.check();
     let lost: Vec<_> = all(&records).into_iter().filter(|(.., fate, _)| *fate == Lost).collect();
     assert_eq!(
