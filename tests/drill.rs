@@ -11,12 +11,17 @@ use std::path::{Path, PathBuf};
 
 use tcpstate::drill::{self, Profile, RunOptions, Verdict};
 
-/// Every `*.pkt` in a folder, in order of names.
+/// Every `*.pkt` in a folder and below, in order of names.
 fn scripts_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("the folder can be read");
-    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
-    let mut scripts: Vec<PathBuf> =
-        paths.filter(|path| path.extension().is_some_and(|extension| extension == "pkt")).collect();
+    let mut scripts = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the folder can be read").path();
+        if path.is_dir() {
+            scripts.extend(scripts_in(&path));
+        } else if path.extension().is_some_and(|extension| extension == "pkt") {
+            scripts.push(path);
+        }
+    }
     scripts.sort();
     scripts
 }
@@ -89,6 +94,7 @@ folders! {
     ecn: "ecn",
     extremes: "extremes",
     fast_open: "fast-open",
+    freebsd: "freebsd",
     heartbeats: "heartbeat",
     http: "http",
     icmp: "icmp",
@@ -121,6 +127,8 @@ fn every_folder_of_scripts_is_run_by_a_test() {
     let mut there: Vec<String> = names.map(|name| name.into_string().expect("names are text")).collect();
     there.sort();
     let mut known: Vec<&str> = FOLDERS.to_vec();
+    // That one has a test of its own, `drill_matrix`, which also makes it.
+    known.push("state-by-segment");
     known.sort_unstable();
     assert_eq!(there, known);
 }
