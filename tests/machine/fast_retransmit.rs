@@ -142,6 +142,10 @@ fn only_bare_repetitions_are_duplicates() {
             send!(s, seq: 1 + 100 * k, ack: 1, len: 100); // data
         }
         advance!(s, 40 ms, { 40 ms => (seq: 12_001, ack: 401, win: 9_600) });
+        for k in 0..4 {
+            send!(s, seq: 501 + 100 * k, ack: 1, len: 100); // behind a gap
+            expect!(s, seq: 12_001, ack: 401, win: 9_600);
+        }
         assert_eq!(s.tcb.retransmitted(), 0);
         send!(s, seq: 401, ack: 1);
         expect!(s, seq: 1, ack: 401, win: 9_600, len: 1_000);

@@ -175,6 +175,8 @@ fn what_goes_beyond_the_window_before_counts_in_full() {
 #[test]
 fn after_a_timeout_the_curve_begins_with_its_plateau() {
     let mut flow = flow(100, millis(100));
+    flow.control.on_congestion(Signal::Loss, 100 * SMSS, SMSS, flow.now);
+    assert_eq!(flow.control.w_max, 100_000, "a plateau, which the timeout makes meaningless");
     flow.control.on_rto(100 * SMSS, SMSS, true, flow.now);
     assert_eq!((flow.control.cwnd(), flow.control.ssthresh()), (1_000, 70_000));
     flow.control.on_rto(SMSS, SMSS, false, flow.now);
