@@ -534,6 +534,11 @@ impl Connection {
         opened
     }
 
+    /// What the peer has said of its MSS on an earlier connection: see [`Tcb::expect_mss`].
+    pub(crate) fn expect_mss(&mut self, theirs: u16) {
+        self.tcb.expect_mss(theirs);
+    }
+
     /// The Fast Open cookie that goes on our SYN, or, after a passive open, on our SYN,ACK; an empty one on a SYN asks
     /// for one (RFC 7413).
     ///

@@ -1,6 +1,6 @@
 //! Opening actively: which address, which port, and the row of the new connection.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use super::flow::{Flow, Marks};
 use super::own::Standing;
@@ -9,6 +9,7 @@ use super::single::frame::is_an_end;
 use super::{ConnId, ConnectError, FiveTuple, Host, demux};
 use crate::Instant;
 use crate::connection::{Connection, ConnectionConfig, SharedConfig};
+use crate::tcp::Cookie;
 use crate::wire::IpProtocol;
 
 /// How a connection is to be opened. Begin with the default, which is what [`Host::connect`] does, and change fields:
@@ -113,7 +114,11 @@ impl Host {
         let mut connection = Connection::connect(shared, secrets, now);
         if fast_open {
             // RFC 7413 §4.1.3. It cannot fail: the SYN has not been sent.
-            let _ = connection.set_cookie(now, self.jar.take_out(&self.secret, remote.ip()));
+            let kept = self.jar.take_out(&self.secret, remote.ip());
+            let _ = connection.set_cookie(now, kept.map_or_else(Cookie::default, |kept| kept.cookie));
+            if let Some(kept) = kept {
+                connection.expect_mss(kept.mss);
+            }
         }
         let index = self.admit(Flow::new(connection, tuple));
         if let Some(flow) = self.flows.get_mut(index) {
@@ -123,6 +128,13 @@ impl Host {
         self.stats.active_opens += 1;
         self.settle(now, index, &crate::tcp::Notices::default());
         Ok(self.id(index))
+    }
+
+    /// The Fast Open cookie that the server at this address has given for the next connection (RFC 7413 §4.1.3); `None`
+    /// if there is none, or it was forgotten.
+    #[must_use]
+    pub fn fast_open_cookie(&self, server: IpAddr) -> Option<Cookie> {
+        self.jar.take_out(&self.secret, server).map(|kept| kept.cookie)
     }
 
     /// The name of the flow to be, with a port if none was asked for.

@@ -297,7 +297,8 @@ impl Host {
                 self.passive.early_no_more();
             }
             if let Some(cookie) = flow.connection.tcb().fast_open_cookie() {
-                self.jar.put(&self.secret, flow.tuple.remote_ip(), cookie);
+                let mss = u16::try_from(flow.connection.tcb().segment_size()).unwrap_or(u16::MAX);
+                self.jar.put(&self.secret, flow.tuple.remote_ip(), cookie, mss);
             }
         }
         self.note_disorder(index);

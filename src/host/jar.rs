@@ -11,11 +11,20 @@ use crate::wire::IpProtocol;
 /// Places for cookies. Who takes the place of another has only to ask again.
 const PLACES: usize = 1024;
 
+/// What a server has told us.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    server: IpAddr,
+    pub(super) cookie: Cookie,
+    /// Octets of the largest segment that it takes, options included.
+    pub(super) mss: u16,
+}
+
 /// The last cookie of each server, so many at the most; a keyed hash gives each its place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CookieJar {
     /// Empty before the first cookie.
-    places: Vec<Option<(IpAddr, Cookie)>>,
+    places: Vec<Option<Kept>>,
 }
 
 fn place(secret: &Secret, server: IpAddr) -> usize {
@@ -24,25 +33,25 @@ fn place(secret: &Secret, server: IpAddr) -> usize {
 }
 
 impl CookieJar {
-    /// The cookie for a server; an empty one, which asks for one, if it has given none.
-    pub(super) fn take_out(&self, secret: &Secret, server: IpAddr) -> Cookie {
+    /// What a server has told us, if it has given a cookie.
+    pub(super) fn take_out(&self, secret: &Secret, server: IpAddr) -> Option<Kept> {
         let kept = self.places.get(place(secret, server)).copied().flatten();
-        kept.filter(|&(whose, _)| whose == server).map_or_else(Cookie::default, |(_, cookie)| cookie)
+        kept.filter(|kept| kept.server == server && !kept.cookie.as_bytes().is_empty())
     }
 
-    /// A server has given a cookie.
-    pub(super) fn put(&mut self, secret: &Secret, server: IpAddr, cookie: Cookie) {
+    /// A server has given a cookie, and takes segments of so many octets.
+    pub(super) fn put(&mut self, secret: &Secret, server: IpAddr, cookie: Cookie, mss: u16) {
         if self.places.is_empty() {
             self.places.resize(PLACES, None);
         }
         if let Some(kept) = self.places.get_mut(place(secret, server)) {
-            *kept = Some((server, cookie));
+            *kept = Some(Kept { server, cookie, mss });
         }
     }
 
     /// Octets of memory.
     pub(super) fn memory(&self) -> usize {
-        self.places.capacity() * size_of::<Option<(IpAddr, Cookie)>>()
+        self.places.capacity() * size_of::<Option<Kept>>()
     }
 }
 

@@ -350,6 +350,12 @@ impl ConnectionMut<'_> {
         self.flow().map_or(0, |flow| flow.connection.send_room())
     }
 
+    /// Whether at least a third of the send buffer is free: when [`Readiness::WRITABLE`] tells a writer who had to stop.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.flow().is_some_and(|flow| flow.connection.send_has_a_third_free())
+    }
+
     /// The connection at a glance: round trips, windows, losses, and what holds it back.
     #[must_use]
     pub fn info(&self, now: Instant) -> Option<TcpInfo> {

@@ -30,23 +30,48 @@ impl Tcb {
         true
     }
 
+    /// What the peer has said of its MSS on an earlier connection, as far as octets with the SYN go (RFC 7413 §4.1.3:
+    /// without, they are as few as every host takes). Its SYN,ACK says it anew. Once our SYN was sent this does nothing.
+    pub(crate) fn expect_mss(&mut self, theirs: u16) {
+        if self.state == State::SynSent && self.snd.max == ORIGIN {
+            self.path.expect(&self.config, theirs);
+        }
+    }
+
+    /// Octets of the largest segment to the peer, options included.
+    pub(crate) const fn segment_size(&self) -> u32 {
+        self.path.size()
+    }
+
     /// The cookie that the peer has given us for the next connection, if it has (RFC 7413 §4.1.2).
     #[must_use]
     pub fn fast_open_cookie(&self) -> Option<Cookie> {
         self.rare.get()?.granted
     }
 
+    /// Octets that our SYN can carry, were they queued before it is sent (RFC 7413 §4.1.3): none without a cookie.
+    #[must_use]
+    pub fn syn_room(&self) -> u32 {
+        let unsent = self.state == State::SynSent && self.snd.max == ORIGIN && !self.syn_repeated;
+        let cookie = self.rare.get().and_then(|rare| rare.cookie);
+        if !unsent || !self.config.fast_open || cookie.is_none_or(|cookie| cookie.as_bytes().is_empty()) {
+            return 0;
+        }
+        self.path.size().saturating_sub(OPTIONS_LEN)
+    }
+
+    /// Whether octets went with the SYN, ours or the peer's, and were taken before the handshake was done.
+    #[must_use]
+    pub fn took_syn_data(&self) -> bool {
+        let end = self.rare.read(|rare| rare.syn_data_end);
+        self.early || end > 0 && self.snd.una >= end
+    }
+
     /// Octets of the SYN that is sent now: what the user has queued, and fits into a segment that every host takes, for
     /// the peer's MSS is not known yet (§4.1.3, §4.2.1). None without a cookie, and none where the SYN has to be
     /// repeated: some box on the path may not like it (§4.1.3.1).
     pub(super) fn syn_data(&self) -> u32 {
-        let first = self.state == State::SynSent && self.snd.max == ORIGIN && !self.syn_repeated;
-        let cookie = self.rare.get().and_then(|rare| rare.cookie);
-        if !first || !self.config.fast_open || cookie.is_none_or(|cookie| cookie.as_bytes().is_empty()) {
-            return 0;
-        }
-        let room = self.path.size().saturating_sub(OPTIONS_LEN);
-        u32::try_from(self.snd.queued - (ORIGIN + 1)).unwrap_or(u32::MAX).min(room)
+        u32::try_from(self.snd.queued - (ORIGIN + 1)).unwrap_or(u32::MAX).min(self.syn_room())
     }
 
     /// Whether our SYN, or our SYN,ACK if it `answers`, has the option. A SYN that is repeated has none (§4.2.1); a

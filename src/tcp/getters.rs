@@ -151,6 +151,19 @@ impl Tcb {
         self.rare.read(|rare| rare.rcv_up).saturating_sub(self.rcv.consumed)
     }
 
+    /// The most octets that one segment of the peer has carried, at least 536, or our own MSS if that is less: what "full-sized"
+    /// means for delayed acknowledgments.
+    #[must_use]
+    pub fn full_size(&self) -> u32 {
+        self.rcv.full_size()
+    }
+
+    /// Probes of a closed window, or keep-alive probes, that have not been answered.
+    #[must_use]
+    pub fn unanswered_probes(&self) -> u8 {
+        self.probes.max(self.keepalive_probes)
+    }
+
     /// The congestion window, in octets.
     #[must_use]
     pub fn cwnd(&self) -> u32 {

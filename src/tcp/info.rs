@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::config::CongestionAlgorithm;
 use super::congestion::CongestionControl as _;
 use super::rare::Rare;
-use super::recovery::Phase;
+use super::recovery::{Fate, Phase};
 use super::state::State;
 use super::tcb::Tcb;
 use crate::Instant;
@@ -156,7 +156,41 @@ pub struct TcpInfo {
     pub limited_by_peer: Duration,
 }
 
+/// Segments that are not acknowledged, from [`Tcb::outstanding`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Outstanding {
+    /// All of them; SYN and FIN count.
+    pub segments: u32,
+    /// Those that have arrived out of order, as SACK says, or, without it, as many as there were duplicate
+    /// acknowledgments.
+    pub sacked: u32,
+    /// Those that are taken for lost; ones that were sent again since and are under way included.
+    pub lost: u32,
+    /// Those that were sent again, and of which nothing has been heard since.
+    pub repeated: u32,
+}
+
 impl Tcb {
+    /// How many segments are not acknowledged, and what is thought of them. It looks at each of them: for diagnosis, and
+    /// not for every segment.
+    #[must_use]
+    pub fn outstanding(&self) -> Outstanding {
+        let mut told = Outstanding::default();
+        for record in self.records.iter() {
+            let under_way = record.is_repeated() && record.fate == Fate::InFlight;
+            let probe = self.recovery.probe.explains(record.end());
+            told.segments += 1;
+            told.sacked += u32::from(record.fate == Fate::Sacked);
+            told.lost += u32::from(record.fate == Fate::Lost || under_way && !probe);
+            told.repeated += u32::from(under_way);
+        }
+        if !self.sack_on {
+            told.sacked = self.recovery.duplicates().count().min(told.segments);
+        }
+        told
+    }
+
     /// The connection at a glance. `now` is for the times that go on: what holds sending back.
     #[must_use]
     pub fn info(&self, now: Instant) -> TcpInfo {

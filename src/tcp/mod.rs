@@ -81,7 +81,7 @@ pub use config::{
 };
 pub use dialect::{Dialect, LossDetection, Persist};
 pub use half_open::{HalfOpen, Heard};
-pub use info::{RecoveryPhase, TcpInfo};
+pub use info::{Outstanding, RecoveryPhase, TcpInfo};
 pub use notices::{CloseReason, Notices, Transitions};
 pub use rules::{AckPolicy, RtoRule, SmallSegments, WindowProbe, WindowRules};
 pub use segment::{

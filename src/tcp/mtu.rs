@@ -141,6 +141,19 @@ impl PathMtuState {
         }
     }
 
+    /// The peer has said on an earlier connection what it takes: what goes with our SYN may be as large (RFC 7413 §4.1.3).
+    pub(super) fn expect(&mut self, config: &TcpConfig, theirs: u16) {
+        let size = u32::from(config.mss.min(theirs)).max(LEAST_SIZE);
+        *self = Self {
+            size,
+            ceiling: size,
+            base: size,
+            too_large: size + 1,
+            candidate: size,
+            ..Self::new(config)
+        };
+    }
+
     /// The peer's SYN says what it takes; `theirs` is its MSS, or what stands for one that is missing.
     pub(super) fn open(&mut self, config: &TcpConfig, theirs: u16) {
         let theirs = theirs.max(config.least_mss);

@@ -39,8 +39,17 @@ impl Kernel {
             }
             Role::Stream(_) => false,
             Role::Fresh => {
+                if self.sock(fd)?.deferred.is_some() {
+                    return Err(Errno::EISCONN.into());
+                }
                 let remote = self.address(domain, address, own)?;
-                self.open_connection(now, fd, remote)?;
+                let fast = self.sock(fd)?.settings.is_on("TCP_FASTOPEN_CONNECT");
+                let fast = linux && fast && self.sysctls.fast_open;
+                if fast && self.host.fast_open_cookie(remote.ip()).is_some() {
+                    self.sock(fd)?.deferred = Some(remote);
+                    return Ok(Progress::Returned(Returned::value(0)));
+                }
+                self.open_connection(now, fd, remote, fast)?;
                 true
             }
         };
@@ -49,15 +58,21 @@ impl Kernel {
         self.begin(now, Op::Connect(Connect { fd, began }), patience)
     }
 
-    /// Opens the connection of a socket that has none.
-    pub(super) fn open_connection(&mut self, now: Instant, fd: i64, remote: SocketAddr) -> Result<(), Stop> {
+    /// Opens the connection of a socket that has none; with Fast Open, if that is asked for.
+    pub(super) fn open_connection(
+        &mut self,
+        now: Instant,
+        fd: i64,
+        remote: SocketAddr,
+        fast: bool,
+    ) -> Result<(), Stop> {
         let linux = self.is_linux();
         // Nobody is called "any": that is the host itself, where nobody listens.
         let local = self.sock(fd)?.bound.map(|at| match at.ip() {
             ip if ip.is_unspecified() => SocketAddr::new(self.at.local, at.port()),
             _ => at,
         });
-        let options = self.connect_options(fd, local)?;
+        let options = self.connect_options(fd, local, fast)?;
         let id = self.host.connect_with(now, remote, &options).map_err(|error| match error {
             ConnectError::InUse(_) | ConnectError::NoPorts(_) if linux => Errno::EADDRNOTAVAIL,
             ConnectError::InUse(_) | ConnectError::NoPorts(_) => Errno::EADDRINUSE,
@@ -72,6 +87,7 @@ impl Kernel {
         if let Some(tuple) = tuple {
             socket.role = Role::Stream(Stream::new(id, tuple, true));
             socket.error = None;
+            socket.deferred = None;
         }
         self.set_subject(fd);
         Ok(())
@@ -81,6 +97,7 @@ impl Kernel {
     /// reset.
     pub(super) fn disconnect(&mut self, now: Instant, fd: i64) {
         let Some(socket) = self.sockets.get_mut(&fd) else { return };
+        socket.deferred = None;
         match core::mem::replace(&mut socket.role, Role::Fresh) {
             Role::Fresh => {}
             Role::Listener(listening) => {

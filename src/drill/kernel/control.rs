@@ -57,7 +57,11 @@ impl Kernel {
             {
                 Err(Errno::EINVAL.into())
             }
-            "SIOCINQ" | "TIOCINQ" | "FIONREAD" => told(self.unread(fd) as u64),
+            "SIOCATMARK" => told(u64::from(self.is_at_mark(fd))),
+            "SIOCINQ" | "TIOCINQ" | "FIONREAD" => {
+                let to_mark = self.urgent_ahead(fd).unwrap_or(u64::MAX);
+                told((self.unread(fd) as u64).min(to_mark))
+            }
             "SIOCOUTQ" | "TIOCOUTQ" | "FIONWRITE" => told(self.unacknowledged(fd)),
             "SIOCOUTQNSD" => told(self.unsent(now, fd)),
             "FIONSPACE" if !linux => {

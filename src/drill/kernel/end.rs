@@ -18,6 +18,9 @@ impl Kernel {
         let args = self.args(call, 1..=1)?;
         let fd = args.fd(0)?;
         let at_once = Ok(Progress::Returned(Returned::value(0)));
+        if self.close_watched(fd) {
+            return at_once;
+        }
         let Some(socket) = self.sockets.remove(&fd) else { return Err(Errno::EBADF.into()) };
         let linger = socket.settings.linger;
         match socket.role {

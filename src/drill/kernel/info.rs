@@ -87,7 +87,7 @@ fn segments(octets: u64, mss: u32) -> i128 {
 }
 
 /// What both systems tell in the same way.
-fn common(told: &mut BTreeMap<&'static str, i128>, info: &TcpInfo) {
+fn common(told: &mut BTreeMap<&'static str, i128>, machine: &Tcb, info: &TcpInfo) {
     let mut options = 0;
     let (theirs, ours) = info.window_scales;
     for (is_on, bit) in [
@@ -96,6 +96,7 @@ fn common(told: &mut BTreeMap<&'static str, i128>, info: &TcpInfo) {
         (theirs > 0 || ours > 0, 4),
         (info.ecn, 8),
         (info.ecn && info.marks_received > 0, 16),
+        (machine.took_syn_data(), 32),
     ] {
         if is_on {
             options |= bit;
@@ -110,7 +111,7 @@ fn common(told: &mut BTreeMap<&'static str, i128>, info: &TcpInfo) {
 }
 
 fn linux(told: &mut BTreeMap<&'static str, i128>, machine: &Tcb, info: &TcpInfo) {
-    common(told, info);
+    common(told, machine, info);
     let mss = info.mss;
     let phase = match info.recovery {
         RecoveryPhase::Open => 0,
@@ -124,16 +125,36 @@ fn linux(told: &mut BTreeMap<&'static str, i128>, machine: &Tcb, info: &TcpInfo)
     told.insert("tcpi_snd_mss", mss.into());
     told.insert("tcpi_advmss", machine.config().mss.into());
     told.insert("tcpi_pmtu", info.path_mtu.into());
-    told.insert("tcpi_sacked", segments(info.sacked, mss));
-    told.insert("tcpi_lost", segments(info.lost, mss));
+    let outstanding = machine.outstanding();
+    told.insert("tcpi_unacked", outstanding.segments.into());
+    told.insert("tcpi_sacked", outstanding.sacked.into());
+    told.insert("tcpi_lost", outstanding.lost.into());
+    told.insert("tcpi_retrans", outstanding.repeated.into());
+    told.insert("tcpi_fackets", 0);
+    told.insert("tcpi_retransmits", info.backoff.into());
+    told.insert("tcpi_probes", machine.unanswered_probes().into());
+    told.insert("tcpi_rcv_mss", machine.full_size().into());
+    told.insert("tcpi_total_rto", info.timeouts.into());
+    if !info.reordering_seen {
+        told.insert("tcpi_reordering", 3);
+        told.insert("tcpi_reord_seen", 0);
+    }
+    // Later they follow what is read, in a way of Linux' own.
+    if machine.readable_to() == 0 {
+        let offered = info.receive_buffer.min(65_535);
+        told.insert("tcpi_rcv_ssthresh", offered.into());
+        told.insert("tcpi_rcv_space", offered.min(10 * u32::from(machine.config().mss)).into());
+    }
     told.insert("tcpi_snd_cwnd", segments(info.cwnd.into(), mss));
     let ssthresh = info.ssthresh.map_or(NO_SSTHRESH, |octets| i128::from(octets / mss.max(1)));
     told.insert("tcpi_snd_ssthresh", ssthresh);
     told.insert("tcpi_total_retrans", info.retransmissions.into());
     told.insert("tcpi_bytes_retrans", info.retransmitted.into());
-    let acked = machine.acked_to().min(machine.queued_to());
-    told.insert("tcpi_bytes_received", machine.readable_to().into());
-    told.insert("tcpi_bytes_acked", acked.into());
+    // A SYN of our own counts, and so do FINs.
+    let ended = matches!(info.state, State::FinWait2 | State::TimeWait);
+    let controls = u64::from(!machine.is_passive() && info.state.is_synchronized()) + u64::from(ended);
+    told.insert("tcpi_bytes_acked", (machine.acked_to() + controls).into());
+    told.insert("tcpi_bytes_received", (machine.readable_to() + u64::from(machine.peer_has_closed())).into());
     told.insert("tcpi_notsent_bytes", info.unsent.into());
     told.insert("tcpi_min_rtt", info.min_rtt.map_or(0xffff_ffff, micros));
     told.insert("tcpi_delivery_rate", info.delivery_rate.into());
@@ -147,12 +168,15 @@ fn linux(told: &mut BTreeMap<&'static str, i128>, machine: &Tcb, info: &TcpInfo)
 }
 
 fn freebsd(told: &mut BTreeMap<&'static str, i128>, machine: &Tcb, info: &TcpInfo) {
-    common(told, info);
+    common(told, machine, info);
     // FreeBSD counts windows in octets.
     told.insert("tcpi_snd_cwnd", info.cwnd.into());
     let ssthresh = info.ssthresh.map_or(0x3fff_c000, i128::from);
     told.insert("tcpi_snd_ssthresh", ssthresh);
-    told.insert("tcpi_snd_mss", info.mss.into());
+    // Timestamps are not taken off.
+    let options = if info.timestamps { 12 } else { 0 };
+    told.insert("tcpi_snd_mss", (info.mss + options).into());
+    told.insert("tcpi_rcv_mss", (info.mss + options).into());
     told.insert("tcpi_snd_wnd", info.snd_wnd.into());
     told.insert("tcpi_rcv_space", info.rcv_wnd.into());
     told.insert("tcpi_snd_nxt", machine.snd_nxt().get().into());

@@ -22,13 +22,16 @@ mod connect;
 mod constants;
 mod control;
 mod end;
+mod epoll;
 mod errno;
 mod info;
 mod open;
 mod options;
 mod read;
+mod ready;
 mod returned;
 mod socket;
+mod urgent;
 mod write;
 
 use alloc::collections::BTreeMap;
@@ -39,6 +42,7 @@ use core::net::{IpAddr, SocketAddr};
 
 pub(in crate::drill) use super::shell::ShellOutcome;
 use args::Args;
+use epoll::Epoll;
 pub(in crate::drill) use errno::Errno;
 pub(in crate::drill) use info::Symbols;
 pub(in crate::drill) use returned::Returned;
@@ -131,6 +135,8 @@ enum Op {
     Read(read::Read),
     Write(write::Write),
     Close(end::Close),
+    Poll(ready::Poll),
+    EpollWait(epoll::Wait),
 }
 
 /// Whether a call may wait, and for how long.
@@ -151,6 +157,7 @@ pub(in crate::drill) struct Kernel {
     sysctls: Sysctls,
     at: Addresses,
     sockets: BTreeMap<i64, Socket>,
+    epolls: BTreeMap<i64, Epoll>,
     /// The connection that was connected or accepted last, under which number, and between which sockets.
     subject: Option<(i64, ConnId, FiveTuple)>,
     bound: Option<SocketAddr>,
@@ -169,6 +176,7 @@ impl Kernel {
             sysctls: Sysctls::default(),
             at,
             sockets: BTreeMap::new(),
+            epolls: BTreeMap::new(),
             subject: None,
             bound: None,
             gone: Vec::new(),
@@ -237,6 +245,10 @@ impl Kernel {
             "write" | "send" | "sendto" | "sendmsg" | "writev" => return self.write(now, call),
             "close" => return self.close(now, call),
             "shutdown" => self.shutdown(now, call)?,
+            "poll" => return self.poll(now, call),
+            "epoll_create" | "epoll_create1" if self.is_linux() => self.epoll_create(call)?,
+            "epoll_ctl" if self.is_linux() => self.epoll_ctl(call)?,
+            "epoll_wait" if self.is_linux() => return self.epoll_wait(now, call),
             "fcntl" => self.fcntl(call)?,
             "ioctl" => self.ioctl(now, call)?,
             "setsockopt" => self.setsockopt(now, call)?,
@@ -266,6 +278,8 @@ impl Kernel {
             Op::Read(read) => self.try_read(now, read, last),
             Op::Write(write) => self.try_write(now, write, last),
             Op::Close(close) => self.try_close(now, close, last),
+            Op::Poll(poll) => self.try_poll(now, poll, last),
+            Op::EpollWait(wait) => self.try_epoll_wait(now, wait, last),
         }
     }
 
@@ -355,6 +369,13 @@ impl Kernel {
         let linux = self.is_linux();
         for socket in self.sockets.values_mut() {
             socket.notice(&self.host, linux);
+            socket.note_urgent(&self.host);
+            let id = socket.stream().map(|stream| stream.id);
+            let room = id.and_then(|id| self.host.connection(id)).is_some_and(|own| own.is_writable());
+            if let Some(stream) = socket.stream_mut() {
+                stream.room_again += u64::from(room && !stream.has_room);
+                stream.has_room = room;
+            }
         }
     }
 
@@ -386,7 +407,8 @@ impl Kernel {
     }
 
     fn sock(&mut self, fd: i64) -> Result<&mut Socket, Errno> {
-        self.sockets.get_mut(&fd).ok_or(Errno::EBADF)
+        let missing = if self.epolls.contains_key(&fd) { Errno::ENOTSOCK } else { Errno::EBADF };
+        self.sockets.get_mut(&fd).ok_or(missing)
     }
 
     fn stream(&self, fd: i64) -> Option<&Stream> {

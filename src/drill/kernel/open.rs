@@ -24,10 +24,9 @@ impl Kernel {
     /// The number under which a call that makes a descriptor stands in the script.
     pub(super) fn wanted(&self, call: &Call) -> i64 {
         let told = call.result.as_ref().and_then(|result| int(self.personality(), result).ok());
-        told.filter(|&fd| fd >= 0 && !self.sockets.contains_key(&fd)).unwrap_or_else(|| {
-            let taken = |fd: &i64| self.sockets.contains_key(fd);
-            (1000..).find(|fd| !taken(fd)).unwrap_or(-1)
-        })
+        let taken = |fd: &i64| self.sockets.contains_key(fd) || self.epolls.contains_key(fd);
+        let free = told.filter(|fd| *fd >= 0 && !taken(fd));
+        free.unwrap_or_else(|| (1000..).find(|fd| !taken(fd)).unwrap_or(-1))
     }
 
     fn flag(&self, name: &str) -> i64 {
@@ -194,6 +193,7 @@ impl Kernel {
             return Err(Errno::ECONNABORTED.into());
         };
         let listener = self.sock(accept.fd)?;
+        listener.accepted += 1;
         let mut socket = Socket::new(listener.domain);
         socket.settings = listener.settings.inherited(linux);
         socket.nonblocking = accept.nonblocking;

@@ -114,6 +114,9 @@ impl Kernel {
         }
         let uncorked = matches!(knob.name, "TCP_CORK" | "TCP_NOPUSH" | "TCP_NODELAY");
         self.apply(now, fd)?;
+        if knob.name == "TCP_QUICKACK" {
+            self.quick_ack(now, fd);
+        }
         if uncorked {
             self.uncork(now, fd);
         }
@@ -239,6 +242,16 @@ impl Kernel {
         }
         // One that is over has no use for it.
         let _ = connection.configure(now, change);
+    }
+
+    /// How acknowledgments are paced from now on; before there is a connection that says nothing, as on Linux.
+    fn quick_ack(&mut self, now: Instant, fd: i64) {
+        let on = self.sockets.get(&fd).is_some_and(|socket| socket.settings.is_on("TCP_QUICKACK"));
+        let id = self.stream(fd).map(|stream| stream.id);
+        if let Some(mut connection) = id.and_then(|id| self.host.connection(id)) {
+            // One that is over acknowledges nothing.
+            let _ = connection.set_quick_ack(now, on);
+        }
     }
 
     /// What a cork has held back goes, if it is out.

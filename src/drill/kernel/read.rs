@@ -164,12 +164,13 @@ impl Kernel {
             return Err(Errno::ENOTCONN.into());
         }
         if read.flags.out_of_band {
-            return Err(unsupported("reading urgent data").into());
+            return self.read_urgent(read.fd, read.room, read.flags.peek, last);
         }
         let target = if read.flags.wait_all { read.room } else { lowat.min(read.room) }.max(1);
         self.take_octets(now, read)?;
         let full = read.room == 0 || read.done >= read.room;
-        if full || read.done >= target {
+        let at_mark = read.done > 0 && self.urgent_ahead(read.fd) == Some(0);
+        if full || at_mark || read.done >= target {
             return Ok(Some(self.have_read(read)));
         }
         match self.end_of_reading(read, last)? {
@@ -185,10 +186,15 @@ impl Kernel {
 
     /// Reads what there is, and compares it.
     fn take_octets(&mut self, now: Instant, read: &mut Read) -> Result<(), Stop> {
+        if read.done == 0 && !read.flags.peek && read.room > 0 {
+            self.step_over_urgent(now, read.fd)?;
+        }
+        let ahead = self.urgent_ahead(read.fd);
         let Some(stream) = self.stream(read.fd) else { return Ok(()) };
         let (id, begun) = (stream.id, stream.read);
         let Some(mut connection) = self.host.connection(id) else { return Ok(()) };
-        let wanted = (read.room - read.done).min(connection.unread());
+        let to_mark = ahead.map_or(usize::MAX, |ahead| usize::try_from(ahead).unwrap_or(usize::MAX));
+        let wanted = (read.room - read.done).min(connection.unread()).min(to_mark);
         let mut octets = alloc::vec![0; wanted];
         let taken = if read.flags.peek {
             read.done = 0;

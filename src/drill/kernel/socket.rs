@@ -27,6 +27,10 @@ pub(super) struct Socket {
     /// Where it is bound: an address of packets.
     pub(super) bound: Option<SocketAddr>,
     pub(super) role: Role,
+    /// Connections that were accepted from it.
+    pub(super) accepted: u64,
+    /// `TCP_FASTOPEN_CONNECT`: whom the first octets that are written call.
+    pub(super) deferred: Option<SocketAddr>,
 }
 
 /// What a socket is at the moment.
@@ -55,13 +59,39 @@ pub(super) struct Stream {
     pub(super) ended: bool,
     /// `shutdown(SHUT_RD)`.
     pub(super) shut_read: bool,
+    /// The urgent octet that has not been read past.
+    pub(super) urgent: Option<Urgent>,
+    /// There was room to write when it was last looked at, and how often that has come to be so again.
+    pub(super) has_room: bool,
+    pub(super) room_again: u64,
     /// Octets that a call has chosen itself, by their place.
     chosen: Vec<(u64, Vec<u8>)>,
 }
 
+/// An urgent octet of the peer's stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Urgent {
+    /// Its place.
+    pub(super) at: u64,
+    /// It was read out of band.
+    pub(super) taken: bool,
+}
+
 impl Stream {
     pub(super) const fn new(id: ConnId, tuple: FiveTuple, connecting: bool) -> Self {
-        Self { id, tuple, sent: 0, read: 0, connecting, ended: false, shut_read: false, chosen: Vec::new() }
+        Self {
+            id,
+            tuple,
+            sent: 0,
+            read: 0,
+            connecting,
+            ended: false,
+            shut_read: false,
+            has_room: false,
+            room_again: 0,
+            urgent: None,
+            chosen: Vec::new(),
+        }
     }
 
     /// The octet that a call has chosen for that place.
@@ -107,6 +137,8 @@ impl Socket {
             error: None,
             bound: None,
             role: Role::Fresh,
+            accepted: 0,
+            deferred: None,
         }
     }
 

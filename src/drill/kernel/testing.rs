@@ -173,6 +173,27 @@ impl World {
         self
     }
 
+    /// The peer listens, and gives Fast Open cookies.
+    pub(in crate::drill) fn peer_listens_fast(&mut self) -> &mut Self {
+        let mut config = ListenConfig::default();
+        config.fast_open = true;
+        self.listening = Some(self.peer.listen(ListenOn::port(8080), &config).unwrap());
+        self
+    }
+
+    /// The peer connects with Fast Open, and sends octets with its SYN if it has a cookie.
+    pub(in crate::drill) fn peer_connects_fast(&mut self, octets: &[u8]) -> ConnId {
+        let to: SocketAddr = alloc::format!("{LOCAL}:8080").parse().unwrap();
+        let mut connection = self.peer.config().connection;
+        connection.tcp.fast_open = true;
+        let mut options = crate::host::ConnectOptions::default();
+        options.connection = Some(connection);
+        let id = self.peer.connect_with(self.now, to, &options).unwrap();
+        self.peer.connection(id).unwrap().send(self.now, octets).unwrap();
+        self.carry();
+        id
+    }
+
     pub(in crate::drill) fn peer_accepts(&mut self) -> ConnId {
         self.peer.accept(self.listening.unwrap()).unwrap()
     }

@@ -5,6 +5,8 @@ use super::*;
 use crate::connection::Received;
 
 mod closing;
+mod fast_open;
 mod opening;
 mod options;
 mod streams;
+mod waiting;

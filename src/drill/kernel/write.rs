@@ -2,12 +2,13 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use super::args::{self, Address, Args};
 use super::read::{Buffers, MESSAGE, patience};
 use super::returned::{Returned, Stop};
 use super::socket::{Role, Standing, standing};
-use super::{CallFailure, Errno, Kernel, Op, Progress, unsupported};
+use super::{CallFailure, Errno, Kernel, Op, Patience, Progress, unsupported};
 use crate::Instant;
 use crate::connection::SendFlags;
 use crate::drill::pattern;
@@ -43,13 +44,11 @@ impl Kernel {
         let fd = args.fd(0)?;
         let linux = self.is_linux();
         let bit = |name| flags & super::constants::number(args.personality, name).unwrap_or(0) != 0;
-        let told = ["MSG_DONTWAIT", "MSG_NOSIGNAL", "MSG_MORE", "MSG_OOB", "MSG_EOR", "MSG_EOF"];
+        let told =
+            ["MSG_DONTWAIT", "MSG_NOSIGNAL", "MSG_MORE", "MSG_OOB", "MSG_EOR", "MSG_EOF", "MSG_FASTOPEN"];
         let known = told
             .iter()
             .fold(0, |known, name| known | super::constants::number(args.personality, name).unwrap_or(0));
-        if bit("MSG_FASTOPEN") {
-            return Err(unsupported("MSG_FASTOPEN").into());
-        }
         if flags & !known != 0 {
             return Err(unsupported(format!("the flags {flags:#x} of {}", call.name)).into());
         }
@@ -57,14 +56,15 @@ impl Kernel {
             // FreeBSD has no records in a stream.
             return Err(if linux { unsupported("MSG_EOR").into() } else { Errno::EINVAL.into() });
         }
-        if matches!(to, Some(Address::Socket(_))) && !linux {
-            return Err(unsupported("an address for a connection that is opened by writing").into());
-        }
         let socket = self.sock(fd)?;
         let waits = !bit("MSG_DONTWAIT") && !socket.nonblocking;
         let patience = patience(now, waits, socket.settings.send_timeout);
         let flags = Flags { more: bit("MSG_MORE"), urgent: bit("MSG_OOB"), end: bit("MSG_EOF") };
         let op = Write { fd, len: buffers.len, text: buffers.text, flags, done: 0, base: None };
+        let opens = matches!(to, Some(Address::Own | Address::Socket(_))) && !linux;
+        if bit("MSG_FASTOPEN") || self.sock(fd)?.deferred.is_some() || opens {
+            return self.write_to(now, op, to, patience);
+        }
         self.begin(now, Op::Write(op), patience)
     }
 
@@ -152,6 +152,59 @@ impl Kernel {
             (false, _) => Ok(None),
             (true, 0) => Err(Errno::EAGAIN.into()),
             (true, done) => Ok(Some(Returned::len(done))),
+        }
+    }
+
+    /// Writes and opens the connection by that (RFC 7413 §4.1.3.1): `MSG_FASTOPEN`, the first octets behind a `connect` that
+    /// was put off, and on FreeBSD `sendto` to an address.
+    fn write_to(
+        &mut self,
+        now: Instant,
+        mut op: Write,
+        to: Option<Address>,
+        patience: Patience,
+    ) -> Result<Progress, Stop> {
+        let linux = self.is_linux();
+        let own = SocketAddr::new(self.at.remote, self.at.connect_port);
+        let allowed = if linux { self.sysctls.fast_open } else { self.profile.host.connection.tcp.fast_open };
+        let connecting = self.stream(op.fd).is_some_and(|stream| stream.connecting);
+        let standing = standing(self.machine(op.fd), connecting);
+        let socket = self.sock(op.fd)?;
+        let (domain, deferred) = (socket.domain, socket.deferred);
+        match &mut socket.role {
+            Role::Fresh => {}
+            Role::Stream(_) if connecting && linux && standing == Standing::Opening => {
+                return Err(Errno::EALREADY.into());
+            }
+            // As `connect` does, it notices that the connection is there.
+            Role::Stream(stream) if connecting && linux => {
+                stream.connecting = false;
+                return self.begin(now, Op::Write(op), patience);
+            }
+            _ => return Err(Errno::EISCONN.into()),
+        }
+        if !linux && !socket.settings.is_on("TCP_FASTOPEN") {
+            return Err(unsupported("an address for a connection without Fast Open").into());
+        }
+        let remote = match (deferred, to) {
+            (Some(remote), _) => remote,
+            _ if !allowed && linux => return Err(Errno::EOPNOTSUPP.into()),
+            (None, Some(Address::Unspecified)) if linux => return Err(Errno::EOPNOTSUPP.into()),
+            (None, to) => self.address(domain, to.unwrap_or(Address::None), own)?,
+        };
+        self.open_connection(now, op.fd, remote, allowed)?;
+        let whole = op.len;
+        let room = self.machine(op.fd).map_or(0, Tcb::syn_room);
+        // FreeBSD takes as much as there is room for: what the SYN cannot carry follows it.
+        op.len = if linux { whole.min(usize::try_from(room).unwrap_or(usize::MAX)) } else { whole };
+        self.give_octets(now, &mut op)?;
+        op.len = whole;
+        let returned = Progress::Returned(Returned::len(op.done));
+        match (linux, patience, op.done) {
+            (false, ..) => Ok(returned),
+            (true, Patience::None, 0) => Err(Errno::EINPROGRESS.into()),
+            (true, Patience::None, _) => Ok(returned),
+            (true, patience, _) => self.begin(now, Op::Write(op), patience),
         }
     }
 

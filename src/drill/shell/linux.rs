@@ -18,11 +18,13 @@ pub(in crate::drill) struct Sysctls {
     pub(in crate::drill) send_max: i64,
     /// The keep-alives of `SO_KEEPALIVE`, where nothing else is said.
     pub(in crate::drill) keepalive: Keepalive,
+    /// Clients may use Fast Open: `net.ipv4.tcp_fastopen & 1`.
+    pub(in crate::drill) fast_open: bool,
 }
 
 impl Default for Sysctls {
     fn default() -> Self {
-        Self { receive_max: 212_992, send_max: 212_992, keepalive: Keepalive::default() }
+        Self { receive_max: 212_992, send_max: 212_992, keepalive: Keepalive::default(), fast_open: true }
     }
 }
 
@@ -211,7 +213,7 @@ fn set_tcp(profile: &mut Profile, sysctls: &mut Sysctls, name: &str, value: &str
         }
         "rmem" => return set_receive(profile, value),
         "wmem" => return set_send(profile, value),
-        "fastopen" => return set_fast_open(profile, value),
+        "fastopen" => return set_fast_open(profile, sysctls, value),
         _ => {}
     }
     let Ok(number) = value.parse::<u32>() else { return unknown(&key, value) };
@@ -307,7 +309,7 @@ fn set_send(profile: &mut Profile, value: &str) -> Result<(), SysctlError> {
 }
 
 /// Bit 0: clients; bit 1: servers; bits 2, 9: without cookies; bit 10: servers that have not asked for it.
-fn set_fast_open(profile: &mut Profile, value: &str) -> Result<(), SysctlError> {
+fn set_fast_open(profile: &mut Profile, sysctls: &mut Sysctls, value: &str) -> Result<(), SysctlError> {
     let bits = match value.strip_prefix("0x") {
         Some(hex) => i64::from_str_radix(hex, 16).ok(),
         None => value.parse::<i64>().ok(),
@@ -316,7 +318,7 @@ fn set_fast_open(profile: &mut Profile, value: &str) -> Result<(), SysctlError> 
     if bits & (0x4 | 0x200) != 0 {
         return Err(SysctlError::Unsupported(String::from("Fast Open without cookies")));
     }
-    profile.host.connection.tcp.fast_open = bits & 1 != 0;
+    sysctls.fast_open = bits & 1 != 0;
     profile.listen.fast_open = bits & 0x402 == 0x402;
     Ok(())
 }

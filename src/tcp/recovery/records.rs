@@ -545,7 +545,6 @@ impl Records {
     }
 
     /// All records, ascending.
-    #[cfg(test)]
     pub(in crate::tcp) fn iter(&self) -> impl DoubleEndedIterator<Item = &Record> + ExactSizeIterator + '_ {
         self.records.iter()
     }

@@ -124,6 +124,7 @@ impl Kernel {
             "TCP_KEEPINTVL" => set.unwrap_or_else(|| whole_seconds(usual.interval)),
             "TCP_KEEPCNT" => set.unwrap_or_else(|| usual.count.into()),
             "TCP_NODELAY" => set.unwrap_or(i64::from(!tcp.nagle)),
+            "TCP_QUICKACK" => set.unwrap_or(1),
             "TCP_SYNCNT" | "TCP_LINGER2" | "TCP_WINDOW_CLAMP" if set.is_none() => {
                 return Err(unsupported(format!("{} that nobody has set", knob.name)).into());
             }

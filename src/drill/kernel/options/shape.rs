@@ -127,6 +127,7 @@ impl Kernel {
         &self,
         fd: i64,
         local: Option<SocketAddr>,
+        fast_open: bool,
     ) -> Result<ConnectOptions, Stop> {
         let Some(socket) = self.sockets.get(&fd) else {
             return Err(unsupported("a connection without a socket").into());
@@ -134,7 +135,9 @@ impl Kernel {
         let settings = &socket.settings;
         let mut options = ConnectOptions::default();
         options.local = local;
-        options.connection = Some(self.shaped(fd, self.profile.host.connection));
+        let mut connection = self.shaped(fd, self.profile.host.connection);
+        connection.tcp.fast_open = fast_open;
+        options.connection = Some(connection);
         options.hop_limit = settings.hop_limit();
         options.dscp = settings.dscp();
         Ok(options)
@@ -151,7 +154,11 @@ impl Kernel {
         config.connection = Some(self.shaped(fd, usual));
         config.backlog = places(settings.backlog.unwrap_or(0), self.is_linux());
         config.v6_only = settings.get("IPV6_V6ONLY").map_or(config.v6_only, |on| on != 0);
-        config.fast_open = settings.get("TCP_FASTOPEN").map_or(config.fast_open, |on| on != 0);
+        // On Linux one or the other will do, on FreeBSD it takes both.
+        let asked = settings.get("TCP_FASTOPEN").map(|on| on != 0);
+        let allowed = config.fast_open;
+        config.fast_open =
+            if self.is_linux() { asked.unwrap_or(allowed) } else { allowed && asked == Some(true) };
         config.hop_limit = settings.hop_limit().or(config.hop_limit);
         config.dscp = settings.dscp().or(config.dscp);
         Ok(config)
