@@ -188,7 +188,8 @@ use own::Own;
 pub use packet::{Checksums, Ingress, Packet, PartialChecksum, Transmit};
 use passive::Passive;
 pub use passive::{
-    DecideError, Decision, ListenConfig, ListenError, ListenOn, PassiveStats, RowView, SynCookies,
+    DecideError, Decision, FastOpenCookies, ListenConfig, ListenError, ListenOn, PassiveStats, RowView,
+    SynCookies,
 };
 use ports::Ports;
 pub use ports::Shard;

@@ -7,6 +7,7 @@
 use core::time::Duration;
 
 use super::{Personality, Profile};
+use crate::host::FastOpenCookies;
 use crate::tcp::{
     AckPolicy, CongestionAlgorithm, Dialect, Ecn, MtuProbing, OptionLayout, RtoRule, SmallSegments,
     TcpConfig, WindowProbe, WindowRules,
@@ -25,6 +26,9 @@ const R2: Duration = Duration::from_millis(924_600);
 /// `tcp_syn_retries = 5`: 1 + 2 + 4 + 8 + 16 + 32 s.
 const SYN_R2: Duration = Duration::from_secs(63);
 
+/// `tcp_fastopen_key`: a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4.
+const FAST_OPEN_KEY: [u8; 16] = 0xa1a1_a1a1_b2b2_b2b2_c3c3_c3c3_d4d4_d4d4_u128.to_be_bytes();
+
 pub(super) fn profile() -> Profile {
     let mut profile = Profile { name: "linux", personality: Personality::Linux, ..Profile::library() };
     let connection = &mut profile.host.connection;
@@ -32,6 +36,7 @@ pub(super) fn profile() -> Profile {
     (connection.send_buffer, connection.send_buffer_max) = (262_144, 4 << 20);
     // net.ipv4.ip_local_port_range
     profile.host.ports = 32_768..=60_999;
+    profile.listen.fast_open_cookies = FastOpenCookies::OfAddresses(FAST_OPEN_KEY);
     profile
 }
 

@@ -63,7 +63,7 @@ impl Settings {
         }
         if settings.ip == IpMode::V6 {
             settings.local = Ipv6Addr::new(0xfd3d, 0x0a0b, 0x17d6, 0, 0, 0, 0, 1).into();
-            settings.remote = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into();
+            settings.remote = Ipv6Addr::new(0xfd3d, 0xfa7b, 0xd17d, 0, 0, 0, 0, 1).into();
         }
         for (given, place) in [(local, &mut settings.local), (remote, &mut settings.remote)] {
             let Some((line, given)) = given else { continue };

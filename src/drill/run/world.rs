@@ -371,13 +371,15 @@ impl<'s> World<'s> {
                 _ => None,
             });
         }
+        if flow.origins.remote.is_none() {
+            flow.origins.remote = Some(seq);
+            return;
+        }
         let tuple = FiveTuple::new(flow.protocol, flow.local, flow.remote);
         let mut connections = self.kernel.host.connections(self.now);
         let connection = connections.find(|connection| connection.tuple == tuple).map(|there| there.state);
-        let state = connection
-            .or_else(|| self.kernel.host.rows().find(|row| row.tuple == tuple).map(|row| row.state));
-        let opens = matches!(state, None | Some(State::Closed | State::Listen | State::SynSent));
-        if opens || flow.origins.remote.is_none() {
+        let row = || self.kernel.host.rows().find(|row| row.tuple == tuple).map(|row| row.state);
+        if matches!(connection.or_else(row), None | Some(State::Closed | State::Listen | State::SynSent)) {
             flow.origins.remote = Some(seq);
         }
     }

@@ -2,12 +2,16 @@
 //! secret can make, so that who shows one has received a packet of ours at that address.
 //!
 //! They change every day, and those of the day before count too: who has listened long ago gains nothing. Nothing is
-//! remembered, and hosts with one secret take each other's.
+//! remembered, and hosts with one secret take each other's. With a key of the listener's own they are made as Linux or
+//! FreeBSD make theirs, and last as long as the key.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::hash::Hasher as _;
 use core::net::IpAddr;
 use core::time::Duration;
+
+use siphasher::sip::SipHasher24;
 
 use super::{Outcome, Passive, Promoted};
 use crate::Instant;
@@ -22,20 +26,59 @@ const fn period(now: Instant) -> u64 {
     now.as_nanos() / PERIOD.as_nanos() as u64
 }
 
-fn cookie(secret: &Secret, client: IpAddr, period: u64) -> Option<Cookie> {
-    Cookie::new(&secret.fast_open_cookie(client.to_canonical(), period))
+/// Of what the Fast Open cookies of a listener are made (RFC 7413 §4.1.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FastOpenCookies {
+    /// Of the host's secret, the client's address and the day: those of a day and of the day before count.
+    #[default]
+    OfSecret,
+    /// Of this key and both addresses by SipHash-2-4, as Linux makes them of `net.ipv4.tcp_fastopen_key`, whose words
+    /// stand here in little-endian order: for servers that share an address with Linux. Another key ends them.
+    OfAddresses([u8; 16]),
+    /// Of this key and the client's address by SipHash-2-4, as FreeBSD makes them. Another key ends them.
+    OfClient([u8; 16]),
 }
 
-/// The cookie for a client: 8 octets.
-pub(crate) fn give(secret: &Secret, client: IpAddr, now: Instant) -> Option<Cookie> {
-    cookie(secret, client, period(now))
+/// Which cookies are good for a client of `tuple`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Baker<'a> {
+    pub(crate) cookies: FastOpenCookies,
+    pub(crate) secret: &'a Secret,
+    pub(crate) tuple: &'a FiveTuple,
 }
 
-/// Whether a client may send data with its SYN because of this cookie.
-pub(crate) fn accepts(secret: &Secret, client: IpAddr, now: Instant, shown: &Cookie) -> bool {
-    let this = period(now);
-    let is = |period| cookie(secret, client, period).is_some_and(|cookie| cookie == *shown);
-    is(this) || this.checked_sub(1).is_some_and(is)
+impl Baker<'_> {
+    fn cookie(&self, period: u64) -> Option<Cookie> {
+        let client = self.tuple.remote_ip().to_canonical();
+        let (key, ends) = match &self.cookies {
+            FastOpenCookies::OfSecret => return Cookie::new(&self.secret.fast_open_cookie(client, period)),
+            FastOpenCookies::OfAddresses(key) => {
+                (key, [Some(client), Some(self.tuple.local_ip().to_canonical())])
+            }
+            FastOpenCookies::OfClient(key) => (key, [Some(client), None]),
+        };
+        let mut hasher = SipHasher24::new_with_key(key);
+        for end in ends.into_iter().flatten() {
+            match end {
+                IpAddr::V4(end) => hasher.write(&end.octets()),
+                IpAddr::V6(end) => hasher.write(&end.octets()),
+            }
+        }
+        Cookie::new(&hasher.finish().to_le_bytes())
+    }
+
+    /// The cookie for the client: 8 octets.
+    pub(crate) fn give(&self, now: Instant) -> Option<Cookie> {
+        self.cookie(period(now))
+    }
+
+    /// Whether the client may send data with its SYN because of this cookie.
+    pub(crate) fn accepts(&self, now: Instant, shown: &Cookie) -> bool {
+        let this = period(now);
+        let is = |period| self.cookie(period).is_some_and(|cookie| cookie == *shown);
+        is(this) || this.checked_sub(1).is_some_and(is)
+    }
 }
 
 impl Passive {
@@ -54,7 +97,8 @@ impl Passive {
         let open = listener.config.fast_open && !listener.config.decide;
         let calm = listener.waiting.max(self.early) < listener.config.backlog / 2;
         let shown = seg.options.fast_open.filter(|_| open && calm && seg.len > 0);
-        shown.is_some_and(|shown| accepts(secret, tuple.remote_ip(), now, &shown))
+        let baker = Baker { cookies: listener.config.fast_open_cookies, secret, tuple };
+        shown.is_some_and(|shown| baker.accepts(now, &shown))
     }
 
     /// A machine for the SYN: it listens, and hears it as the next thing.

@@ -7,6 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use hashbrown::HashTable;
 
 use super::chain::Chain;
+use super::fast_open::FastOpenCookies;
 use super::half_open::BY_LISTENER;
 use crate::connection::{ConnectionConfig, SharedConfig};
 use crate::host::single::config::fit_to_ip;
@@ -99,6 +100,8 @@ pub struct ListenConfig {
     /// may be answered before its handshake is done. What comes with a SYN may come twice: only for users whom that
     /// does not harm (§2.1). While half of the backlog waits no SYN is taken so (§5.1). Default: false.
     pub fast_open: bool,
+    /// Of what those cookies are made. Default: of the host's secret.
+    pub fast_open_cookies: FastOpenCookies,
     /// `[::]` is not for IPv4 too (RFC 3493 §5.3). Default: false.
     pub v6_only: bool,
     /// The code point of all segments: 0..=63. Default: none, which is that of the host.
@@ -117,6 +120,7 @@ impl Default for ListenConfig {
             cookies: SynCookies::UnderPressure,
             decide: false,
             fast_open: false,
+            fast_open_cookies: FastOpenCookies::OfSecret,
             v6_only: false,
             dscp: None,
             hop_limit: None,

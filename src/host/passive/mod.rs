@@ -36,6 +36,8 @@ use crate::tcp::{DropReason, HalfOpen, Heard, NetworkError, SegmentMeta, Tcb, Tc
 use crate::{Event, Instant, State, TcpFlags};
 
 pub use decide::{DecideError, Decision};
+use fast_open::Baker;
+pub use fast_open::FastOpenCookies;
 use half_open::HalfOpenRows;
 pub(crate) use listeners::Listener;
 use listeners::Listeners;
@@ -430,7 +432,8 @@ impl Passive {
             let config = listener.connection(&row.tuple).clone();
             let Some(mut meta) = row.half.poll_segment(config.tcp(), now) else { continue };
             if listener.config.fast_open && row.half.asks_for_cookie() {
-                meta.options.fast_open = fast_open::give(secret, row.tuple.remote_ip(), now);
+                let cookies = listener.config.fast_open_cookies;
+                meta.options.fast_open = Baker { cookies, secret, tuple: &row.tuple }.give(now);
             }
             let listener = Some(self.listeners.id(row.listener));
             let reply = Reply { tuple: row.tuple, meta, listener };
