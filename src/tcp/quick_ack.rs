@@ -276,7 +276,8 @@ impl Tcb {
     pub(super) fn window_opens_wide(&mut self) -> bool {
         let (now, capacity) = (self.rcv.wnd(), self.rcv.capacity());
         let least = self.full_size_of_peer().max(capacity / 16).min(capacity);
-        let free = self.rcv.free();
+        // Without window scaling the buffer may have more room than a window can say.
+        let free = u32::try_from(self.rcv.furthest_edge().saturating_sub(self.rcv.nxt)).unwrap_or(u32::MAX);
         free >= least && free / 2 >= now && free > now
     }
 

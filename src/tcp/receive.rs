@@ -204,7 +204,7 @@ impl ReceiveVars {
         self.furthest_edge().saturating_sub(self.edge)
     }
 
-    fn furthest_edge(&self) -> u64 {
+    pub(super) fn furthest_edge(&self) -> u64 {
         let largest = self.nxt + (u64::from(u16::MAX) << self.scale);
         (self.consumed + u64::from(self.capacity())).min(largest)
     }
