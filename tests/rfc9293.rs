@@ -23,6 +23,7 @@ mod page;
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use citations::Citations;
 use matrix::{Level, Matrix, Row};
@@ -36,6 +37,9 @@ struct Ground {
     matrices: Vec<Matrix>,
     cited: Citations,
 }
+
+/// It is read once for all tests.
+static GROUND: LazyLock<Ground> = LazyLock::new(Ground::read);
 
 impl Ground {
     fn read() -> Self {
@@ -68,7 +72,7 @@ fn complain(wrong: &[String]) {
 
 #[test]
 fn every_row_has_a_test_or_a_reason_and_not_both() {
-    let ground = Ground::read();
+    let ground = &*GROUND;
     let mut wrong = Vec::new();
     for row in ground.rows() {
         match (&row.not_here, ground.cited.tests.get(&row.id)) {
@@ -84,7 +88,7 @@ fn every_row_has_a_test_or_a_reason_and_not_both() {
 
 #[test]
 fn every_row_that_is_held_has_code() {
-    let ground = Ground::read();
+    let ground = &*GROUND;
     let held = ground.rows().filter(|row| row.not_here.is_none());
     let bare = held.filter(|row| !ground.cited.code.contains_key(&row.id));
     complain(&bare.map(|row| format!("{}: no code names it", row.id)).collect::<Vec<_>>());
@@ -92,7 +96,7 @@ fn every_row_that_is_held_has_code() {
 
 #[test]
 fn every_number_of_rfc_9293_has_a_row() {
-    let ground = Ground::read();
+    let ground = &*GROUND;
     for (kind, last) in [("MUST", 69), ("SHLD", 31), ("MAY", 18), ("REC", 1), ("X", 14)] {
         for number in 1..=last {
             let id = format!("{kind}-{number}");
@@ -103,7 +107,7 @@ fn every_number_of_rfc_9293_has_a_row() {
 
 #[test]
 fn no_row_is_named_that_does_not_exist() {
-    let ground = Ground::read();
+    let ground = &*GROUND;
     let named = ground.cited.code.keys().chain(ground.cited.tests.keys());
     let unknown = named.filter(|id| !ground.rows().any(|row| row.id == **id));
     complain(&unknown.map(|id| format!("{id} is named and has no row")).collect::<Vec<_>>());
@@ -111,12 +115,12 @@ fn no_row_is_named_that_does_not_exist() {
 
 #[test]
 fn citations_stand_above_tests_and_name_three_rows_at_most() {
-    complain(&Ground::read().cited.wrong);
+    complain(&GROUND.cited.wrong);
 }
 
 #[test]
 fn tcps_own_musts_are_held_and_most_shoulds() {
-    let ground = Ground::read();
+    let ground = &*GROUND;
     let (musts, shoulds) = (ground.figures(Level::Must), ground.figures(Level::Should));
     println!("RFC 9293: {} of {} MUST, {} of {} SHLD", musts.0, musts.1, shoulds.0, shoulds.1);
     // Source routes, which are IP's, are three of them.
@@ -126,9 +130,9 @@ fn tcps_own_musts_are_held_and_most_shoulds() {
 
 #[test]
 fn what_is_made_of_it_is_up_to_date() {
-    let ground = Ground::read();
+    let ground = &*GROUND;
     for (path, made) in
-        [("docs/conformance.md", page::page(&ground)), ("tests/rfc9293/tests.tsv", page::table(&ground))]
+        [("docs/conformance.md", page::page(ground)), ("tests/rfc9293/tests.tsv", page::table(ground))]
     {
         let file = root().join(path);
         if std::env::var_os("TCPSTATE_BLESS").is_some() {
