@@ -163,7 +163,7 @@ fn a_close_after_all_was_read_is_a_fin() {
 }
 
 /// The peer's FIN does not make its data less lost.
-// RFC 9293 SHLD-3
+// RFC 9293 SHLD-3, 2525-17
 #[test]
 fn a_close_with_unread_data_in_close_wait_is_a_reset() {
     play(|stage| {

@@ -106,6 +106,22 @@ fn without_permission_nothing_is_reported() {
     });
 }
 
+/// RFC 2018 §2: SACK-permitted goes out with our SYN only if we want blocks; a peer that permits them unasked neither gets
+/// any nor is heard with its own.
+// RFC 2018-3
+#[test]
+fn who_has_not_offered_sack_does_not_use_it() {
+    play(|stage| {
+        let mut s = stage.answered(&plain(), &seg!(SYN, seq: 0, ack: 1, mss: 1_000, sack_ok));
+        send!(s, seq: 1_001, ack: 1, len: 500);
+        expect!(s, seq: 1, ack: 1);
+        call!(s, queue 5_000);
+        assert_eq!(s.burst().len(), 5);
+        send!(s, seq: 1, ack: 1, sack: [(1_001, 5_001)]);
+        expect_none!(s);
+    });
+}
+
 /// RFC 2018 §4: blocks go "in all ACKs which do not ACK the highest sequence number": on data as well, which
 /// gets shorter by the option (RFC 9293 §3.7.1).
 // RFC 9293 MUST-16

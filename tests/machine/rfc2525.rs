@@ -145,6 +145,17 @@ fn what_arrives_above_a_gap_is_kept() {
         }
         send!(s, seq: 1, ack: 1, len: 1_000);
         expect!(s, seq: 1, ack: 9_001, win: 1_000);
+        // Behind each of several gaps.
+        let mut s = stage.established(&plain());
+        for k in [2, 4, 6] {
+            send!(s, seq: 1_000 * k - 999, ack: 1, len: 1_000);
+            expect!(s, seq: 1, ack: 1);
+        }
+        for k in [1, 3, 5] {
+            send!(s, seq: 1_000 * k - 999, ack: 1, len: 1_000);
+            let end = 1_000 * (k + 1);
+            expect!(s, seq: 1, ack: end + 1, win: 10_000 - u16::try_from(end).unwrap());
+        }
     });
 }
 

@@ -223,7 +223,7 @@ fn push_does_not_force_a_closed_window() {
 
 /// A peer that believes our window closed speaks from before the octet of its probe, which we may have taken:
 /// what it acknowledges there counts, and its window too.
-// RFC 9293 MUST-37
+// RFC 9293 MUST-37, 2525-12
 #[test]
 fn a_peer_whose_probe_was_taken_is_still_heard() {
     play(|stage| {
