@@ -57,7 +57,11 @@ impl Tcb {
             // Before what the peer expects, and empty: it can only answer with an acknowledgment (§3.8.4, SHLD-12).
             self.bare(now, self.snd.max - 1, plan);
         } else if self.ack_now && self.state != State::SynSent {
-            self.owed(now, plan);
+            if self.config.is_freebsd() {
+                self.owed_like_freebsd(now, plan);
+            } else {
+                self.bare(now, self.snd.next_expected(), plan);
+            }
         } else {
             return false;
         }
@@ -278,7 +282,8 @@ impl Tcb {
     /// Who has been silent for longer than an RTO begins anew (RFC 5681 §4.1).
     // RFC 5681-20
     fn restart_after_idle(&mut self, now: Instant) {
-        if !self.config.restart_after_idle {
+        let nothing = self.snd.nxt >= self.snd.end();
+        if nothing || !self.config.restart_after_idle {
             return;
         }
         if self.records.in_flight() > 0 || self.recovery.phase != Phase::Open {
@@ -483,9 +488,10 @@ impl Tcb {
 
     /// The acknowledgment that is owed. FreeBSD sends a FIN that is not acknowledged again with each, unless it is a
     /// challenge.
-    fn owed(&mut self, now: Instant, plan: &mut SegmentPlan) {
+    #[cold]
+    fn owed_like_freebsd(&mut self, now: Instant, plan: &mut SegmentPlan) {
         let challenging = self.rare.if_any().is_some_and(|rare| core::mem::take(&mut rare.challenging));
-        let fin = self.config.is_freebsd() && self.snd.fin_sent() && !self.snd.fin_acknowledged();
+        let fin = self.snd.fin_sent() && !self.snd.fin_acknowledged();
         if fin && !challenging {
             self.bare(now, self.snd.queued, plan);
             plan.meta.flags |= TcpFlags::FIN;

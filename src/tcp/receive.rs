@@ -184,19 +184,28 @@ impl ReceiveVars {
     /// (RFC 9293 §3.8.6.2.2). FreeBSD wants two segments to be a quarter of the buffer too, unless it is small or
     /// almost full.
     pub(super) fn has_news(&self, config: &TcpConfig) -> bool {
-        let (growth, capacity, mss) = (self.growth(), u64::from(self.capacity()), u64::from(config.mss));
-        match config.dialect {
-            Dialect::Rfc | Dialect::Linux => {
-                let segments = if self.wnd() == 0 { 1 } else { 2 };
-                growth >= (capacity / 2).min(mss * segments).max(1)
-            }
-            Dialect::FreeBsd => {
-                let free = self.furthest_edge().saturating_sub(self.nxt);
-                let seen = u64::from(self.wnd()) >> self.scale < free >> self.scale;
-                let much = growth >= capacity / 4 || free <= capacity / 8 || capacity <= 8 * mss;
-                seen && (growth >= 2 * mss && much || 2 * growth >= capacity)
-            }
+        if config.dialect == Dialect::FreeBsd {
+            return self.has_news_like_freebsd(config.mss);
         }
+        let segments = if self.wnd() == 0 { 1 } else { 2 };
+        let worth_it = (self.capacity() / 2).min(u32::from(config.mss) * segments).max(1);
+        self.growth() >= u64::from(worth_it)
+    }
+
+    #[cold]
+    fn has_news_like_freebsd(&self, mss: u16) -> bool {
+        let (growth, capacity, mss) = (self.growth(), u64::from(self.capacity()), u64::from(mss));
+        let free = self.furthest_edge().saturating_sub(self.nxt);
+        let seen = u64::from(self.wnd()) >> self.scale < free >> self.scale;
+        let much = growth >= capacity / 4 || free <= capacity / 8 || capacity <= 8 * mss;
+        seen && (growth >= 2 * mss && much || 2 * growth >= capacity)
+    }
+
+    /// Whether a segment, or a quarter of the buffer, is free.
+    #[cold]
+    fn is_free_like_freebsd(&self, mss: u32) -> bool {
+        let free = self.furthest_edge().saturating_sub(self.nxt);
+        free >= u64::from((self.capacity() / 4).min(mss))
     }
 
     /// How far the right edge could move now, were it advertised.
@@ -224,12 +233,9 @@ impl ReceiveVars {
     #[inline]
     pub(super) fn advertise(&mut self, config: &TcpConfig) -> u16 {
         let (growth, mss) = (self.growth(), u32::from(config.mss));
-        let (part, all) = match config.dialect {
-            Dialect::FreeBsd => (self.capacity() / 4, self.furthest_edge().saturating_sub(self.nxt)),
-            Dialect::Rfc | Dialect::Linux => (self.capacity() / 2, growth),
-        };
-        if growth > 0 && all >= u64::from(part.min(mss)) {
-            self.edge = self.furthest_edge();
+        let far = growth > 0 && growth >= u64::from((self.capacity() / 2).min(mss));
+        if far || config.dialect == Dialect::FreeBsd && self.is_free_like_freebsd(mss) {
+            self.edge = self.furthest_edge().max(self.edge);
         }
         let window = self.edge.saturating_sub(self.nxt);
         let rounded_up = (window + (1 << self.scale) - 1) >> self.scale;
