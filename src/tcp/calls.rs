@@ -269,7 +269,10 @@ impl Tcb {
             State::SynSent | State::SynReceived if hard => {
                 self.end(Event::UserTimeout, CloseReason::Unreachable(error.code), notices);
             }
-            _ => notices.soft_error = Some(error.code),
+            _ => {
+                self.rare.make().soft_error = Some(error.code);
+                notices.soft_error = Some(error.code);
+            }
         }
         Ok(())
     }

@@ -158,6 +158,18 @@ impl Tcb {
         self.rcv.full_size()
     }
 
+    /// The code of the last error that the network reported about a segment and that was not the end (§3.9.2.2).
+    #[must_use]
+    pub fn soft_error(&self) -> Option<u8> {
+        self.rare.read(|rare| rare.soft_error)
+    }
+
+    /// Whether a router has reported that the path takes less than our segments were.
+    #[must_use]
+    pub fn path_was_lowered(&self) -> bool {
+        self.rare.read(|rare| rare.path_lowered_at) > crate::Instant::ZERO
+    }
+
     /// Probes of a closed window, or keep-alive probes, that have not been answered.
     #[must_use]
     pub fn unanswered_probes(&self) -> u8 {

@@ -25,6 +25,8 @@ pub(super) struct Rare {
     pub(super) snd_up: u64,
     /// RCV.UP: likewise for the peer's.
     pub(super) rcv_up: u64,
+    /// The code of the last error that was told and was not the end.
+    pub(super) soft_error: Option<u8>,
     /// When a report last made segments smaller; zero before that.
     pub(super) path_lowered_at: Instant,
     /// R2 does not count what was before: a closed window.

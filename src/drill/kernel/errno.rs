@@ -43,6 +43,7 @@ errnos! {
     ENOTTY 25 25 "Inappropriate ioctl for device"
     EPIPE 32 32 "Broken pipe"
     EDOM 33 33 "Numerical argument out of domain"
+    ENONET 64 0 "Machine is not on the network"
     EPROTO 71 92 "Protocol error"
     EOVERFLOW 75 84 "Value too large for defined data type"
     ENOTSOCK 88 38 "Socket operation on non-socket"

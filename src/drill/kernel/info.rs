@@ -4,6 +4,7 @@
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
+use super::tally::Tally;
 use super::{Kernel, constants};
 use crate::drill::Personality;
 use crate::tcp::{RecoveryPhase, Tcb, TcpInfo};
@@ -49,10 +50,45 @@ impl Kernel {
         let info = machine.info(now);
         told.insert("tcpi_state", state_number(personality, info.state));
         match personality {
-            Personality::Linux => linux(&mut told, machine, &info),
+            Personality::Linux => {
+                linux(&mut told, machine, &info);
+                told.insert("tcpi_pmtu", self.path_mtu(now, machine).into());
+                if let Some(stream) = self.stream(fd) {
+                    counts(&mut told, now, &self.tally(&stream.tuple), machine);
+                }
+            }
             Personality::FreeBsd => freebsd(&mut told, machine, &info),
         }
         told
+    }
+}
+
+impl Kernel {
+    /// The path's MTU as Linux tells it: that of the link, until a router has reported less.
+    pub(super) fn path_mtu(&self, now: Instant, machine: &Tcb) -> u32 {
+        let info = machine.info(now);
+        if machine.path_was_lowered() { info.path_mtu } else { self.at.mtu.into() }
+    }
+}
+
+/// What is known from the packets alone.
+fn counts(told: &mut BTreeMap<&'static str, i128>, now: Instant, tally: &Tally, machine: &Tcb) {
+    told.insert("tcpi_segs_out", tally.segments_out.into());
+    told.insert("tcpi_segs_in", tally.segments_in.into());
+    told.insert("tcpi_data_segs_out", tally.data_out.into());
+    told.insert("tcpi_data_segs_in", tally.data_in.into());
+    told.insert("tcpi_bytes_sent", tally.octets_out.into());
+    let outstanding = machine.outstanding();
+    let waiting = outstanding.segments.saturating_sub(outstanding.sacked);
+    told.insert("tcpi_delivered", tally.originals.saturating_sub(waiting).into());
+    for (name, at) in [
+        ("tcpi_last_data_sent", tally.data_sent_at),
+        ("tcpi_last_data_recv", tally.data_came_at),
+        ("tcpi_last_ack_recv", tally.ack_came_at),
+    ] {
+        if let Some(at) = at {
+            told.insert(name, i128::try_from(now.since(at).as_millis()).unwrap_or(i128::MAX));
+        }
     }
 }
 
@@ -124,7 +160,6 @@ fn linux(told: &mut BTreeMap<&'static str, i128>, machine: &Tcb, info: &TcpInfo)
     told.insert("tcpi_backoff", info.backoff.into());
     told.insert("tcpi_snd_mss", mss.into());
     told.insert("tcpi_advmss", machine.config().mss.into());
-    told.insert("tcpi_pmtu", info.path_mtu.into());
     let outstanding = machine.outstanding();
     told.insert("tcpi_unacked", outstanding.segments.into());
     told.insert("tcpi_sacked", outstanding.sacked.into());
@@ -138,6 +173,9 @@ fn linux(told: &mut BTreeMap<&'static str, i128>, machine: &Tcb, info: &TcpInfo)
     if !info.reordering_seen {
         told.insert("tcpi_reordering", 3);
         told.insert("tcpi_reord_seen", 0);
+    }
+    if info.timeouts == 0 {
+        told.insert("tcpi_rehash", 0);
     }
     // Later they follow what is read, in a way of Linux' own.
     if machine.readable_to() == 0 {

@@ -25,12 +25,14 @@ mod end;
 mod epoll;
 mod errno;
 mod info;
+mod network;
 mod open;
 mod options;
 mod read;
 mod ready;
 mod returned;
 mod socket;
+mod tally;
 mod urgent;
 mod write;
 
@@ -45,14 +47,16 @@ use args::Args;
 use epoll::Epoll;
 pub(in crate::drill) use errno::Errno;
 pub(in crate::drill) use info::Symbols;
+use network::Reports;
 pub(in crate::drill) use returned::Returned;
 use returned::Stop;
 use socket::{Role, Socket, Stream};
+use tally::Tally;
 
 use super::script::Call;
 use super::shell::Sysctls;
 use super::{Personality, Profile};
-use crate::host::{ConnId, FiveTuple, Host, HostConfig, LocalAddress};
+use crate::host::{ConnId, Event, FiveTuple, Host, HostConfig, LocalAddress, Readiness};
 use crate::tcp::Tcb;
 use crate::{Instant, State};
 
@@ -161,6 +165,9 @@ pub(in crate::drill) struct Kernel {
     /// The connection that was connected or accepted last, under which number, and between which sockets.
     subject: Option<(i64, ConnId, FiveTuple)>,
     bound: Option<SocketAddr>,
+    /// What ICMP had reported when the host was last looked at.
+    reports: Reports,
+    tallies: BTreeMap<(SocketAddr, SocketAddr), Tally>,
     /// Ends of connections whose descriptor was closed.
     gone: Vec<Stream>,
 }
@@ -179,6 +186,8 @@ impl Kernel {
             epolls: BTreeMap::new(),
             subject: None,
             bound: None,
+            reports: Reports::default(),
+            tallies: BTreeMap::new(),
             gone: Vec::new(),
         })
     }
@@ -365,10 +374,18 @@ impl Kernel {
 
     /// Takes what the host has to tell.
     pub(in crate::drill) fn settle(&mut self, _now: Instant) {
-        while self.host.poll_event().is_some() {}
-        let linux = self.is_linux();
+        let reports = Reports::of(&self.host);
+        let report = core::mem::replace(&mut self.reports, reports).news(&reports);
+        while let Some(event) = self.host.poll_event() {
+            if let (Event::Connection { id, ready, .. }, Some(report)) = (event, report)
+                && ready.contains(Readiness::TROUBLE)
+            {
+                self.note_trouble(id, report);
+            }
+        }
+        let personality = self.personality();
         for socket in self.sockets.values_mut() {
-            socket.notice(&self.host, linux);
+            socket.notice(&self.host, personality, report);
             socket.note_urgent(&self.host);
             let id = socket.stream().map(|stream| stream.id);
             let room = id.and_then(|id| self.host.connection(id)).is_some_and(|own| own.is_writable());
@@ -396,6 +413,7 @@ impl Kernel {
     }
 
     /// The two sockets of the connection that was connected or accepted last.
+    #[cfg(test)]
     pub(in crate::drill) fn under_test(&self) -> Option<FiveTuple> {
         self.subject.map(|(_, _, tuple)| tuple)
     }

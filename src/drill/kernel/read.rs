@@ -33,7 +33,6 @@ pub(super) struct Read {
 struct Flags {
     peek: bool,
     wait_all: bool,
-    truncate: bool,
     out_of_band: bool,
 }
 
@@ -104,12 +103,8 @@ impl Kernel {
             return Err(unsupported(format!("the flags {flags:#x} of {}", call.name)).into());
         }
         let dont_wait = bit("MSG_DONTWAIT");
-        let flags = Flags {
-            peek: bit("MSG_PEEK"),
-            wait_all: bit("MSG_WAITALL"),
-            truncate: bit("MSG_TRUNC") && self.is_linux(),
-            out_of_band: bit("MSG_OOB"),
-        };
+        let flags =
+            Flags { peek: bit("MSG_PEEK"), wait_all: bit("MSG_WAITALL"), out_of_band: bit("MSG_OOB") };
         let socket = self.sock(fd)?;
         let waits = !dont_wait && !socket.nonblocking;
         let patience = patience(now, waits, socket.settings.receive_timeout);

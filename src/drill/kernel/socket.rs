@@ -3,9 +3,11 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
+use super::network::Report;
 use super::options::Settings;
 use super::{Errno, IpMode};
 use crate::State;
+use crate::drill::Personality;
 use crate::host::{ConnId, FiveTuple, Host, ListenerId};
 use crate::tcp::{CloseReason, Tcb};
 
@@ -59,6 +61,10 @@ pub(super) struct Stream {
     pub(super) ended: bool,
     /// `shutdown(SHUT_RD)`.
     pub(super) shut_read: bool,
+    /// What the network has reported, which need not be the end.
+    pub(super) soft: Option<Errno>,
+    /// Octets that were acknowledged when it was last looked at.
+    acked: u64,
     /// The urgent octet that has not been read past.
     pub(super) urgent: Option<Urgent>,
     /// There was room to write when it was last looked at, and how often that has come to be so again.
@@ -89,6 +95,8 @@ impl Stream {
             shut_read: false,
             has_room: false,
             room_again: 0,
+            soft: None,
+            acked: 0,
             urgent: None,
             chosen: Vec::new(),
         }
@@ -163,54 +171,49 @@ impl Socket {
         }
     }
 
-    /// Notices that the connection is over, and how.
-    pub(super) fn notice(&mut self, host: &Host, linux: bool) {
+    /// The error that is told next. On Linux, who asks hears of what need not be the end too.
+    pub(super) fn take_error(&mut self, linux: bool) -> Option<Errno> {
+        let soft = if linux { self.stream_mut().and_then(|stream| stream.soft.take()) } else { None };
+        self.error.take().or(soft)
+    }
+
+    /// Notices that the connection is over, and how; `report` is what the network has just said.
+    pub(super) fn notice(&mut self, host: &Host, personality: Personality, report: Option<Report>) {
         let Role::Stream(stream) = &mut self.role else { return };
         if stream.ended {
             return;
         }
         let machine = host.machine(stream.id);
+        // What was reported about octets that have arrived since was not so.
+        let acked = machine.map_or(0, Tcb::acked_to);
+        if acked > stream.acked {
+            (stream.acked, stream.soft) = (acked, None);
+        }
         if standing(machine, stream.connecting) != Standing::Over {
             return;
         }
         stream.ended = true;
-        let reason = machine.and_then(Tcb::close_reason);
-        let after_fin = machine.is_some_and(Tcb::peer_has_closed);
+        let Some((machine, reason)) = machine.and_then(|own| Some((own, own.close_reason()?))) else {
+            return;
+        };
         let v6 = stream.tuple.remote_ip().is_ipv6();
-        if let Some(errno) = reason.and_then(|reason| errno_of(reason, after_fin && linux, v6)) {
-            self.error = Some(errno);
-        }
-    }
-}
-
-/// The error that tells of such an end, if it is one. Linux calls a reset behind a FIN a broken pipe.
-fn errno_of(reason: CloseReason, broken: bool, v6: bool) -> Option<Errno> {
-    Some(match reason {
-        CloseReason::Refused => Errno::ECONNREFUSED,
-        CloseReason::Reset if broken => Errno::EPIPE,
-        CloseReason::Reset => Errno::ECONNRESET,
-        CloseReason::RetransmissionsExhausted | CloseReason::UserTimeout | CloseReason::KeepaliveTimeout => {
-            Errno::ETIMEDOUT
-        }
-        CloseReason::Unreachable(code) => unreachable(code, v6),
-        _ => return None,
-    })
-}
-
-/// The error for a destination that is unreachable for the reason with that code (RFC 792, RFC 1812 §5.2.7.1; RFC 4443
-/// §3.1).
-pub(super) const fn unreachable(code: u8, v6: bool) -> Errno {
-    match (v6, code) {
-        (false, 0 | 6 | 9 | 11) => Errno::ENETUNREACH,
-        (false, 2) => Errno::ENOPROTOOPT,
-        (_, 3) if !v6 => Errno::ECONNREFUSED,
-        (false, 4) => Errno::EMSGSIZE,
-        (false, 5) => Errno::EOPNOTSUPP,
-        (false, 7) => Errno::EHOSTDOWN,
-        (true, 0) => Errno::ENETUNREACH,
-        (true, 1) | (true, 5 | 6) => Errno::EACCES,
-        (true, 4) => Errno::ECONNREFUSED,
-        _ => Errno::EHOSTUNREACH,
+        let linux = personality == Personality::Linux;
+        let errno = match reason {
+            // A SYN of the peer had come: the connection was half-open on both sides.
+            CloseReason::Refused if linux && machine.rcv_nxt() != machine.irs() => Errno::ECONNRESET,
+            CloseReason::Refused => Errno::ECONNREFUSED,
+            // Linux calls a reset behind a FIN a broken pipe.
+            CloseReason::Reset if linux && machine.peer_has_closed() => Errno::EPIPE,
+            CloseReason::Reset => Errno::ECONNRESET,
+            CloseReason::RetransmissionsExhausted
+            | CloseReason::UserTimeout
+            | CloseReason::KeepaliveTimeout => stream.soft.unwrap_or(Errno::ETIMEDOUT),
+            CloseReason::Unreachable(code) => {
+                report.unwrap_or(Report::Unreachable).errno(code, v6, personality)
+            }
+            _ => return,
+        };
+        self.error = Some(errno);
     }
 }
 

@@ -1,3 +1,4 @@
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::testing::{World, call, packets};
@@ -6,6 +7,7 @@ use crate::connection::Received;
 
 mod closing;
 mod fast_open;
+mod network;
 mod opening;
 mod options;
 mod streams;

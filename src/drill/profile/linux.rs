@@ -34,6 +34,9 @@ pub(super) fn profile() -> Profile {
     let connection = &mut profile.host.connection;
     choose(&mut connection.tcp);
     (connection.send_buffer, connection.send_buffer_max) = (262_144, 4 << 20);
+    profile.host.icmp.every_error_hard = true;
+    // tcp_fastopen = 0x70403: listeners need not ask for it.
+    profile.listen.fast_open = true;
     // net.ipv4.ip_local_port_range
     profile.host.ports = 32_768..=60_999;
     profile.listen.fast_open_cookies = FastOpenCookies::OfAddresses(FAST_OPEN_KEY);

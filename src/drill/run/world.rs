@@ -250,6 +250,7 @@ impl<'s> World<'s> {
         while let Some(transmit) = self.kernel.host.poll_transmit(self.now, &mut self.buffer) {
             self.count()?;
             let octets = Bytes::copy_from_slice(self.buffer.get(..transmit.len).unwrap_or_default());
+            self.kernel.saw(self.now, Direction::Out, &octets);
             self.sent(octets)?;
         }
         Ok(())
@@ -345,6 +346,7 @@ impl<'s> World<'s> {
         let origins = flow.origins;
         self.log.packet(self.now, Some(event.line), Direction::In, octets.clone(), origins);
         self.count()?;
+        self.kernel.saw(self.now, Direction::In, &octets);
         self.kernel.host.handle_packet(self.now, &octets);
         self.react()
     }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::drill::{Profile, SysctlError};
-use crate::host::SynCookies;
+use crate::host::{FastOpenCookies, SynCookies};
 use crate::tcp::{CongestionAlgorithm, Ecn, Keepalive, MtuProbing};
 
 /// What is set for sockets and not for connections.
@@ -85,7 +85,6 @@ const IGNORED: &[&str] = &[
 const USUAL: &[(&str, &[&str])] = &[
     ("dsack", &["1"]),
     ("stdurg", &["0"]),
-    ("abort_on_overflow", &["0"]),
     ("reordering", &["3"]),
     ("adv_win_scale", &["1"]),
     ("app_win", &["31"]),
@@ -213,6 +212,7 @@ fn set_tcp(profile: &mut Profile, sysctls: &mut Sysctls, name: &str, value: &str
         }
         "rmem" => return set_receive(profile, value),
         "wmem" => return set_send(profile, value),
+        "fastopen_key" => return set_fast_open_key(profile, value),
         "fastopen" => return set_fast_open(profile, sysctls, value),
         _ => {}
     }
@@ -240,6 +240,7 @@ fn set_switch(profile: &mut Profile, name: &str, number: u32) -> bool {
         ("syncookies", 0) => listen.cookies = SynCookies::Off,
         ("syncookies", 1) => listen.cookies = SynCookies::UnderPressure,
         ("syncookies", 2) => listen.cookies = SynCookies::Always,
+        ("abort_on_overflow", 0 | 1) => listen.reset_on_overflow = number > 0,
         ("retries1", 1..=255) => tcp.r1 = u8::try_from(number).unwrap_or(u8::MAX),
         ("invalid_ratelimit", 0) => tcp.challenge_acks = u8::MAX,
         _ => return false,
@@ -320,5 +321,20 @@ fn set_fast_open(profile: &mut Profile, sysctls: &mut Sysctls, value: &str) -> R
     }
     sysctls.fast_open = bits & 1 != 0;
     profile.listen.fast_open = bits & 0x402 == 0x402;
+    Ok(())
+}
+
+/// `a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4`: four words of 32 bits; of a second key behind a comma only the first makes
+/// cookies, but both would take them.
+fn set_fast_open_key(profile: &mut Profile, value: &str) -> Result<(), SysctlError> {
+    if value.contains(',') {
+        return Err(SysctlError::Unsupported(String::from("two keys of Fast Open")));
+    }
+    let words: Result<Vec<u32>, _> = value.split('-').map(|word| u32::from_str_radix(word, 16)).collect();
+    let Ok([first, second, third, fourth]) = words.as_deref() else { return bad() };
+    let mut key = [0; 16];
+    let octets = [first, second, third, fourth].into_iter().flat_map(|word| word.to_le_bytes());
+    key.iter_mut().zip(octets).for_each(|(place, octet)| *place = octet);
+    profile.listen.fast_open_cookies = FastOpenCookies::OfAddresses(key);
     Ok(())
 }

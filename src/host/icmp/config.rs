@@ -26,6 +26,9 @@ pub struct IcmpConfig {
     /// Give up calling for these too, where RFC 9293 §3.9.2.2 has them soft: communication that somebody has prohibited
     /// (IPv4's unreachable codes 9, 10 and 13 to 15), and time exceeded. FreeBSD does. Default: false.
     pub more_hard_errors: bool,
+    /// Give up calling for every unreachable, time exceeded and parameter problem, as Linux does: RFC 9293 §3.9.2.2 has most
+    /// of them soft. Default: false.
+    pub every_error_hard: bool,
     /// How often errors are sent to all (RFC 4443 §2.4 (f)). Default: 200 a second, 50 at once.
     pub error_limit: RateLimit,
     /// How often errors are sent to one address, in IPv6 to one network of 64 bits, so that one cannot use up what is
@@ -47,6 +50,7 @@ impl Default for IcmpConfig {
             time_exceeded: true,
             parameter_problem: true,
             more_hard_errors: false,
+            every_error_hard: false,
             error_limit: RateLimit { per_second: 200, burst: 50 },
             error_limit_each: RateLimit { per_second: 10, burst: 10 },
             queue: 64 << 10,

@@ -127,6 +127,7 @@ impl Icmp {
         self.stats.hear(error.kind);
         let prohibited = error.kind == IcmpKind::Unreachable && matches!(error.code, 9 | 10 | 13..=15);
         error.hard |= self.config.more_hard_errors && (prohibited || error.kind == IcmpKind::TimeExceeded);
+        error.hard |= self.config.every_error_hard;
         concerns(arrived, &error)
     }
 
@@ -149,6 +150,7 @@ impl Icmp {
         };
         self.stats.hear(error.kind);
         error.hard |= self.config.more_hard_errors && error.kind == IcmpKind::TimeExceeded;
+        error.hard |= self.config.every_error_hard;
         concerns(arrived, &error)
     }
 

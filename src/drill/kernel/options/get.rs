@@ -84,14 +84,14 @@ impl Kernel {
         let tcp = self.profile.host.connection.tcp;
         let usual = self.usual_keepalive();
         let machine_mss = self.mss(now, fd);
-        let path_mtu = self.machine(fd).map(|machine| i64::from(machine.info(now).path_mtu));
+        let path_mtu = self.machine(fd).map(|machine| i64::from(self.path_mtu(now, machine)));
         let hop_limit = i64::from(self.profile.host.hop_limit);
         let socket = self.sock(fd)?;
         let set = socket.settings.get(knob.name);
         let buffer =
             |name: &str| ["FORCE", ""].iter().find_map(|end| socket.settings.get(&format!("{name}{end}")));
         Ok(match knob.name {
-            "SO_ERROR" => socket.error.take().map_or(0, |error| error.number(personality)),
+            "SO_ERROR" => socket.take_error(linux).map_or(0, |error| error.number(personality)),
             "SO_TYPE" => 1,
             "SO_PROTOCOL" => 6,
             "SO_DOMAIN" => match socket.domain {

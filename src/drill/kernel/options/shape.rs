@@ -8,7 +8,7 @@ use crate::connection::ConnectionConfig;
 use crate::drill::kernel::returned::Stop;
 use crate::drill::kernel::{Kernel, unsupported};
 use crate::host::{ConnectOptions, ListenConfig};
-use crate::tcp::{Keepalive, TcpConfig};
+use crate::tcp::{Keepalive, TcpConfig, WindowRules};
 
 /// With a user timeout that alone counts.
 const NO_R2: Duration = Duration::from_secs(1 << 31);
@@ -67,7 +67,8 @@ impl Settings {
             // Half is for bookkeeping, and what is offered is whole segments; the scale is chosen for that.
             let mss = u32::from(tcp.mss.min(tcp.mss_limit).max(1));
             let half = octets(chosen / 2);
-            tcp.receive_window = if half >= mss { half / mss * mss } else { half };
+            let whole = half >= mss && tcp.window_rules == WindowRules::Linux;
+            tcp.receive_window = if whole { half / mss * mss } else { half };
             tcp.window_scale = None;
         }
         tcp.receive_window_max = tcp.receive_window;
