@@ -102,6 +102,7 @@ folders! {
     keep_alive: "keepalive",
     language: "language",
     limits: "limits",
+    linux: "linux",
     nagle: "nagle",
     opening: "opening",
     overlap: "overlap",

@@ -291,6 +291,7 @@ fn a_capture_has_the_packets_and_the_lines_of_the_script_and_replay_reads_it() {
 fn the_help_has_examples_and_exit_codes() {
     let ran = command(&["--help"], Path::new("."), "");
     assert_eq!(ran.code, Some(0));
+    assert!(ran.out.lines().all(|line| line.chars().count() <= 120), "{}", ran.out);
     for words in ["Examples:", "Exit codes:", "--profile linux", "--pcap", "NAME=VALUE"] {
         assert!(ran.out.contains(words), "{words}");
     }

@@ -21,8 +21,7 @@ Examples:
   tcpstate drill scripts/        packetdrill scripts against the library, in virtual time
   tcpstate states                the states, and every transition between them";
 
-/// TCP connections as state transitions: read captures, simulate connections, run packetdrill scripts, print the state
-/// diagram.
+/// TCP connections as state transitions: read captures, simulate, run packetdrill scripts, print the state diagram.
 #[derive(Debug, Parser)]
 #[command(name = "tcpstate", version, propagate_version = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {

@@ -20,8 +20,9 @@ script failed; 2 the command was not understood, or there is no script.";
 
 /// Run packetdrill scripts against the library, in virtual time: no root, no kernel, no waiting
 ///
-/// Every packet that the stack sends has to be one that the script expects, at the moment at which it expects it; so
-/// has every result of a system call. What a script uses that is not supported is named, and never passed over.
+/// Every packet has to be as the script expects it, and sent when it expects it; so has every result of a call.
+///
+/// What a script uses that is not supported is named, and never passed over.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DrillArgs {
