@@ -135,11 +135,30 @@ impl Tcb {
             return true;
         }
         let cwnd = self.congestion.cwnd();
+        if self.config.window_rules == WindowRules::Linux {
+            let usage = self.rare.read(|rare| rare.usage);
+            return usage.limited || self.congestion.in_slow_start() && cwnd < usage.most.saturating_mul(2);
+        }
         if self.congestion.in_slow_start() {
-            let twice = flight.saturating_mul(2);
-            if self.config.window_rules == WindowRules::Linux { twice > cwnd } else { twice >= cwnd }
+            flight.saturating_mul(2) >= cwnd
         } else {
             flight.saturating_add(self.effective_send_mss()) > cwnd
+        }
+    }
+
+    /// Nothing more can be sent now. What counts is the most that was outstanding in a window of data, unless the
+    /// congestion window held back something in it: that counts by itself.
+    pub(super) fn note_usage(&mut self) {
+        let (una, max) = (self.snd.una, self.snd.max);
+        let outstanding = u32::try_from(self.snd.outstanding()).unwrap_or(u32::MAX);
+        let in_flight = self.in_flight() + u64::from(self.effective_send_mss());
+        let limited = in_flight > u64::from(self.congestion.cwnd());
+        let usage = &mut self.rare.make().usage;
+        let sent = max != usage.sent;
+        usage.sent = max;
+        let more = !usage.limited && outstanding > usage.most;
+        if (sent || limited) && (una >= usage.until || limited || more) {
+            (usage.limited, usage.most, usage.until) = (limited, outstanding, max);
         }
     }
 

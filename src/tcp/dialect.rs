@@ -49,6 +49,8 @@ pub enum Dialect {
     /// | octets and FIN of a SYN,ACK | are not taken |
     /// | both call each other (§3.5, figure 7) | the SYN,ACK offers what the SYN did |
     /// | segments that have become too large (RFC 1191 §6.4) | are cut one by one |
+    /// | a SACK block that ends with the FIN (RFC 2018 §3) | includes it |
+    /// | the window after a SYN that had to be sent again (RFC 5681 §3.1) | one segment after the second time |
     /// | a FIN again | is reported as a duplicate (RFC 2883) |
     /// | octets after CLOSE | a reset where the peer expects one (RFC 9293 §3.10.7.1) |
     /// | FIN-WAIT-2 after CLOSE: a reset in the window | counts |

@@ -165,7 +165,10 @@ impl Tcb {
                 self.rtt.lost_syn();
             }
         }
-        let segments = if self.syn_repeated { 1 } else { self.config.initial_window };
+        // Linux forgives one.
+        let lost =
+            self.syn_repeated && !(self.config.is_linux() && self.rare.read(|rare| rare.timeouts) == 1);
+        let segments = if lost { 1 } else { self.config.initial_window };
         self.congestion.set_initial(initial_window(segments, smss));
         if self.config.is_freebsd() {
             self.rare.make().idle_to = self.snd.queued;

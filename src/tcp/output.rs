@@ -180,6 +180,13 @@ impl Tcb {
             // The peer has taken back the window in which that was. What it waits for comes first.
             run = self.records.first_lost(room + 1)?;
         }
+        if self.config.small_segments == SmallSegments::Minshall
+            && run.start < self.snd.queued
+            && self.records.at(self.snd.queued).is_some_and(|last| last.start == self.snd.queued)
+        {
+            // A FIN that went by itself goes by itself again.
+            run.end = run.end.min(self.snd.queued);
+        }
         let end = run.end.min(self.snd.queued).min(edge).min(run.start + room);
         let mut len = end.saturating_sub(run.start);
         let mut fin = self.snd.fin_sent()
@@ -205,7 +212,11 @@ impl Tcb {
     fn tail_probe(&mut self) -> Option<Span> {
         let room = u64::from(self.payload_room());
         let (nxt, max) = (self.snd.nxt, self.snd.max);
-        let new = self.snd.queued.min(self.snd.edge()).saturating_sub(nxt).min(room);
+        let mut new = self.snd.queued.min(self.snd.edge()).saturating_sub(nxt).min(room);
+        if self.config.small_segments == SmallSegments::Minshall && nxt + new < self.snd.queued && new < room {
+            // It is not cut to fit.
+            new = 0;
+        }
         let fin = self.fin_follows(nxt + new);
         let (start, len, fin) = if nxt == max && (new > 0 || fin) {
             (nxt, new, fin)
@@ -512,7 +523,7 @@ impl Tcb {
     fn header(&mut self, now: Instant, position: u64, meta: &mut SegmentMeta) {
         self.write_header(now, position, meta);
         if self.sack_on && self.rcv.sack_wanted() > 0 {
-            meta.options.sack = self.rcv.sack(self.sack_room());
+            meta.options.sack = self.rcv.sack(self.sack_room(), self.config.is_linux());
         }
     }
 

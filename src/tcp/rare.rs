@@ -56,6 +56,21 @@ pub(super) struct Rare {
     pub(super) small_end: u64,
     /// What `RtoRule::Linux` keeps beside SRTT and RTTVAR.
     pub(super) deviation: Deviation,
+    /// How far the congestion window was used, under `WindowRules::Linux`.
+    pub(super) usage: Usage,
     /// Probes of the tail, ever.
     pub(super) probes_sent: u32,
+}
+
+/// How far the congestion window was used in the window of data that is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Usage {
+    /// It held something back.
+    pub(super) limited: bool,
+    /// Octets that were outstanding at the most.
+    pub(super) most: u32,
+    /// When everything before this position is acknowledged, another window of data begins.
+    pub(super) until: u64,
+    /// SND.MAX when that was noted last.
+    pub(super) sent: u64,
 }

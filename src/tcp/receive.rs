@@ -254,8 +254,10 @@ impl ReceiveVars {
 
     /// The SACK blocks of the next acknowledgment: at most `room`, a duplicate first (RFC 2883 §4), then the
     /// newest first (RFC 2018 §4).
+    ///
+    /// With `fin` the peer's FIN is part of the block that it ends.
     // RFC 2018-4, 2018-8, 2883-1, 2883-2, 2883-5
-    pub(super) fn sack(&mut self, room: usize) -> SackList {
+    pub(super) fn sack(&mut self, room: usize, fin: bool) -> SackList {
         let mut list = SackList::default();
         if room == 0 {
             return list;
@@ -264,7 +266,8 @@ impl ReceiveVars {
             list.push(start, end);
         }
         for range in self.ranges.newest_first().take(room - list.len()) {
-            list.push(self.seq(range.start), self.seq(range.end));
+            let fin = u64::from(fin && self.fin.get() == Some(range.end));
+            list.push(self.seq(range.start), self.seq(range.end + fin));
         }
         list
     }

@@ -15,6 +15,7 @@ use super::rate::{Delivered, LimitedBy, Limits};
 use super::receive::ReceiveVars;
 use super::recovery::{Recovery, Scoreboard};
 use super::rtt::RttEstimator;
+use super::rules::WindowRules;
 use super::segment::{DropReason, SegmentMeta, SegmentPlan, Verdict};
 use super::send::{ORIGIN, SendVars};
 use super::state::{Event, State};
@@ -341,6 +342,9 @@ impl Tcb {
 
     /// Nothing more can be sent now: what holds it back?
     pub(super) fn note_limit(&mut self, now: Instant) {
+        if self.config.window_rules == WindowRules::Linux {
+            self.note_usage();
+        }
         let waits = self.snd.nxt < self.snd.end() || self.records.lost() > 0;
         self.pace_waits = waits && self.is_paced_at(now);
         let by = if self.snd.nxt == self.snd.end() && self.records.lost() == 0 {

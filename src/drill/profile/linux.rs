@@ -52,6 +52,7 @@ fn choose(tcp: &mut TcpConfig) {
     (tcp.ack_policy, tcp.ack_delay) = (AckPolicy::Quick, Duration::from_millis(40));
     // A SYN with a FIN is no call; `tcp_min_snd_mss`.
     (tcp.drop_syn_fin, tcp.least_mss) = (true, 48);
+    tcp.tolerate_missing_timestamps = true;
     tcp.small_segments = SmallSegments::Minshall;
     tcp.window_probe = WindowProbe::Empty;
     tcp.congestion = CongestionAlgorithm::Cubic;
