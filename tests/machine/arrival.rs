@@ -97,6 +97,7 @@ fn a_fin_beyond_the_window_is_trimmed() {
 
 /// §3.10.7.4, first check: every unacceptable segment with something in it draws an ACK, however many come.
 // RFC 9293 X-4
+// RFC 5961-11
 #[test]
 fn each_old_segment_with_text_is_acknowledged() {
     play(|stage| {

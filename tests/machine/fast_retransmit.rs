@@ -259,34 +259,6 @@ fn duplicates_after_a_timeout_do_not_begin_a_recovery() {
     });
 }
 
-/// RFC 6582 §3.2 step 2: "recover" has to be behind what is acknowledged. Until then three duplicates may be the echo of
-/// what the last recovery has sent again, and begin no other one.
-// RFC 9293 MUST-19
-#[test]
-fn duplicates_at_the_end_of_a_recovery_do_not_begin_another() {
-    play(|stage| {
-        let mut s = ten_in_flight(stage);
-        for _ in 0..3 {
-            send!(s, seq: 1, ack: 1);
-            let _ = s.burst();
-        }
-        send!(s, seq: 1, ack: 12_001); // all that was sent when it began
-        assert!(!s.burst().is_empty(), "something new is in flight");
-        for _ in 0..4 {
-            send!(s, seq: 1, ack: 12_001);
-            let _ = s.burst();
-        }
-        assert_eq!(s.tcb.retransmitted(), 1_000);
-        send!(s, seq: 1, ack: 13_001);
-        let _ = s.burst();
-        for _ in 0..3 {
-            send!(s, seq: 1, ack: 13_001);
-            let _ = s.burst();
-        }
-        assert_eq!(s.tcb.retransmitted(), 2_000, "now they count");
-    });
-}
-
 /// A timeout in the middle of a recovery ends it.
 // RFC 9293 MUST-19
 // RFC 6582-7

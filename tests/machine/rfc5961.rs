@@ -185,6 +185,17 @@ fn no_second_has_more_challenges_than_the_limit() {
     });
 }
 
+/// RFC 5961 §5.2: who acknowledges what is long past is answered, and the text that comes with it is dropped.
+// RFC 5961-8
+#[test]
+fn an_acknowledgment_that_is_too_old_is_challenged_and_its_text_dropped() {
+    play(|stage| {
+        let mut s = stage.established(&plain()); // the largest window so far is 30,000
+        refuse!(s, AckTooOld, seq: 1, ack: -30_000, len: 10);
+        expect!(s, seq: 1, ack: 1);
+    });
+}
+
 /// The limit is about challenges; it holds nothing else back.
 // RFC 5961-11
 #[test]

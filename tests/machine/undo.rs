@@ -109,6 +109,7 @@ fn a_true_loss_is_not_undone() {
 
 /// RFC 3522 §3.2: the timestamp in the first acknowledgment that moves on is from before the retransmission: the first
 /// copy has arrived. Nothing more is sent again, and what the window allows is sent.
+// RFC 9438-15
 #[test]
 fn eifel_undoes_a_recovery_with_the_first_acknowledgment() {
     play(|stage| {
