@@ -409,9 +409,12 @@ impl Tcb {
             rare.challenges = 0;
         }
         if rare.challenges < self.config.challenge_acks {
+            let freebsd = self.config.dialect == Dialect::FreeBsd;
+            if !freebsd || rare.challenges == 0 {
+                rare.challenged_at = now;
+            }
             rare.challenges += 1;
-            rare.challenged_at = now;
-            rare.challenging = self.config.dialect == Dialect::FreeBsd;
+            rare.challenging = freebsd;
             self.ack_now = true;
         }
     }

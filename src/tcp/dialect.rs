@@ -19,6 +19,8 @@ use core::time::Duration;
 /// | in TIME-WAIT: a SYN is newer (RFC 6191) | by its timestamp | by its number alone |
 /// | an acknowledgment in FIN-WAIT-1, CLOSING and LAST-ACK | stands behind the FIN | is the FIN again, unless it is a challenge |
 /// | the SYN,ACK of a simultaneous open | is not answered | is acknowledged |
+/// | a segment with a congestion mark (RFC 3168 §6.1.3) | is acknowledged at once | as any other |
+/// | challenge ACKs are counted anew (RFC 5961 §7) | a second after the last | a second after the first |
 /// | CLOSE with octets unread (RFC 9293 §3.6.1, SHLD-3) | a reset | a FIN |
 /// | CLOSE in SYN-RECEIVED | a FIN | it is over |
 /// | octets after CLOSE | a reset from SND.NXT, with ACK | a reset where the peer expects one (RFC 9293 §3.10.7.1) |

@@ -217,7 +217,7 @@ impl Tcb {
             let marks = &mut self.ecn.used.make().marks;
             *marks = marks.saturating_add(1);
             // The sooner it is told, the shorter the queue.
-            self.ack_now |= self.ecn.echo == Echo::Off;
+            self.ack_now |= self.ecn.echo == Echo::Off && !self.config.is_freebsd();
             self.ecn.echo = if self.ecn.echo == Echo::Told { Echo::Told } else { Echo::Due };
         }
     }

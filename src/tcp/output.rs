@@ -213,7 +213,8 @@ impl Tcb {
         let room = u64::from(self.payload_room());
         let (nxt, max) = (self.snd.nxt, self.snd.max);
         let mut new = self.snd.queued.min(self.snd.edge()).saturating_sub(nxt).min(room);
-        if self.config.small_segments == SmallSegments::Minshall && nxt + new < self.snd.queued && new < room {
+        if self.config.small_segments == SmallSegments::Minshall && nxt + new < self.snd.queued && new < room
+        {
             // It is not cut to fit.
             new = 0;
         }

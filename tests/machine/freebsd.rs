@@ -693,3 +693,21 @@ fn an_error_that_is_not_heeded_is_only_told() {
         assert_eq!(s.notices().soft_error, Some(3));
     });
 }
+
+/// Challenges are counted for a second from the first one on.
+#[test]
+fn challenges_are_counted_from_the_first() {
+    play(|stage| {
+        let mut s = stage.established(&freebsd_but(|config| config.challenge_acks = 2));
+        for n in 0..3 {
+            refuse!(s, SynOnOpenConnection, SYN, seq: 1, mss: 1_000);
+            if n < 2 {
+                expect!(s, seq: 1, ack: 1);
+            }
+            expect_none!(s);
+            advance!(s, 400 ms);
+        }
+        refuse!(s, SynOnOpenConnection, SYN, seq: 1, mss: 1_000);
+        expect!(s, seq: 1, ack: 1);
+    });
+}

@@ -110,7 +110,7 @@ pub(super) fn set(profile: &mut Profile, key: &str, value: &str) -> Result<(), S
 }
 
 /// What makes no difference to what a peer sees, or nothing is remembered of here.
-const IGNORED: [&str; 12] = [
+const IGNORED: [&str; 21] = [
     "net.inet.tcp.hostcache.purgenow",
     "net.inet.tcp.hostcache.purge",
     "net.inet.tcp.hostcache.enable",
@@ -123,6 +123,15 @@ const IGNORED: [&str; 12] = [
     "net.inet.tcp.ts_offset_per_conn",
     "net.inet.tcp.soreceive_stream",
     "net.inet.tcp.bb",
+    "net.inet.tcp.sendbuf_inc",
+    "net.inet.tcp.recvbuf_inc",
+    "net.inet.tcp.maxtcptw",
+    "net.inet.tcp.per_cpu_timers",
+    "net.inet.tcp.functions_inherit_listen_socket_stack",
+    "net.inet.icmp.icmplim",
+    "net.inet.icmp.icmplim_output",
+    "kern.ipc.soacceptqueue",
+    "kern.ipc.somaxconn",
 ];
 
 const IGNORED_BELOW: [&str; 2] = ["net.inet.tcp.bb.", "net.inet.tcp.hostcache."];
@@ -237,6 +246,7 @@ fn set_size(profile: &mut Profile, name: &str, number: u32) -> bool {
         }
         "mssdflt" | "v6mssdflt" => connection.tcp.default_mss = small,
         "ecn.maxretries" => connection.tcp.ecn_syn_retries = u8::try_from(number).unwrap_or(u8::MAX),
+        "ack_war_cnt" => connection.tcp.challenge_acks = u8::try_from(number).unwrap_or(u8::MAX),
         "minmss" => connection.tcp.least_mss = small,
         "initcwnd_segments" => connection.tcp.initial_window = u8::try_from(number).unwrap_or(u8::MAX),
         _ => return false,
@@ -253,6 +263,7 @@ fn is_as_usual(name: &str, number: u32) -> bool {
         "syncache.rexmtlimit" => 3,
         "udp_tunneling_overhead" => 8,
         "abc_l_var" => 2,
+        "ack_war_timewindow" => 1_000,
         "max_persist_idle" | "maxpersistidle" => 7_200_000,
         _ => return false,
     };
