@@ -213,3 +213,6 @@ const fn with_port(mut addr: SocketAddr, port: u16) -> SocketAddr {
     addr.set_port(port);
     addr
 }
+
+#[cfg(test)]
+mod tests;

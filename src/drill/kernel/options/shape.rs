@@ -134,13 +134,14 @@ impl Kernel {
             return Err(unsupported("a connection without a socket").into());
         };
         let settings = &socket.settings;
-        let mut options = ConnectOptions::default();
-        options.local = local;
         let mut connection = self.shaped(fd, self.profile.host.connection);
         connection.tcp.fast_open = fast_open;
-        options.connection = Some(connection);
-        options.hop_limit = settings.hop_limit();
-        options.dscp = settings.dscp();
+        let options = ConnectOptions {
+            local,
+            connection: Some(connection),
+            hop_limit: settings.hop_limit(),
+            dscp: settings.dscp(),
+        };
         Ok(options)
     }
 
