@@ -52,6 +52,7 @@ pub enum Dialect {
     /// | a listener: SYN,FIN | nothing |
     /// | in SYN-RECEIVED after a passive open: what does not acknowledge our SYN | a reset, wherever it lies |
     /// | likewise: a SYN in the window | a reset, and the end |
+    /// | octets with our SYN (RFC 7413 §4.1.3) | have no PSH; nor in FreeBSD |
     /// | both call each other (§3.5, figure 7) | the SYN,ACK offers what the SYN did |
     /// | segments that have become too large (RFC 1191 §6.4) | are cut one by one |
     /// | a SACK block that ends with the FIN (RFC 2018 §3) | includes it |
