@@ -136,6 +136,10 @@ impl Kernel {
         let settings = &socket.settings;
         let mut connection = self.shaped(fd, self.profile.host.connection);
         connection.tcp.fast_open = fast_open;
+<<<<<<< ours
+=======
+        connection.tcp.fast_open_unproven |= settings.is_on("TCP_FASTOPEN_NO_COOKIE");
+>>>>>>> theirs
         let options = ConnectOptions {
             local,
             connection: Some(connection),
@@ -161,6 +165,9 @@ impl Kernel {
         let allowed = config.fast_open;
         config.fast_open =
             if self.is_linux() { asked.unwrap_or(allowed) } else { allowed && asked == Some(true) };
+        // Where no cookie is asked for, it takes no leave of the socket either.
+        config.fast_open_unproven |= settings.is_on("TCP_FASTOPEN_NO_COOKIE");
+        config.fast_open |= config.fast_open_unproven;
         config.hop_limit = settings.hop_limit().or(config.hop_limit);
         config.dscp = settings.dscp().or(config.dscp);
         Ok(config)

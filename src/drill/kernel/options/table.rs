@@ -150,7 +150,7 @@ pub(super) const KNOBS: &[Knob] = &[
     linux(Tcp, "TCP_INQ", Switch),
     both(Tcp, "TCP_FASTOPEN", FastOpen),
     linux(Tcp, "TCP_FASTOPEN_CONNECT", Switch),
-    linux(Tcp, "TCP_FASTOPEN_NO_COOKIE", Unsupported),
+    linux(Tcp, "TCP_FASTOPEN_NO_COOKIE", Switch),
     linux(Tcp, "TCP_FASTOPEN_KEY", Unsupported),
     linux(Tcp, "TCP_QUICKACK", Switch),
     linux(Tcp, "TCP_DEFER_ACCEPT", Unsupported),
