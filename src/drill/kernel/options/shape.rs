@@ -136,10 +136,7 @@ impl Kernel {
         let settings = &socket.settings;
         let mut connection = self.shaped(fd, self.profile.host.connection);
         connection.tcp.fast_open = fast_open;
-<<<<<<< ours
-=======
         connection.tcp.fast_open_unproven |= settings.is_on("TCP_FASTOPEN_NO_COOKIE");
->>>>>>> theirs
         let options = ConnectOptions {
             local,
             connection: Some(connection),
