@@ -57,7 +57,11 @@ impl Tcb {
         };
         self.check_reset(now, seg, &arrived, &mut out.notices)?;
         self.check_syn(now, seg, &mut out.notices)?;
+        let closing = self.state == State::Closing && self.config.is_linux();
         self.check_ack(now, seg, &arrived, &mut out.notices)?;
+        if closing && self.state == State::TimeWait {
+            return Err(Stop::Done);
+        }
         if arrived.refused == Some(DropReason::BelowWindow) {
             if self.config.is_freebsd() && self.state != State::SynReceived {
                 self.report_if_received(arrived.start, seg.len);
@@ -85,6 +89,9 @@ impl Tcb {
             // RFC 5961 §3.2 looks at SEG.SEQ alone, so that a reset may carry text (SHLD-2).
             let inside = start == nxt || start > nxt && start < edge;
             let refused = Stop::Refused(DropReason::ResetOutsideWindow);
+            if self.is_reset_at_fin_for_linux(start) {
+                return Ok(Arrived { start: nxt, end: nxt, refused: None });
+            }
             return if inside { Ok(Arrived { start, end: start, refused: None }) } else { Err(refused) };
         }
         if self.ts.on() && seg.options.timestamps.is_none() && self.repeats_first_syn(seg, start) {
@@ -137,7 +144,12 @@ impl Tcb {
     fn repeats_a_probe(&self, seg: &SegmentMeta, start: u64, len: u64) -> bool {
         let plain = seg.flags.contains(TcpFlags::ACK) && !seg.flags.contains(TcpFlags::SYN);
         let open = self.state.is_synchronized() && self.state != State::TimeWait;
-        plain && open && start + 1 == self.rcv.nxt && len <= 1
+        let repeats = if self.config.is_linux() {
+            self.is_just_acknowledged(start, len)
+        } else {
+            start + 1 == self.rcv.nxt && len <= 1
+        };
+        plain && open && repeats
     }
 
     /// An unacceptable segment draws an acknowledgment. One without any sequence space could be the answer to

@@ -59,6 +59,11 @@ pub enum Dialect {
     /// | the window after a SYN that had to be sent again (RFC 5681 §3.1) | one segment after the second time |
     /// | a FIN again | is reported as a duplicate (RFC 2883) |
     /// | octets or a FIN behind the peer's FIN | nothing |
+    /// | a reset where the peer's FIN was, in CLOSE-WAIT, CLOSING and LAST-ACK | counts |
+    /// | known octets that end where the last acknowledgment stood or behind it | their acknowledgment counts |
+    /// | an empty segment before RCV.NXT (RFC 9293 §3.8.6.1) | its acknowledgment does not count |
+    /// | what acknowledges our FIN in CLOSING | is not answered, whatever else it has |
+    /// | in ESTABLISHED: the acknowledgment of a FIN | reports no duplicate (RFC 2883) |
     /// | octets after CLOSE | a reset where the peer expects one (RFC 9293 §3.10.7.1) |
     /// | FIN-WAIT-2 after CLOSE: a reset in the window | counts |
     /// | likewise: a SYN in the window, or octets | a reset, and the end |

@@ -252,6 +252,11 @@ impl ReceiveVars {
         self.dsack = Dsack(self.seq(start), self.seq(end));
     }
 
+    /// No duplicate is to be reported.
+    pub(super) fn forget_duplicate(&mut self) {
+        self.dsack = Dsack::default();
+    }
+
     /// The SACK blocks of the next acknowledgment: at most `room`, a duplicate first (RFC 2883 §4), then the
     /// newest first (RFC 2018 §4).
     ///

@@ -203,6 +203,10 @@ impl Tcb {
         }
         self.rcv.nxt += 1;
         self.ack_now = true;
+        if self.config.is_linux() && self.state == State::Established {
+            // With the FIN it forgets what it had to report.
+            self.rcv.forget_duplicate();
+        }
         notices.peer_closed = true;
         self.change(Event::Fin, notices);
         true

@@ -16,6 +16,18 @@ impl Tcb {
             && (self.state == State::TimeWait || self.state == State::FinWait2 && self.let_go)
     }
 
+    /// A reset that stands where the peer's FIN was: some send it so.
+    pub(super) fn is_reset_at_fin_for_linux(&self, start: u64) -> bool {
+        let states = matches!(self.state, State::CloseWait | State::LastAck | State::Closing);
+        self.config.is_linux() && states && start + 1 == self.rcv.nxt
+    }
+
+    /// Octets or a FIN that are known, up to what was acknowledged last or beyond it: their acknowledgment counts.
+    pub(super) fn is_just_acknowledged(&self, start: u64, len: u64) -> bool {
+        let end = start + len;
+        len > 0 && start < self.rcv.nxt && (self.rcv.last_ack_sent..=self.rcv.nxt).contains(&end)
+    }
+
     /// In these states there is nothing to wait for but a FIN; whatever else comes is answered here.
     pub(super) fn check_sequence_like_linux(
         &mut self,
