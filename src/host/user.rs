@@ -362,6 +362,3 @@ impl ConnectionMut<'_> {
         self.flow().map(|flow| flow.connection.info(now))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,7 +5,6 @@ use core::ops::Range;
 
 use super::config::Ecn;
 use super::congestion::{CongestionControl as _, initial_window};
-use super::dialect::Dialect;
 use super::mtu::Probing;
 use super::recovery::{FRto, Phase};
 use super::rtt::nanos;
@@ -435,8 +434,7 @@ impl Tcb {
         (meta.seq, meta.flags, meta.window) = (self.snd.iss, TcpFlags::SYN, self.rcv.syn_window());
         if span.len > 0 {
             meta.len = span.len;
-            // The kernels have none on a SYN.
-            if span.end() == self.snd.queued && self.config.dialect == Dialect::Rfc {
+            if span.end() == self.snd.queued {
                 meta.flags |= TcpFlags::PSH;
             }
             self.rare.make().syn_data_end = span.end();
