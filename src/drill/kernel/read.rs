@@ -23,6 +23,8 @@ pub(super) struct Read {
     /// What the script says that comes, from the start; else it is the pattern.
     text: Vec<u8>,
     flags: Flags,
+    /// Behind that room there is none.
+    bad: bool,
     /// Octets that were read so far.
     done: usize,
     shape: Shape,
@@ -51,13 +53,22 @@ enum Shape {
 pub(super) struct Buffers {
     pub(super) len: usize,
     pub(super) text: Vec<u8>,
+    /// The next one is nowhere: what goes on from there faults.
+    pub(super) bad: bool,
 }
 
 impl Buffers {
     /// Adds a buffer: `...` or a text, and its length.
     pub(super) fn add(&mut self, octets: &Expr, len: usize) -> Result<(), CallFailure> {
+        if self.bad {
+            return Ok(());
+        }
         match octets {
             Expr::Ellipsis => {}
+            Expr::Word(null) if null == "NULL" => {
+                self.bad = len > 0;
+                return Ok(());
+            }
             Expr::Text(text) if self.text.len() == self.len => {
                 self.text.extend(text.iter().take(len));
             }
@@ -108,7 +119,7 @@ impl Kernel {
         let socket = self.sock(fd)?;
         let waits = !dont_wait && !socket.nonblocking;
         let patience = patience(now, waits, socket.settings.receive_timeout);
-        let op = Read { fd, room: buffers.len, text: buffers.text, flags, done: 0, shape };
+        let op = Read { fd, room: buffers.len, text: buffers.text, flags, bad: buffers.bad, done: 0, shape };
         self.begin(now, Op::Read(op), patience)
     }
 
@@ -163,7 +174,10 @@ impl Kernel {
         }
         let target = if read.flags.wait_all { read.room } else { lowat.min(read.room) }.max(1);
         self.take_octets(now, read)?;
-        let full = read.room == 0 || read.done >= read.room;
+        if read.bad && read.room == 0 && self.unread(read.fd) > 0 {
+            return Err(Errno::EFAULT.into());
+        }
+        let full = !read.bad && read.room == 0 || read.room > 0 && read.done >= read.room;
         let at_mark = read.done > 0 && self.urgent_ahead(read.fd) == Some(0);
         if full || at_mark || read.done >= target {
             return Ok(Some(self.have_read(read)));

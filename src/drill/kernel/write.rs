@@ -24,6 +24,8 @@ pub(super) struct Write {
     /// What the first of them are; the others are the pattern.
     text: Vec<u8>,
     flags: Flags,
+    /// Behind them is nothing that could be written.
+    bad: bool,
     /// Octets that were written so far.
     done: usize,
     /// Where the stream was when the call began to write.
@@ -60,7 +62,8 @@ impl Kernel {
         let waits = !bit("MSG_DONTWAIT") && !socket.nonblocking;
         let patience = patience(now, waits, socket.settings.send_timeout);
         let flags = Flags { more: bit("MSG_MORE"), urgent: bit("MSG_OOB"), end: bit("MSG_EOF") };
-        let op = Write { fd, len: buffers.len, text: buffers.text, flags, done: 0, base: None };
+        let Buffers { len, text, bad } = buffers;
+        let op = Write { fd, len, text, flags, bad, done: 0, base: None };
         let opens = matches!(to, Some(Address::Own | Address::Socket(_))) && !linux;
         if bit("MSG_FASTOPEN") || self.sock(fd)?.deferred.is_some() || opens {
             return self.write_to(now, op, to, patience);
@@ -245,6 +248,9 @@ impl Kernel {
         let low = socket.settings.get("TCP_NOTSENT_LOWAT").and_then(|low| usize::try_from(low).ok());
         let Some(stream) = socket.stream_mut() else { return Ok(()) };
         let id = stream.id;
+        if write.bad && write.len == 0 {
+            return Err(Errno::EFAULT.into());
+        }
         let base = *write.base.get_or_insert(stream.sent);
         if write.done == 0 && !write.text.is_empty() {
             stream.choose(base, &write.text);

@@ -186,3 +186,18 @@ fn recvmsg_tells_what_is_left_in_a_control_message() {
     world.call("setsockopt(4, SOL_TCP, TCP_INQ, [1], 4) = 0");
     world.call("recvmsg(4, {msg_name(...)=..., msg_iov(1)=[{..., 500}], msg_flags=0, msg_control=[{cmsg_level=SOL_TCP, cmsg_type=TCP_CM_INQ, cmsg_data=200}]}, 0) = 500");
 }
+
+#[test]
+fn a_buffer_that_is_nowhere_faults() {
+    let mut world = World::linux();
+    let id = world.accepted();
+    world.calls(&[
+        "write(4, NULL, 100) = -1 EFAULT",
+        "write(4, NULL, 0) = 0",
+        "writev(4, [{..., 10}, {NULL, 100}], 2) = 10",
+        "recv(4, NULL, 100, MSG_DONTWAIT) = -1 EAGAIN",
+    ]);
+    world.carry().peer_reads(id, 0, 10).peer_writes(id, 0, 50);
+    world.calls(&["read(4, NULL, 100) = -1 EFAULT", "readv(4, [{..., 20}, {NULL, 100}], 2) = 20"]);
+    world.call("read(4, ..., 100) = 30");
+}
