@@ -219,6 +219,16 @@ fn a_file_that_is_no_text_fails_and_the_others_run() {
 }
 
 #[test]
+fn a_script_in_which_nothing_happens_has_not_passed() {
+    let scripts = Scripts::new(&[("a.pkt", ""), ("b.pkt", "// Only words.\n--mtu=1400\n")]);
+    let objects = scripts.drill("--format jsonl .").objects();
+    for object in &objects[..2] {
+        assert_eq!(object["outcome"], "fail", "{object}");
+        assert!(object["message"].as_str().is_some_and(|message| message.starts_with("expected an event")));
+    }
+}
+
+#[test]
 fn a_script_may_come_by_standard_input() {
     let ran = command(&["--format", "jsonl", "-"], Path::new("."), PASSES);
     assert_eq!(ran.code, Some(0));

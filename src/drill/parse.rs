@@ -176,6 +176,8 @@ impl<'a> Parser<'a> {
         loop {
             let token = self.peek();
             match token.kind {
+                // What checks nothing has not passed.
+                Kind::End if script.events.is_empty() => return Err(self.expected("an event")),
                 Kind::End => return Ok(script),
                 Kind::Shell if !script.events.is_empty() => {
                     script.cleanup = Some(self.command());

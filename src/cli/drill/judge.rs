@@ -173,7 +173,12 @@ fn unless_it_panics<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 pub(super) fn remember_panic(info: &PanicHookInfo<'_>) {
     let said = info.payload_as_str().unwrap_or("no words");
     let place = info.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
-    PANIC.set(Some(format!("{said}{}", place.unwrap_or_default())));
+    let said = format!("{said}{}", place.unwrap_or_default());
+    // Nobody catches what the command itself does wrong.
+    if std::thread::current().name() == Some("main") {
+        anstream::eprintln!("tcpstate: {said}");
+    }
+    PANIC.set(Some(said));
 }
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ use tcpstate::replay::report::text::{Look, Paint, plural};
 /// So much of what came before a failure is told unless everything is asked for.
 const ENTRIES: usize = 40;
 
+/// So many characters of a line of a script are shown.
+const LONGEST_LINE: usize = 400;
+
 /// How many scripts came to what.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Count {
@@ -97,8 +100,12 @@ impl Teller {
     /// The line of the script, and a caret below where in it the trouble is.
     fn source(&self, text: &mut String, why: &Why) {
         let (Some(line), Some(source)) = (why.line, &why.source) else { return };
-        _ = writeln!(text, "  {line:>8} | {}", source.trim_end());
-        let Some(column) = why.column.and_then(|column| usize::try_from(column).ok()) else { return };
+        let source = source.trim_end();
+        let shown: String = source.chars().take(LONGEST_LINE).collect();
+        let rest = if shown.len() < source.len() { "…" } else { "" };
+        _ = writeln!(text, "  {line:>8} | {shown}{rest}");
+        let column = why.column.and_then(|column| usize::try_from(column).ok());
+        let Some(column) = column.filter(|column| *column <= LONGEST_LINE) else { return };
         // Tabs stay tabs, so that the caret stands where the line has its character.
         let blank = |c: char| if c == '\t' { '\t' } else { ' ' };
         let indent: String = source.chars().take(column.saturating_sub(1)).map(blank).collect();
