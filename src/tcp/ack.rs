@@ -12,6 +12,9 @@ use super::tcb::Tcb;
 use super::timers::Timer;
 use crate::{Instant, TcpFlags};
 
+/// How long Linux waits at least before it takes SACK blocks for forgotten.
+const SOON_NANOS: u64 = 10_000_000;
+
 impl Tcb {
     /// SND.UNA moves to `acknowledged`, which lies in (SND.UNA, SND.MAX].
     // RFC 8985-20, 5681-27
@@ -92,6 +95,10 @@ impl Tcb {
         let partial = !self.sack_on && self.recovery.phase == Phase::Recovery;
         if self.snd.outstanding() == 0 {
             self.timers.stop(Timer::Retransmit);
+        } else if self.config.is_linux() && self.records.is_reneged_on() {
+            // The receiver has forgotten what it had reported: soon all of it goes again.
+            let soon = (self.rtt.srtt_nanos() / 2).max(SOON_NANOS);
+            self.timers.set(Timer::Retransmit, now.after_nanos(soon));
         } else if !partial || self.recovery.duplicates().is_first_partial() {
             self.set_retransmission(now);
         }
@@ -170,7 +177,10 @@ impl Tcb {
         if self.snd.syn_unacknowledged() || !outstanding && !self.sack_on {
             return;
         }
-        let same_window = u32::from(seg.window) << self.snd.scale == self.snd.wnd;
+        let window = u32::from(seg.window) << self.snd.scale;
+        // Linux does not believe that it has shrunk.
+        let same_window =
+            window == self.snd.wnd || window > 0 && window < self.snd.wnd && self.config.is_linux();
         let empty = seg.len == 0 && !seg.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
         let duplicate = empty && same_window && self.snd.wnd > 0;
         if !self.sack_on {

@@ -261,7 +261,9 @@ impl Tcb {
         if self.state == State::Listen || position < self.snd.una || position >= self.snd.max {
             return Err(CommandError::NotInFlight(error.seq));
         }
-        let hard = error.hard && self.config.heeds_errors;
+        // A call that nobody has answered Linux gives up for any error.
+        let calls = self.state == State::SynSent && self.config.is_linux();
+        let hard = (error.hard || calls) && self.config.heeds_errors;
         match self.state {
             State::SynReceived if hard && self.passive => {
                 self.lose_caller(Event::UserTimeout, CloseReason::Unreachable(error.code), notices);

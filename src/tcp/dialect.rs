@@ -50,6 +50,9 @@ pub enum Dialect {
     /// | in SYN-SENT: what acknowledges anything else | is answered by a reset, and soon by the SYN again |
     /// | octets and FIN of a SYN,ACK | are not taken |
     /// | both call each other (§3.5, figure 7) | the SYN,ACK offers what the SYN did |
+    /// | an ICMP error in SYN-SENT, hard or not (RFC 5461 §4) | ends the call |
+    /// | a report of no size (RFC 1191 §5) | means the least path MTU |
+    /// | SACK blocks that are forgotten (RFC 2018 §8) | are noticed by an acknowledgment, half a round trip later |
     /// | segments that have become too large (RFC 1191 §6.4) | are cut one by one |
     /// | a SACK block that ends with the FIN (RFC 2018 §3) | includes it |
     /// | the window after a SYN that had to be sent again (RFC 5681 §3.1) | one segment after the second time |

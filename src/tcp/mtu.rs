@@ -191,7 +191,11 @@ impl PathMtuState {
         position: u64,
         now: Instant,
     ) -> Reported {
-        let mtu = if mtu == 0 { below(self.size + headers(config)) } else { mtu };
+        let mtu = match mtu {
+            0 if config.is_linux() => u32::from(config.min_path_mtu),
+            0 => below(self.size + headers(config)),
+            _ => mtu,
+        };
         let claimed = segment(mtu, config).max(self.floor);
         if claimed >= self.size {
             self.hint(claimed, position, now);

@@ -6,6 +6,7 @@ use core::ops::Range;
 use super::config::Ecn;
 use super::congestion::{CongestionControl as _, initial_window};
 use super::mtu::Probing;
+use super::receive;
 use super::recovery::{FRto, Phase};
 use super::rtt::nanos;
 use super::rules::{SmallSegments, WindowProbe};
@@ -325,7 +326,7 @@ impl Tcb {
             self.pace_after_sending(now);
         }
         let minshall = self.config.small_segments == SmallSegments::Minshall;
-        if minshall && span.len > 0 && span.len < self.effective_send_mss() {
+        if minshall && span.len > 0 && span.len < self.payload_room() {
             self.rare.make().small_end = end;
         }
         if span.len > 0 {
@@ -445,7 +446,11 @@ impl Tcb {
         let offered = |asked: bool, agreed: bool| if agrees { agreed } else { asked && !plain };
         meta.options = SegmentOptions {
             mss: self.config.announce_mss.then_some(self.config.mss),
-            window_scale: offered(self.config.window_scaling, self.scaling_on).then_some(self.rcv.scale),
+            window_scale: offered(self.config.window_scaling, self.scaling_on).then_some(if agrees {
+                self.rcv.scale
+            } else {
+                receive::scale(&self.config)
+            }),
             sack_permitted: offered(self.config.sack, self.sack_on),
             timestamps: offered(self.config.timestamps, self.ts.on()).then(|| self.ts.option(now)),
             fast_open: self.rare.get().and_then(|rare| rare.cookie).filter(|_| self.shows_cookie(answers)),

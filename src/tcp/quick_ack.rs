@@ -21,6 +21,8 @@ const LONGEST_DELAY: u64 = 200_000_000;
 /// So many duplicate acknowledgments go out one by one, and the blocks of more are gathered for this long at the most.
 const ENOUGH_TOLD: u8 = 3;
 const LONGEST_GATHERING: u64 = 1_000_000;
+/// What "at once" is where the user may still say something.
+const TICK: u64 = 1_000_000;
 /// Before anything has come, "full-sized" means so many octets, and never fewer than the others.
 const FIRST_FULL_SIZE: u32 = 536;
 const LEAST_FULL_SIZE: u32 = 88;
@@ -172,7 +174,12 @@ impl Tcb {
             }
             delay = delay.min(most);
         }
-        let delay = delay.min(LONGEST_DELAY);
+        // Before any octets there is nothing to go by: a FIN is acknowledged at once, but for what the user says now.
+        let delay = if delay == 0 { least.min(TICK) } else { delay.min(LONGEST_DELAY) };
+        if delay == 0 {
+            self.ack_now = true;
+            return;
+        }
         let at = now.after_nanos(delay);
         let waits_until = self.timers.at(Timer::DelayedAck);
         if !self.timers.runs(Timer::DelayedAck) {
@@ -181,10 +188,6 @@ impl Tcb {
             self.ack_now = true;
         } else {
             self.timers.set(Timer::DelayedAck, at.min(waits_until));
-        }
-        if delay == 0 {
-            // A FIN before any octets: there is nothing that could come with its acknowledgment.
-            self.ack_now = true;
         }
     }
 

@@ -300,7 +300,7 @@ impl core::fmt::Debug for Dsack {
 }
 
 /// The shift that was asked for, or else the smallest that does.
-fn scale(config: &TcpConfig) -> u8 {
+pub(super) fn scale(config: &TcpConfig) -> u8 {
     config.window_scale.map_or_else(|| scale_for(config.largest_window()), |shift| shift.min(MOST_SCALE))
 }
 
