@@ -3,7 +3,9 @@
 mod freebsd;
 mod linux;
 
+use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::host::{HostConfig, ListenConfig};
 
@@ -114,5 +116,23 @@ impl Profile {
         });
         let Some((number, name)) = asked else { return Ok(None) };
         Self::from_name(name).map(Some).map_err(|unknown| (number, unknown))
+    }
+
+    /// `given`, and besides the words that scripts for this kernel use without saying what they are, because who runs
+    /// them says it: cookies of Fast Open, made of the key of the profile between the usual addresses, and what the
+    /// kernel calls the errors that a socket is told of. What `given` or the script itself defines stays as it is.
+    #[must_use]
+    pub fn words(&self, text: &str, given: &[(String, String)]) -> Vec<(String, String)> {
+        let mut words = given.to_vec();
+        if self.name == "linux" {
+            let six = text.contains("--ip_version=ipv6");
+            for (word, four, other) in linux::WORDS {
+                let own = text.contains(&format!("define={word}="));
+                if !own && !given.iter().any(|(name, _)| name == word) {
+                    words.push((word.into(), if six { other } else { four }.into()));
+                }
+            }
+        }
+        words
     }
 }

@@ -11,7 +11,7 @@ mod sockstat;
 mod words;
 
 use alloc::format;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::kernel::{Kernel, Unsupported};
@@ -195,7 +195,7 @@ fn echo(
             let values: Vec<&str> = arguments.iter().copied().filter(|word| !word.starts_with('-')).collect();
             set_all(kernel, now, &[&format!("{path}={}", values.join(" "))])
         }
-        Some(path) => unsupported(format!("a shell command that writes to {}", path.to_string())),
+        Some(path) => unsupported(format!("a shell command that writes to {}", path)),
     }
 }
 

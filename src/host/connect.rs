@@ -109,10 +109,13 @@ impl Host {
             Claim::Taken => return Err(ConnectError::InUse(tuple)),
         }
         let own = options.connection.map(|wanted| self.config.profile(&wanted, local.is_ipv6()));
-        let fast_open = own.as_ref().unwrap_or(&self.config.connection).tcp.fast_open;
+        let tcp = own.as_ref().unwrap_or(&self.config.connection).tcp;
         let shared = own.as_ref().map_or_else(|| self.profile(local.ip()).clone(), SharedConfig::from);
         let mut connection = Connection::connect(shared, secrets, now);
-        if fast_open {
+        if tcp.fast_open && tcp.fast_open_unproven {
+            // Nobody is asked, and so nothing is known of the peer's MSS but what every host takes: our own has to do.
+            connection.expect_mss(u16::MAX);
+        } else if tcp.fast_open {
             // RFC 7413 §4.1.3. It cannot fail: the SYN has not been sent.
             let kept = self.jar.take_out(&self.secret, remote.ip());
             let _ = connection.set_cookie(now, kept.map_or_else(Cookie::default, |kept| kept.cookie));
@@ -213,3 +216,6 @@ const fn with_port(mut addr: SocketAddr, port: u16) -> SocketAddr {
     addr.set_port(port);
     addr
 }
+
+#[cfg(test)]
+mod tests;

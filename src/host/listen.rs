@@ -189,7 +189,7 @@ impl Host {
         meta: &SegmentMeta,
         payload: Payload<'_>,
     ) -> Result<Ingress, IgnoreReason> {
-        let opens = meta.flags.contains(TcpFlags::ACK) || meta.options.fast_open.is_some();
+        let opens = meta.flags.contains(TcpFlags::ACK) || meta.options.fast_open.is_some() || meta.len > 0;
         let room =
             opens && self.flows.len() < self.config.limits.connections && self.has_memory_for_callers();
         match self.passive.on_segment(now, hash, tuple, meta, &self.secret, room) {

@@ -362,3 +362,6 @@ impl ConnectionMut<'_> {
         self.flow().map(|flow| flow.connection.info(now))
     }
 }
+
+#[cfg(test)]
+mod tests;

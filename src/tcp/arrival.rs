@@ -414,7 +414,6 @@ impl Tcb {
         // Counted anew a second after the last one, so that no second has more than the limit.
         let interval = self.config.challenge_interval;
         let rare = self.rare.make();
-        let before = rare.challenged_at;
         if rare.challenges > 0 && now.since(rare.challenged_at) < interval {
             return;
         }
@@ -422,13 +421,13 @@ impl Tcb {
             rare.challenges = 0;
         }
         if rare.challenges < self.config.challenge_acks {
-            rare.challenges += 1;
-            rare.challenged_at = now;
-            rare.challenging = self.config.dialect == Dialect::FreeBsd;
-            self.ack_now = true;
-            if rare.challenging && rare.challenges > 1 {
-                rare.challenged_at = before;
+            let freebsd = self.config.dialect == Dialect::FreeBsd;
+            if !freebsd || rare.challenges == 0 {
+                rare.challenged_at = now;
             }
+            rare.challenges += 1;
+            rare.challenging = freebsd;
+            self.ack_now = true;
         }
     }
 }

@@ -96,6 +96,7 @@ impl Tcb {
             sack: before.sack,
             ecn: before.ecn,
             fast_open: before.fast_open,
+            fast_open_unproven: before.fast_open_unproven,
             user_timeout: before.user_timeout,
             ..wanted
         };

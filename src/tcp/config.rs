@@ -182,6 +182,10 @@ pub struct TcpConfig {
     /// handshake is done ([`Tcb::open_early`](super::Tcb::open_early)). Such octets may arrive twice: only for users whom
     /// that does not harm (§2.1). Default: false.
     pub fast_open: bool,
+    /// Our SYN carries octets without a cookie, and asks for none: for networks whose addresses nobody forges, and servers
+    /// that take such ([`ListenConfig::fast_open_unproven`](crate::host::ListenConfig::fast_open_unproven)), which Linux calls
+    /// "no cookie". Counts with [`fast_open`](Self::fast_open) only. Default: false.
+    pub fast_open_unproven: bool,
     /// Events for troubles that need not be the end: soft errors, R1 (RFC 9293 §3.9.1.8). Without, a
     /// [`Host`](crate::host::Host) raises no [`TROUBLE`](crate::host::Readiness::TROUBLE) for the connection; what a call
     /// answers is the same (SHLD-20). Default: true.
@@ -251,6 +255,7 @@ impl Default for TcpConfig {
             ecn: Ecn::Accept,
             ecn_syn_retries: 0,
             fast_open: false,
+            fast_open_unproven: false,
             error_reports: true,
         }
     }

@@ -49,6 +49,10 @@ pub enum Dialect {
     /// | a window that shrinks, but not to nothing (RFC 9293 §3.10.7.4) | counts if the segment has something new |
     /// | in SYN-SENT: what acknowledges anything else | is answered by a reset, and soon by the SYN again |
     /// | octets and FIN of a SYN,ACK | are not taken |
+    /// | a listener: SYN,FIN | nothing |
+    /// | in SYN-RECEIVED after a passive open: what does not acknowledge our SYN | a reset, wherever it lies |
+    /// | likewise: a SYN in the window | a reset, and the end |
+    /// | octets with our SYN (RFC 7413 §4.1.3) | have no PSH; nor in FreeBSD |
     /// | both call each other (§3.5, figure 7) | the SYN,ACK offers what the SYN did |
     /// | an ICMP error in SYN-SENT, hard or not (RFC 5461 §4) | ends the call |
     /// | a report of no size (RFC 1191 §5) | means the least path MTU |

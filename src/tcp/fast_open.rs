@@ -49,12 +49,14 @@ impl Tcb {
         self.rare.get()?.granted
     }
 
-    /// Octets that our SYN can carry, were they queued before it is sent (RFC 7413 §4.1.3): none without a cookie.
+    /// Octets that our SYN can carry, were they queued before it is sent (RFC 7413 §4.1.3): none without a cookie, unless
+    /// [`TcpConfig::fast_open_unproven`](super::TcpConfig::fast_open_unproven) is set.
     #[must_use]
     pub fn syn_room(&self) -> u32 {
         let unsent = self.state == State::SynSent && self.snd.max == ORIGIN && !self.syn_repeated;
         let cookie = self.rare.get().and_then(|rare| rare.cookie);
-        if !unsent || !self.config.fast_open || cookie.is_none_or(|cookie| cookie.as_bytes().is_empty()) {
+        let shown = cookie.is_some_and(|cookie| !cookie.as_bytes().is_empty());
+        if !unsent || !self.config.fast_open || !(shown || self.config.fast_open_unproven) {
             return 0;
         }
         self.path.size().saturating_sub(OPTIONS_LEN)

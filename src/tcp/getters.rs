@@ -170,6 +170,13 @@ impl Tcb {
         self.rare.read(|rare| rare.path_lowered_at) > crate::Instant::ZERO
     }
 
+    /// Expiries of the retransmission timer since SND.UNA has moved last: 0 if the last one was before that.
+    #[must_use]
+    pub fn timeouts_in_a_row(&self) -> u8 {
+        let stuck = self.rtt.backoff() > 0 && self.rare.read(|rare| rare.timed_out) == self.snd.una;
+        if stuck { self.rtt.backoff() } else { 0 }
+    }
+
     /// Probes of a closed window, or keep-alive probes, that have not been answered.
     #[must_use]
     pub fn unanswered_probes(&self) -> u8 {

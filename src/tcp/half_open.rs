@@ -17,6 +17,7 @@ use super::timestamps::TimestampVars;
 use crate::{Instant, SeqNumber, TcpFlags};
 
 mod freebsd;
+mod linux;
 mod machine;
 
 /// A SYN with both asks for ECN (RFC 3168 §6.1.1).
@@ -140,7 +141,8 @@ impl HalfOpen {
     #[must_use]
     pub fn meet(config: &TcpConfig, syn: &SegmentMeta, secrets: Unpredictable, now: Instant) -> Option<Self> {
         let others = TcpFlags::ACK | TcpFlags::RST;
-        if !syn.flags.contains(TcpFlags::SYN) || syn.flags.intersects(others) {
+        let bad = config.is_linux() && syn.flags.contains(TcpFlags::FIN);
+        if !syn.flags.contains(TcpFlags::SYN) || syn.flags.intersects(others) || bad {
             return None;
         }
         let mut row = Self {
@@ -450,6 +452,9 @@ impl HalfOpen {
     ) -> Result<Heard, Heard> {
         if config.is_freebsd() {
             return self.checked_like_freebsd(config, now, seg, place);
+        }
+        if config.is_linux() {
+            self.check_like_linux(config, now, seg, place)?;
         }
         if seg.flags.contains(TcpFlags::RST) {
             return Err(self.check_reset(config, now, place));

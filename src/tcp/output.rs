@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use super::config::Ecn;
 use super::congestion::{CongestionControl as _, initial_window};
+use super::dialect::Dialect;
 use super::mtu::Probing;
 use super::receive;
 use super::recovery::{FRto, Phase};
@@ -435,7 +436,8 @@ impl Tcb {
         (meta.seq, meta.flags, meta.window) = (self.snd.iss, TcpFlags::SYN, self.rcv.syn_window());
         if span.len > 0 {
             meta.len = span.len;
-            if span.end() == self.snd.queued {
+            // The kernels have none on a SYN.
+            if span.end() == self.snd.queued && self.config.dialect == Dialect::Rfc {
                 meta.flags |= TcpFlags::PSH;
             }
             self.rare.make().syn_data_end = span.end();

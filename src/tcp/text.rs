@@ -25,11 +25,11 @@ impl Tcb {
         if seg.len == 0 {
             let fin_again =
                 seg.flags.contains(TcpFlags::FIN) && self.rcv.fin.get().is_some_and(|fin| arrived.end > fin);
-            self.ack_now |= fin_again;
+            self.ack_now |= fin_again && !self.is_ignored_behind_fin(arrived);
             return if fin_again { Err(Stop::Refused(DropReason::DataAfterFin)) } else { Ok(()) };
         }
         if let Some(reason) = self.refuses_text(seg, arrived, &mut out.notices) {
-            self.ack_now |= self.state != State::Closed;
+            self.ack_now |= self.state != State::Closed && !self.is_ignored_behind_fin(arrived);
             return Err(Stop::Refused(reason));
         }
         let next = self.rcv.nxt;
@@ -67,6 +67,11 @@ impl Tcb {
             len: u32::try_from(len).unwrap_or(u32::MAX),
         });
         Ok(())
+    }
+
+    /// What begins behind the peer's FIN is no news of anything to Linux.
+    fn is_ignored_behind_fin(&self, arrived: &Arrived) -> bool {
+        self.config.is_linux() && self.state.has_received_fin() && arrived.start >= self.rcv.nxt
     }
 
     /// Why no octet behind RCV.NXT may come any more.

@@ -43,7 +43,7 @@ fn one_block_of_three_segments_convicts_at_once() {
 
 /// RFC 8985 §6.2 step 5: fewer than three convict when what was sent before them is overdue by a quarter of the
 /// shortest round trip; and only what was sent before them.
-// RFC 8985-3, 8985-13
+// RFC 8985-3, 8985-13, 8985-14
 #[test]
 fn one_sacked_segment_convicts_after_a_quarter_of_the_round_trip() {
     for (sacked, timestamps) in [((1_001, 2_001), false), ((1_001, 3_001), false), ((1_001, 2_001), true)] {

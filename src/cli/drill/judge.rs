@@ -96,7 +96,7 @@ impl Plan {
             Ok(profile) => profile,
             Err(why) => return (Judgement::Fail(why), Vec::new()),
         };
-        let parsed = match drill::parse(&text, &self.defines) {
+        let parsed = match drill::parse(&text, &profile.words(&text, &self.defines)) {
             Ok(parsed) => parsed,
             Err(error) => {
                 let mut why = Why::at(&text, error.line, error.message);

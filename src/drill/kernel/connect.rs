@@ -45,7 +45,9 @@ impl Kernel {
                 let remote = self.address(domain, address, own)?;
                 let fast = self.sock(fd)?.settings.is_on("TCP_FASTOPEN_CONNECT");
                 let fast = linux && fast && self.sysctls.fast_open;
-                if fast && self.host.fast_open_cookie(remote.ip()).is_some() {
+                let unproven = self.profile.host.connection.tcp.fast_open_unproven
+                    || self.sock(fd)?.settings.is_on("TCP_FASTOPEN_NO_COOKIE");
+                if fast && (unproven || self.host.fast_open_cookie(remote.ip()).is_some()) {
                     self.sock(fd)?.deferred = Some(remote);
                     return Ok(Progress::Returned(Returned::value(0)));
                 }

@@ -36,7 +36,7 @@ impl Kernel {
                     Some(span) if span.is_zero() => {
                         self.with(id, |connection| connection.abort(now));
                     }
-                    Some(span) if !opening && !(socket.nonblocking && !self.is_linux()) => {
+                    Some(span) if !opening && (self.is_linux() || !socket.nonblocking) => {
                         self.with(id, |connection| connection.close(now));
                         return self.begin(now, Op::Close(Close { id }), Patience::Until(Some(now + span)));
                     }

@@ -166,7 +166,7 @@ fn linux(told: &mut BTreeMap<&'static str, i128>, machine: &Tcb, info: &TcpInfo)
     told.insert("tcpi_lost", outstanding.lost.into());
     told.insert("tcpi_retrans", outstanding.repeated.into());
     told.insert("tcpi_fackets", 0);
-    told.insert("tcpi_retransmits", info.backoff.into());
+    told.insert("tcpi_retransmits", machine.timeouts_in_a_row().into());
     told.insert("tcpi_probes", machine.unanswered_probes().into());
     told.insert("tcpi_rcv_mss", machine.full_size().into());
     told.insert("tcpi_total_rto", info.timeouts.into());

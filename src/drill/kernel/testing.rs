@@ -9,7 +9,7 @@ use crate::connection::Received;
 use crate::drill::parse;
 use crate::drill::pattern;
 use crate::drill::script::{Action, Direction};
-use crate::host::{ConnId, HostConfig, ListenConfig, ListenOn, ListenerId};
+use crate::host::{ConnId, ConnectOptions, HostConfig, ListenConfig, ListenOn, ListenerId};
 
 /// A kernel and its peer on one wire, in virtual time.
 pub(in crate::drill) struct World {
@@ -175,8 +175,7 @@ impl World {
 
     /// The peer listens, and gives Fast Open cookies.
     pub(in crate::drill) fn peer_listens_fast(&mut self) -> &mut Self {
-        let mut config = ListenConfig::default();
-        config.fast_open = true;
+        let config = ListenConfig { fast_open: true, ..ListenConfig::default() };
         self.listening = Some(self.peer.listen(ListenOn::port(8080), &config).unwrap());
         self
     }
@@ -186,8 +185,7 @@ impl World {
         let to: SocketAddr = alloc::format!("{LOCAL}:8080").parse().unwrap();
         let mut connection = self.peer.config().connection;
         connection.tcp.fast_open = true;
-        let mut options = crate::host::ConnectOptions::default();
-        options.connection = Some(connection);
+        let options = ConnectOptions { connection: Some(connection), ..ConnectOptions::default() };
         let id = self.peer.connect_with(self.now, to, &options).unwrap();
         self.peer.connection(id).unwrap().send(self.now, octets).unwrap();
         self.carry();

@@ -88,9 +88,8 @@ pub(super) fn set(profile: &mut Profile, key: &str, value: &str) -> Result<(), S
     if key == "net.inet.tcp.cc.algorithm" {
         return set_algorithm(profile, value);
     }
-    if key == "net.inet.tcp.functions_default" {
-        let other = || SysctlError::Unsupported(alloc::format!("the TCP stack {value}"));
-        return if value == "freebsd" { Ok(()) } else { Err(other()) };
+    if key == "net.inet.tcp.functions_default" && value == "freebsd" {
+        return Ok(());
     }
     let number = value.parse::<u32>().map_err(|_| SysctlError::Value);
     let done = match key.strip_prefix("net.inet.tcp.") {
@@ -103,11 +102,6 @@ pub(super) fn set(profile: &mut Profile, key: &str, value: &str) -> Result<(), S
         }
         None if key == "kern.ipc.maxsockbuf" => {
             profile.host.connection.tcp.window_scale = Some(scale_for(number?));
-            true
-        }
-        None if matches!(key, "net.inet.ip.ttl" | "net.inet6.ip6.hlim") => {
-            let hops = u8::try_from(number?).ok().filter(|&hops| hops > 0);
-            profile.host.hop_limit = hops.ok_or(SysctlError::Value)?;
             true
         }
         None => false,
@@ -140,8 +134,7 @@ const IGNORED: [&str; 21] = [
     "kern.ipc.somaxconn",
 ];
 
-const IGNORED_BELOW: [&str; 4] =
-    ["net.inet.tcp.bb.", "net.inet.tcp.hostcache.", "kern.timecounter.", "kern.ipc.tls."];
+const IGNORED_BELOW: [&str; 2] = ["net.inet.tcp.bb.", "net.inet.tcp.hostcache."];
 
 fn set_algorithm(profile: &mut Profile, value: &str) -> Result<(), SysctlError> {
     profile.host.connection.tcp.congestion = match value {

@@ -29,6 +29,14 @@ const SYN_R2: Duration = Duration::from_secs(63);
 /// `tcp_fastopen_key`: a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4.
 const FAST_OPEN_KEY: [u8; 16] = 0xa1a1_a1a1_b2b2_b2b2_c3c3_c3c3_d4d4_d4d4_u128.to_be_bytes();
 
+/// Words, and what they stand for over IPv4 and over IPv6: the cookies of [`FAST_OPEN_KEY`] and of a key of zeros.
+pub(super) const WORDS: [(&str, &str, &str); 4] = [
+    ("TFO_COOKIE", "3021b9d889017eeb", "c1d1e9742a47a9bc"),
+    ("TFO_COOKIE_ZERO", "b7c12350a90dc8f5", "82af1a8f9a205c34"),
+    ("CMSG_LEVEL_IP", "SOL_IP", "SOL_IPV6"),
+    ("CMSG_TYPE_RECVERR", "IP_RECVERR", "IPV6_RECVERR"),
+];
+
 pub(super) fn profile() -> Profile {
     let mut profile = Profile { name: "linux", personality: Personality::Linux, ..Profile::library() };
     let connection = &mut profile.host.connection;

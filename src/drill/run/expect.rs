@@ -41,14 +41,12 @@ impl World<'_> {
         let at = sniffed.at;
         let known = self.learn(index, line, &sniffed);
         self.log.claim(sniffed.entry, event.line, known);
-        let got = live::packet(&sniffed.octets, Direction::Out, &known);
-        let got = got
-            .and_then(|got| self.whole(event, index, line, got, last).map_err(|stop| stop.failure.message));
         let stop = |message: String, got: Option<&Packet>| {
             let got = got.map(|got| format!("{} {}", time(at), told(got, line)));
             Stop::new(Kind::Packet, event.line, message).with(Some(event.text.clone()), got)
         };
-        let got = got.map_err(|message| stop(message, None))?;
+        let got = live::packet(&sniffed.octets, Direction::Out, &known).map_err(|error| stop(error, None))?;
+        let got = self.whole(event, index, line, got, last)?;
         if let Some(message) = self.compare(index, line, &got, &sniffed) {
             return Err(stop(message, Some(&got)));
         }
@@ -79,6 +77,8 @@ impl World<'_> {
                 return Ok(Some((index, sniffed)));
             }
             if !self.step(last)? {
+                // A call that was to return meanwhile is what has failed first.
+                self.go_on_to(last)?;
                 return Ok(None);
             }
         }
@@ -165,7 +165,8 @@ impl World<'_> {
                 }
                 break;
             };
-            let Ok(packet) = live::packet(&next.octets, Direction::Out, &next.origins) else { break };
+            let known = self.learn(index, line, &next);
+            let Ok(packet) = live::packet(&next.octets, Direction::Out, &known) else { break };
             let len = len_of(&packet);
             let fits = len_of(&got).saturating_add(len) <= wanted;
             let except = if self.pushes_vary { TcpFlags::PSH } else { TcpFlags::NONE };
@@ -173,9 +174,10 @@ impl World<'_> {
                 break;
             }
             self.take_sent(index);
-            self.log.claim(next.entry, event.line, next.origins);
+            self.log.claim(next.entry, event.line, known);
             if let Some(wrong) = self.payload(index, &next) {
-                return Err(Stop::fail(event.line, wrong));
+                let stop = Stop::new(Kind::Packet, event.line, wrong);
+                return Err(stop.with(Some(event.text.clone()), Some(told(&packet, line))));
             }
             last_len = len;
             join(&mut got, &packet);

@@ -34,7 +34,7 @@ const START: Instant = Instant::from_nanos(1_000_000_000_000);
 /// Packets and deadlines at one instant, beyond which the host does not come to rest.
 const MOST_AT_ONCE: u32 = 100_000;
 /// Packets and deadlines in a script.
-const MOST_WORK: u64 = 10_000_000;
+const MOST_WORK: u64 = 1_000_000;
 /// Octets of packets that no line has taken.
 const MOST_WAITING: usize = 256 << 20;
 /// Calls that wait at a time.

@@ -316,11 +316,10 @@ fn set_fast_open(profile: &mut Profile, sysctls: &mut Sysctls, value: &str) -> R
         None => value.parse::<i64>().ok(),
     };
     let Some(bits) = bits else { return bad() };
-    if bits & (0x4 | 0x200) != 0 {
-        return Err(SysctlError::Unsupported(String::from("Fast Open without cookies")));
-    }
     sysctls.fast_open = bits & 1 != 0;
+    profile.host.connection.tcp.fast_open_unproven = bits & 4 != 0;
     profile.listen.fast_open = bits & 0x402 == 0x402;
+    profile.listen.fast_open_unproven = bits & 0x202 == 0x202;
     Ok(())
 }
 

@@ -114,3 +114,14 @@ fn a_sysctl_reaches_connections_and_listeners_that_there_are() {
     world.call("accept(3, ..., ...) = 5");
     assert_eq!(world.kernel.fin_wait_2(5).map(|span| span.as_secs()), Some(7));
 }
+
+#[test]
+fn the_key_of_fast_open_is_four_words() {
+    let mut world = World::linux();
+    done(&mut world, "sysctl -q net.ipv4.tcp_fastopen_key=01020304-05060708-090a0b0c-0d0e0f10");
+    let key = [4, 3, 2, 1, 8, 7, 6, 5, 12, 11, 10, 9, 16, 15, 14, 13];
+    let cookies = crate::host::FastOpenCookies::OfAddresses(key);
+    assert_eq!(world.kernel.profile().listen.fast_open_cookies, cookies);
+    let odd = run_on(&mut world, "sysctl -q net.ipv4.tcp_fastopen_key=12");
+    assert!(matches!(odd, Ok(ShellOutcome::Failed(_))));
+}

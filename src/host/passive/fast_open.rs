@@ -96,9 +96,11 @@ impl Passive {
         let Some(listener) = self.listeners.row(at) else { return false };
         let open = listener.config.fast_open && !listener.config.decide;
         let calm = listener.waiting.max(self.early) < listener.config.backlog / 2;
-        let shown = seg.options.fast_open.filter(|_| open && calm && seg.len > 0);
+        let shown = seg.options.fast_open;
         let baker = Baker { cookies: listener.config.fast_open_cookies, secret, tuple };
-        shown.is_some_and(|shown| baker.accepts(now, &shown))
+        let proven =
+            || listener.config.fast_open_unproven || shown.is_some_and(|shown| baker.accepts(now, &shown));
+        open && calm && seg.len > 0 && proven()
     }
 
     /// A machine for the SYN: it listens, and hears it as the next thing.

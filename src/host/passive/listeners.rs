@@ -100,6 +100,9 @@ pub struct ListenConfig {
     /// may be answered before its handshake is done. What comes with a SYN may come twice: only for users whom that
     /// does not harm (§2.1). While half of the backlog waits no SYN is taken so (§5.1). Default: false.
     pub fast_open: bool,
+    /// Take octets with any SYN, cookie or not: for networks whose addresses nobody forges. Counts with
+    /// [`fast_open`](Self::fast_open) only. Default: false.
+    pub fast_open_unproven: bool,
     /// Of what those cookies are made. Default: of the host's secret.
     pub fast_open_cookies: FastOpenCookies,
     /// `[::]` is not for IPv4 too (RFC 3493 §5.3). Default: false.
@@ -120,6 +123,7 @@ impl Default for ListenConfig {
             cookies: SynCookies::UnderPressure,
             decide: false,
             fast_open: false,
+            fast_open_unproven: false,
             fast_open_cookies: FastOpenCookies::OfSecret,
             v6_only: false,
             dscp: None,

@@ -323,6 +323,23 @@ fn an_acknowledgment_of_something_else_is_reset_and_the_row_stays() {
     assert_eq!(row.state(), State::SynReceived);
 }
 
+/// Linux's order of the checks: see `Dialect`.
+#[test]
+fn for_linux_the_acknowledgment_is_looked_at_first_and_a_syn_in_the_window_is_reset() {
+    let config = TcpConfig { dialect: crate::tcp::Dialect::Linux, ..TcpConfig::default() };
+    let mut row = row(&config);
+    let bad = segment(1_000_000, TcpFlags::ACK, 2, Some(10));
+    let heard = row.on_segment(&config, at(1), &bad);
+    assert_eq!(heard, Heard::Refused(DropReason::AckNotOfSynAck, bad.reset_in_answer()));
+    assert_eq!(row.state(), State::SynReceived);
+    let syn = segment(5, TcpFlags::SYN, 0, Some(10));
+    let heard = row.on_segment(&config, at(2), &syn);
+    assert_eq!(heard, Heard::Refused(DropReason::SynOnOpenConnection, syn.reset_in_answer()));
+    assert_eq!(row.state(), State::Listen);
+    let both = SegmentMeta { flags: TcpFlags::SYN | TcpFlags::FIN, ..plain_syn() };
+    assert!(HalfOpen::meet(&config, &both, secrets(), at(0)).is_none());
+}
+
 #[test]
 fn while_the_owner_decides_nothing_is_sent_and_then_the_syn_ack_is() {
     let config = TcpConfig::default();

@@ -39,11 +39,6 @@ impl Settings {
                     tcp.syn_retries = Some(u8::try_from(value).unwrap_or(u8::MAX));
                     tcp.syn_r2 = NO_R2;
                 }
-                "TCP_KEEPINIT" => tcp.connect_timeout = Some(Duration::from_secs(amount(value))),
-                "TCP_NOOPT" if value != 0 => {
-                    (tcp.window_scaling, tcp.timestamps, tcp.sack) = (false, false, false);
-                    tcp.announce_mss = false;
-                }
                 "TCP_LINGER2" if value > 0 => {
                     tcp.fin_wait_2 = Duration::from_secs(amount(value).min(120));
                 }
@@ -139,13 +134,15 @@ impl Kernel {
             return Err(unsupported("a connection without a socket").into());
         };
         let settings = &socket.settings;
-        let mut options = ConnectOptions::default();
-        options.local = local;
         let mut connection = self.shaped(fd, self.profile.host.connection);
         connection.tcp.fast_open = fast_open;
-        options.connection = Some(connection);
-        options.hop_limit = settings.hop_limit();
-        options.dscp = settings.dscp();
+        connection.tcp.fast_open_unproven |= settings.is_on("TCP_FASTOPEN_NO_COOKIE");
+        let options = ConnectOptions {
+            local,
+            connection: Some(connection),
+            hop_limit: settings.hop_limit(),
+            dscp: settings.dscp(),
+        };
         Ok(options)
     }
 
@@ -165,6 +162,9 @@ impl Kernel {
         let allowed = config.fast_open;
         config.fast_open =
             if self.is_linux() { asked.unwrap_or(allowed) } else { allowed && asked == Some(true) };
+        // Where no cookie is asked for, it takes no leave of the socket either.
+        config.fast_open_unproven |= settings.is_on("TCP_FASTOPEN_NO_COOKIE");
+        config.fast_open |= config.fast_open_unproven;
         config.hop_limit = settings.hop_limit().or(config.hop_limit);
         config.dscp = settings.dscp().or(config.dscp);
         Ok(config)

@@ -104,3 +104,35 @@ fn a_reset_in_syn_received_is_a_reset_on_linux() {
         +0 connect(3, ..., ...) = -1 ECONNRESET";
     passes(&Profile::linux(), text);
 }
+
+#[test]
+fn octets_come_with_a_syn_without_a_cookie_where_that_is_allowed() {
+    let text = "`sysctl -q net.ipv4.tcp_fastopen=0x602`
+        0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
+        +0 bind(3, ..., ...) = 0
+        +0 listen(3, 5) = 0
+        +0 < S 0:500(500) win 32792 <mss 1000,sackOK,nop,nop>
+        +0 > S. 0:0(0) ack 501 <mss 1460,nop,nop,sackOK>
+        +0 accept(3, ..., ...) = 4
+        +0 read(4, ..., 1000) = 500";
+    passes(&Profile::linux(), text);
+    let mut world = World::linux();
+    crate::drill::shell::run(&mut world.kernel, world.now, "sysctl net.ipv4.tcp_fastopen=5").unwrap();
+    world.calls(&[
+        "socket(..., SOCK_STREAM, IPPROTO_TCP) = 3",
+        "sendto(3, ..., 5000, MSG_FASTOPEN|MSG_DONTWAIT, ..., ...) = 1420",
+    ]);
+}
+
+#[test]
+fn retransmits_are_those_since_something_was_acknowledged() {
+    let text = "+0 write(4, ..., 2000) = 2000
+        +0 > . 1:1001(1000) ack 1
+        +0 > P. 1001:2001(1000) ack 1
+        +.3~+.32 > . 1:1001(1000) ack 1
+        +0 %{ assert tcpi_retransmits == 1 and tcpi_backoff == 1 }%
+        +.01 < . 1:1(0) ack 1001 win 32792
+        +0 > P. 1001:2001(1000) ack 1
+        +0 %{ assert tcpi_retransmits == 0, tcpi_retransmits }%";
+    passes(&Profile::linux(), &alloc::format!("{ACCEPTED}{text}"));
+}

@@ -336,3 +336,39 @@ fn a_host_that_does_not_come_to_rest_is_a_failure() {
     let stop = (0..1_000_000).find_map(|_| world.count().err()).unwrap();
     assert_eq!(stop.failure.message, "the host does not come to rest at 0.000000");
 }
+
+#[test]
+fn words_that_linux_scripts_leave_open_are_the_profiles() {
+    let word = |profile: &Profile, text: &str, given: &[(String, String)]| {
+        let words = profile.words(text, given);
+        words.into_iter().find(|(name, _)| name == "TFO_COOKIE").map(|(_, value)| value)
+    };
+    let (linux, library) = (Profile::linux(), Profile::library());
+    assert_eq!(word(&linux, "", &[]).as_deref(), Some("3021b9d889017eeb"));
+    assert_eq!(word(&linux, "--ip_version=ipv4-mapped-ipv6", &[]).as_deref(), Some("3021b9d889017eeb"));
+    assert_eq!(word(&linux, "--ip_version=ipv6", &[]).as_deref(), Some("c1d1e9742a47a9bc"));
+    assert_eq!(word(&linux, "--define=TFO_COOKIE=00112233", &[]), None);
+    assert_eq!(word(&linux, "", &[("TFO_COOKIE".into(), "44".into())]).as_deref(), Some("44"));
+    assert_eq!(word(&library, "", &[]), None);
+}
+
+#[test]
+fn a_line_of_several_segments_may_be_the_first_that_tells_a_timestamp() {
+    passes(
+        &open(
+            "+0 write(4, ..., 1976) = 1976
++0 > P. 1:1977(1976) ack 1 <nop,nop,TS val 5 ecr 20>
++.1 < . 1:1(0) ack 1977 win 1000 <nop,nop,TS val 30 ecr 5>",
+        )
+        .replace("win 32792 <mss 1000>", "win 32792 <mss 1000,nop,nop,TS val 10 ecr 0>")
+        .replace("ack 1 <mss 1460>", "ack 1 <...>")
+        .replace("ack 1 win 32792\n+0 acc", "ack 1 win 32792 <nop,nop,TS val 20 ecr 0>\n+0 acc"),
+    );
+}
+
+#[test]
+fn a_call_that_is_overdue_fails_at_its_own_line_while_a_line_waits() {
+    let text = open("+0...0.002 read(4, ..., 10) = 10\n+.2~+.3 > P. 1:1501(1500) ack 1");
+    let failure = failure(&text);
+    assert_eq!((failure.line, failure.message.as_str()), (NEXT, "read has not returned at 0.102000"));
+}

@@ -254,6 +254,18 @@ fn options_are_read_where_they_are_legal_and_skipped_where_not() {
     assert_eq!((read(&sack, true).sack.len(), read(&sack, false).sack.len()), (0, 1));
 }
 
+/// What belongs on a SYN says nothing on any other segment, whatever else is there.
+// RFC 9293 MUST-65, RFC 7323-1, RFC 2018-1
+#[test]
+fn options_of_a_syn_are_read_on_a_syn_only() {
+    for octets in [&[2, 4, 5, 180][..], &[3, 3, 7, 0], &[4, 2, 1, 1], &[34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1]]
+    {
+        let read = |syn| read_options(&TcpOptions::new(octets), syn);
+        assert_ne!(read(true), SegmentOptions::default(), "{octets:?}");
+        assert_eq!(read(false), SegmentOptions::default(), "{octets:?}");
+    }
+}
+
 fn any_options(syn: bool) -> impl Strategy<Value = SegmentOptions> {
     let timestamps = prop::option::of((any::<u32>(), any::<u32>()));
     let timestamps = timestamps.prop_map(|pair| pair.map(|(val, ecr)| Timestamps { val, ecr }));
