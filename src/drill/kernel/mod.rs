@@ -373,7 +373,7 @@ impl Kernel {
     }
 
     /// Takes what the host has to tell.
-    pub(in crate::drill) fn settle(&mut self, _now: Instant) {
+    pub(in crate::drill) fn settle(&mut self, now: Instant) {
         let reports = Reports::of(&self.host);
         let report = core::mem::replace(&mut self.reports, reports).news(&reports);
         while let Some(event) = self.host.poll_event() {
@@ -393,6 +393,11 @@ impl Kernel {
                 stream.room_again += u64::from(room && !stream.has_room);
                 stream.has_room = room;
             }
+        }
+        if personality == Personality::FreeBsd {
+            let shut = self.sockets.values().filter_map(Socket::stream).filter(|stream| stream.shut_read);
+            let ids: Vec<_> = shut.map(|stream| stream.id).collect();
+            ids.into_iter().for_each(|id| self.discard(now, id));
         }
     }
 

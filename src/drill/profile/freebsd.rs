@@ -88,8 +88,9 @@ pub(super) fn set(profile: &mut Profile, key: &str, value: &str) -> Result<(), S
     if key == "net.inet.tcp.cc.algorithm" {
         return set_algorithm(profile, value);
     }
-    if key == "net.inet.tcp.functions_default" && value == "freebsd" {
-        return Ok(());
+    if key == "net.inet.tcp.functions_default" {
+        let other = || SysctlError::Unsupported(alloc::format!("the TCP stack {value}"));
+        return if value == "freebsd" { Ok(()) } else { Err(other()) };
     }
     let number = value.parse::<u32>().map_err(|_| SysctlError::Value);
     let done = match key.strip_prefix("net.inet.tcp.") {
@@ -102,6 +103,11 @@ pub(super) fn set(profile: &mut Profile, key: &str, value: &str) -> Result<(), S
         }
         None if key == "kern.ipc.maxsockbuf" => {
             profile.host.connection.tcp.window_scale = Some(scale_for(number?));
+            true
+        }
+        None if matches!(key, "net.inet.ip.ttl" | "net.inet6.ip6.hlim") => {
+            let hops = u8::try_from(number?).ok().filter(|&hops| hops > 0);
+            profile.host.hop_limit = hops.ok_or(SysctlError::Value)?;
             true
         }
         None => false,
@@ -134,7 +140,8 @@ const IGNORED: [&str; 21] = [
     "kern.ipc.somaxconn",
 ];
 
-const IGNORED_BELOW: [&str; 2] = ["net.inet.tcp.bb.", "net.inet.tcp.hostcache."];
+const IGNORED_BELOW: [&str; 4] =
+    ["net.inet.tcp.bb.", "net.inet.tcp.hostcache.", "kern.timecounter.", "kern.ipc.tls."];
 
 fn set_algorithm(profile: &mut Profile, value: &str) -> Result<(), SysctlError> {
     profile.host.connection.tcp.congestion = match value {

@@ -83,6 +83,8 @@ impl Tcb {
         let syn = u64::from(seg.flags.contains(TcpFlags::SYN));
         if seg.flags.contains(TcpFlags::FIN) && start + syn + u64::from(seg.len) + 1 == self.rcv.nxt {
             self.timers.set(Timer::TimeWait, now + self.config.time_wait);
+            self.ack_now = true;
+            return Stop::Refused(DropReason::BelowWindow);
         }
         let repeats = start == self.rcv.nxt && seg.ack == self.snd_max();
         if seg.flags == TcpFlags::ACK && seg.len == 0 && repeats {

@@ -5,6 +5,7 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::super::config::Unpredictable;
+use super::super::dialect::Dialect;
 use super::super::segment::SackList;
 use super::super::{Command, Queue};
 use super::*;
@@ -70,8 +71,10 @@ prop_compose! {
         read in 0..200u32,
         val in prop::option::of(5..9u32),
         wscale in prop::option::of(0..15u8),
+        dialect in prop::sample::select(alloc::vec![Dialect::Rfc, Dialect::FreeBsd]),
     ) -> Tcb {
-        let mut config = TcpConfig { receive_window: window, challenge_acks, ..TcpConfig::default() };
+        let mut config =
+            TcpConfig { receive_window: window, challenge_acks, dialect, ..TcpConfig::default() };
         [config.rfc1337, config.timestamps, config.window_scaling] = offers;
         waiting(&config, octets, read, val, wscale)
     }

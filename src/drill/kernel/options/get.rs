@@ -122,6 +122,7 @@ impl Kernel {
             "IP_MTU_DISCOVER" | "IPV6_MTU_DISCOVER" => set.unwrap_or(1),
             "TCP_KEEPIDLE" => set.unwrap_or_else(|| whole_seconds(usual.idle)),
             "TCP_KEEPINTVL" => set.unwrap_or_else(|| whole_seconds(usual.interval)),
+            "TCP_KEEPINIT" => set.unwrap_or(75),
             "TCP_KEEPCNT" => set.unwrap_or_else(|| usual.count.into()),
             "TCP_NODELAY" => set.unwrap_or(i64::from(!tcp.nagle)),
             "TCP_QUICKACK" => set.unwrap_or(1),

@@ -39,6 +39,11 @@ impl Settings {
                     tcp.syn_retries = Some(u8::try_from(value).unwrap_or(u8::MAX));
                     tcp.syn_r2 = NO_R2;
                 }
+                "TCP_KEEPINIT" => tcp.connect_timeout = Some(Duration::from_secs(amount(value))),
+                "TCP_NOOPT" if value != 0 => {
+                    (tcp.window_scaling, tcp.timestamps, tcp.sack) = (false, false, false);
+                    tcp.announce_mss = false;
+                }
                 "TCP_LINGER2" if value > 0 => {
                     tcp.fin_wait_2 = Duration::from_secs(amount(value).min(120));
                 }

@@ -76,6 +76,7 @@ fn sizes_are_in_octets() {
     assert_eq!(with("net.inet.tcp.sendspace", "40000").host.connection.send_buffer, 40_000);
     assert_eq!(tcp("net.inet.tcp.mssdflt", "1000").default_mss, 1_000);
     assert_eq!(tcp("net.inet.tcp.minmss", "300").least_mss, 300);
+    assert_eq!(with("net.inet.ip.ttl", "7").host.hop_limit, 7);
 }
 
 #[test]
@@ -86,7 +87,15 @@ fn what_is_not_known_is_named_and_what_is_no_number_is_refused() {
         set(&mut profile, "net.inet.tcp.nonsense", "1"),
         unsupported("sysctl net.inet.tcp.nonsense=1")
     );
-    assert_eq!(set(&mut profile, "net.inet.ip.ttl", "3"), unsupported("sysctl net.inet.ip.ttl=3"));
+    assert_eq!(
+        set(&mut profile, "net.inet.ip.forwarding", "3"),
+        unsupported("sysctl net.inet.ip.forwarding=3")
+    );
+    assert_eq!(
+        set(&mut profile, "net.inet.tcp.functions_default", "rack"),
+        unsupported("the TCP stack rack")
+    );
+    assert_eq!(set(&mut profile, "net.inet.ip.ttl", "0"), Err(SysctlError::Value));
     assert_eq!(
         set(&mut profile, "net.inet.tcp.cc.algorithm", "vegas"),
         unsupported("congestion control vegas")
@@ -94,6 +103,11 @@ fn what_is_not_known_is_named_and_what_is_no_number_is_refused() {
     assert_eq!(set(&mut profile, "net.inet.tcp.recvspace", "many"), Err(SysctlError::Value));
     assert_eq!(set(&mut profile, "net.inet.tcp.rfc3042", "0"), unsupported("sysctl net.inet.tcp.rfc3042=0"));
     assert_eq!(profile, super::profile());
-    assert_eq!(set(&mut profile, "net.inet.tcp.hostcache.purgenow", "1"), Ok(()));
+    for harmless in
+        ["net.inet.tcp.hostcache.purgenow", "kern.timecounter.alloweddeviation", "kern.ipc.tls.enable"]
+    {
+        assert_eq!(set(&mut profile, harmless, "1"), Ok(()));
+    }
+    assert_eq!(set(&mut profile, "net.inet.tcp.functions_default", "freebsd"), Ok(()));
     assert_eq!(profile, super::profile());
 }
