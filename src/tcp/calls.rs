@@ -273,7 +273,10 @@ impl Tcb {
                 self.end(Event::UserTimeout, CloseReason::Unreachable(error.code), notices);
             }
             _ => {
-                self.rare.make().soft_error = Some(error.code);
+                // Before there is a connection nobody can ask, and a row of a listener keeps none.
+                if self.state != State::SynReceived || !self.passive {
+                    self.rare.make().soft_error = Some(error.code);
+                }
                 notices.soft_error = Some(error.code);
             }
         }
