@@ -298,6 +298,8 @@ impl Machine<'_> {
 
     fn call(&mut self, name: &str, arguments: &[Expr], keywords: bool) -> Result<Value, CodeFault> {
         if name == "print" {
+            // Nobody sees it, but what it names has to be there.
+            arguments.iter().try_for_each(|argument| self.value(argument).map(drop))?;
             return Ok(Value::Nothing);
         }
         if keywords {

@@ -228,7 +228,7 @@ impl<'a> Parser<'a> {
             {
                 reader.at += 1;
                 if reader.peek().is_some() && !reader.at_mark(";") {
-                    reader.expressions()?;
+                    return Ok(Action::Evaluate(reader.expressions()?));
                 }
                 Ok(Action::Nothing)
             }

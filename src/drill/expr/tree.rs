@@ -39,7 +39,7 @@ pub(super) enum Action {
     Break,
     /// `continue`.
     Continue,
-    /// `pass`, a harmless `import`, `print`.
+    /// `pass`, a harmless `import`, a bare `print`.
     Nothing,
 }
 

@@ -184,3 +184,12 @@ fn code_runs_at_the_end_with_variables_that_live_on() {
     let Verdict::Unsupported(lack) = play("0 %{ def f(): pass }%").verdict else { panic!("it is not done") };
     assert_eq!((lack.line, lack.message.as_str()), (1, "`def` in code"));
 }
+
+#[test]
+fn a_name_that_is_not_known_is_not_passed_over_because_it_is_only_printed() {
+    for code in ["print(tcpi_zork)", "print tcpi_zork", "print('a', 1 + tcpi_zork)"] {
+        let verdict = play(&alloc::format!("0 %{{ {code} }}%")).verdict;
+        let Verdict::Unsupported(lack) = verdict else { panic!("{code}: {verdict:?}") };
+        assert_eq!((lack.line, lack.message.as_str()), (1, "`tcpi_zork` in code"));
+    }
+}
