@@ -71,7 +71,7 @@ fn run_pipeline(
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let name = base(program);
     // Counters of the real kernel: there are none to look at.
-    if name == "nstat" || program.contains("sysctl_restore") {
+    if name == "nstat" && rest.len() <= 1 || program.contains("sysctl_restore") && rest.is_empty() {
         return Ok(ShellOutcome::Done);
     }
     if name == "sockstat" {
@@ -134,24 +134,23 @@ fn is_harmless(arguments: &[&str]) -> bool {
 fn sysctl(kernel: &mut Kernel, now: Instant, arguments: &[&str]) -> Result<ShellOutcome, Unsupported> {
     let mut pairs = Vec::new();
     for argument in arguments {
-        match *argument {
-            flag if flag.starts_with('-') => {
-                if flag.contains(['a', 'p', 'f']) {
-                    return unsupported(format!("sysctl {flag}"));
-                }
-            }
-            pair => pairs.push(pair),
+        match argument.strip_prefix('-') {
+            Some(flags) if !flags.is_empty() && flags.chars().all(|flag| "qwne".contains(flag)) => {}
+            Some(_) => return unsupported(format!("sysctl {argument}")),
+            None => pairs.push(*argument),
         }
     }
     set_all(kernel, now, &pairs)
 }
 
-/// Sets every `key=value`; who only asks for a key is shown nothing.
+/// Sets every `key=value`. What a key has nobody can be told.
 fn set_all(kernel: &mut Kernel, now: Instant, pairs: &[&str]) -> Result<ShellOutcome, Unsupported> {
     let mut profile = kernel.profile().clone();
     let mut sysctls = *kernel.sysctls();
     for pair in pairs {
-        let Some((key, value)) = pair.split_once('=') else { continue };
+        let Some((key, value)) = pair.split_once('=') else {
+            return unsupported(format!("sysctl {pair}, which sets nothing"));
+        };
         match set(&mut profile, &mut sysctls, key.trim(), value.trim()) {
             Ok(()) => {}
             Err(SysctlError::Unsupported(what)) => return Err(Unsupported(what)),
@@ -169,6 +168,9 @@ fn set(profile: &mut Profile, sysctls: &mut Sysctls, key: &str, value: &str) -> 
         None => key.replace('/', "."),
     };
     match profile.personality {
+        Personality::FreeBsd if key == "net.inet.tcp.functions_default" && value != "freebsd" => {
+            Err(SysctlError::Unsupported(format!("the TCP stack {value}")))
+        }
         Personality::FreeBsd => profile.sysctl_freebsd(&key, value),
         Personality::Linux => linux::set(profile, sysctls, &key, value),
     }

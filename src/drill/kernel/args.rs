@@ -196,6 +196,9 @@ pub(super) fn address(personality: Personality, expr: &Expr) -> Result<Address, 
     if family.is_some() && !v6 && family != constants::number(personality, "AF_INET") {
         return Ok(Address::Foreign);
     }
+    if ip.is_some_and(|ip| ip.is_ipv6() != v6) {
+        return Ok(Address::Foreign);
+    }
     let any = if v6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
     Ok(Address::Socket(SocketAddr::new(ip.unwrap_or(any), port)))
 }

@@ -3,6 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::args::Address;
+use super::open::is_too_short;
 use super::returned::{Returned, Stop};
 use super::socket::{Role, Standing, Stream, standing};
 use super::{Errno, Kernel, Op, Patience, Progress};
@@ -29,6 +30,9 @@ impl Kernel {
         let socket = self.sock(fd)?;
         let (domain, nonblocking) = (socket.domain, socket.nonblocking);
         let timeout = socket.settings.send_timeout.filter(|_| linux);
+        if address != Address::Unspecified && is_too_short(&args, domain)? {
+            return Err(Errno::EINVAL.into());
+        }
         if linux && address == Address::Unspecified {
             self.disconnect(now, fd);
             return Ok(Progress::Returned(Returned::value(0)));

@@ -26,7 +26,11 @@ impl Kernel {
                 Ok(Returned::value(2 | bits))
             }
             set_fl if set_fl == set => {
-                socket.nonblocking = args.int(2)? & nonblock != 0;
+                let flags = args.int(2)?;
+                if flags & !(3 | nonblock) != 0 {
+                    return Err(unsupported(format!("the flags {flags:#x} of F_SETFL")).into());
+                }
+                socket.nonblocking = flags & nonblock != 0;
                 Ok(Returned::value(0))
             }
             // Nobody executes another program here.

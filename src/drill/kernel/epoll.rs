@@ -61,7 +61,7 @@ impl Kernel {
         if call.name == "epoll_create" && argument <= 0 {
             return Err(Errno::EINVAL.into());
         }
-        let fd = self.wanted(call);
+        let fd = self.wanted(call)?;
         self.epolls.insert(fd, Epoll::default());
         Ok(Returned::descriptor(fd))
     }

@@ -3,10 +3,10 @@
 use alloc::format;
 use core::net::{IpAddr, SocketAddr};
 
-use super::args::{Address, int};
+use super::args::{Address, Args, int};
 use super::returned::{Out, Returned, Stop};
 use super::socket::{Domain, Role, Socket, Stream, as_seen, on_wire};
-use super::{Errno, IpMode, Kernel, Op, Patience, Progress, constants, unsupported};
+use super::{CallFailure, Errno, IpMode, Kernel, Op, Patience, Progress, constants, unsupported};
 use crate::drill::script::Call;
 use crate::host::{ListenError, ListenOn};
 use crate::{Instant, State};
@@ -22,11 +22,14 @@ pub(super) struct Accept {
 
 impl Kernel {
     /// The number under which a call that makes a descriptor stands in the script.
-    pub(super) fn wanted(&self, call: &Call) -> i64 {
+    pub(super) fn wanted(&self, call: &Call) -> Result<i64, CallFailure> {
         let told = call.result.as_ref().and_then(|result| int(self.personality(), result).ok());
         let taken = |fd: &i64| self.sockets.contains_key(fd) || self.epolls.contains_key(fd);
-        let free = told.filter(|fd| *fd >= 0 && !taken(fd));
-        free.unwrap_or_else(|| (1000..).find(|fd| !taken(fd)).unwrap_or(-1))
+        match told.filter(|&fd| fd >= 0) {
+            Some(fd) if taken(&fd) => Err(CallFailure::Failed(format!("descriptor {fd} is open already"))),
+            Some(fd) => Ok(fd),
+            None => Ok((1000..).find(|fd| !taken(fd)).unwrap_or(-1)),
+        }
     }
 
     fn flag(&self, name: &str) -> i64 {
@@ -55,7 +58,7 @@ impl Kernel {
                 return Err(unsupported(format!("a socket of type {kind}, protocol {protocol}")).into());
             }
         }
-        let fd = self.wanted(call);
+        let fd = self.wanted(call)?;
         let mut socket = Socket::new(domain);
         socket.nonblocking = kind & nonblocking != 0;
         self.sockets.insert(fd, socket);
@@ -83,7 +86,11 @@ impl Kernel {
         let fd = args.fd(0)?;
         let own = SocketAddr::new(self.at.local, self.at.bind_port);
         let (domain, bound) = self.sock(fd).map(|socket| (socket.domain, socket.bound))?;
-        let at = self.address(domain, args.address(1)?, own)?;
+        let address = args.address(1)?;
+        if is_too_short(&args, domain)? {
+            return Err(Errno::EINVAL.into());
+        }
+        let at = self.address(domain, address, own)?;
         if bound.is_some() || !matches!(self.sock(fd)?.role, Role::Fresh) {
             return Err(Errno::EINVAL.into());
         }
@@ -161,7 +168,7 @@ impl Kernel {
         let inherits = !self.is_linux() && call.name == "accept" && nonblocking;
         let op = Accept {
             fd,
-            wanted: self.wanted(call),
+            wanted: self.wanted(call)?,
             nonblocking: inherits || flags & self.flag("SOCK_NONBLOCK") != 0,
         };
         let until = timeout.map(|span| now + span);
@@ -233,4 +240,13 @@ impl Kernel {
         let len = if seen.is_ipv4() { 16 } else { 28 };
         Returned::value(0).with(1, Out::Address(seen)).with(2, Out::Int(len))
     }
+}
+
+/// Whether the length of an address, which is the third argument, is less than an address has.
+pub(super) fn is_too_short(args: &Args<'_>, domain: Domain) -> Result<bool, CallFailure> {
+    let least = match domain {
+        Domain::V4 => 16,
+        Domain::V6 => 24,
+    };
+    Ok(!args.is_ellipsis(2) && args.int(2)? < least)
 }

@@ -88,6 +88,9 @@ impl Kernel {
         self.sock(fd)?;
         let knob = self.knob(&args)?;
         let value = args.expr(3)?;
+        if matches!(value, Expr::Word(null) if null == "NULL") {
+            return Err(Errno::EFAULT.into());
+        }
         match knob.kind {
             Kind::Linger => self.set_linger(fd, value)?,
             Kind::Timeout => self.set_timeout(fd, knob.name, value)?,

@@ -11,7 +11,7 @@ use super::{CallFailure, Errno, Kernel, Op, Patience, Progress, unsupported};
 use crate::Instant;
 use crate::connection::Received;
 use crate::drill::pattern;
-use crate::drill::script::{Call, Direction, Expr};
+use crate::drill::script::{Call, Direction, Expr, Field};
 use crate::tcp::Tcb;
 
 /// A call that reads.
@@ -69,6 +69,9 @@ impl Buffers {
                 self.bad = len > 0;
                 return Ok(());
             }
+            Expr::Text(text) if text.len() < len => {
+                return Err(unsupported(format!("a text of {} octets for {len}", text.len())));
+            }
             Expr::Text(text) if self.text.len() == self.len => {
                 self.text.extend(text.iter().take(len));
             }
@@ -78,9 +81,25 @@ impl Buffers {
         Ok(())
     }
 
-    /// `[{..., 1000}, {..., 500}]`.
-    pub(super) fn vectors(args: &Args<'_>, list: &Expr) -> Result<Self, CallFailure> {
+    /// `msg_iov(2)=[…]` among the members of a `msghdr`.
+    pub(super) fn of_message(args: &Args<'_>, fields: &[Field]) -> Result<Self, CallFailure> {
+        let Some(field) = fields.iter().find(|field| field.name.as_deref() == Some("msg_iov")) else {
+            return Ok(Self::default());
+        };
+        let count = match &field.count {
+            None | Some(Expr::Ellipsis) => None,
+            Some(count) => Some(args::int(args.personality, count)?),
+        };
+        Self::vectors(args, &field.value, count)
+    }
+
+    /// `[{..., 1000}, {..., 500}]`, and how many the call says there are.
+    pub(super) fn vectors(args: &Args<'_>, list: &Expr, count: Option<i64>) -> Result<Self, CallFailure> {
         let mut all = Self::default();
+        let there = args::items(list).len();
+        if let Some(count) = count.filter(|&count| usize::try_from(count) != Ok(there)) {
+            return Err(unsupported(format!("a list of {there} iovecs for {count}")));
+        }
         for item in args::items(list) {
             let fields =
                 args::fields(item).ok_or_else(|| unsupported(format!("{} as an iovec", args::show(item))))?;
@@ -135,15 +154,13 @@ impl Kernel {
         let args = self.args(call, counts)?;
         let (flags, shape) = match name {
             "readv" => {
-                buffers = Buffers::vectors(&args, args.expr(1)?)?;
+                buffers = Buffers::vectors(&args, args.expr(1)?, Some(args.int(2)?))?;
                 (0, Shape::Plain)
             }
             "recvmsg" => {
                 let fields = args::fields(args.expr(1)?).ok_or_else(|| unsupported("such a msghdr"))?;
                 args::check_names("a msghdr", fields, &MESSAGE)?;
-                if let Some(iov) = args::field(fields, "msg_iov", usize::MAX) {
-                    buffers = Buffers::vectors(&args, iov)?;
-                }
+                buffers = Buffers::of_message(&args, fields)?;
                 (args.int(2)?, Shape::Message)
             }
             _ => {
@@ -264,7 +281,9 @@ impl Kernel {
             // A stream tells no address.
             Shape::From => returned.with(5, Out::Int(0)),
             Shape::Message => {
-                let mut members = alloc::vec![("msg_flags", Out::Int(0))];
+                let given = ["msg_name", "msg_namelen", "msg_iov", "msg_iovlen", "msg_controllen"];
+                let mut members: Vec<_> = given.into_iter().map(|name| (name, Out::Given)).collect();
+                members.push(("msg_flags", Out::Int(0)));
                 members.push(("msg_control", self.control_messages(read)));
                 returned.with(1, Out::Struct(members))
             }

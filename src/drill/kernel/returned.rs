@@ -29,6 +29,8 @@ pub(super) enum Out {
     Text(String),
     /// An address.
     Address(SocketAddr),
+    /// What the script has given, and the call has left as it was.
+    Given,
     /// Several of a kind.
     List(Vec<Self>),
     /// Members by name.
@@ -97,6 +99,7 @@ impl fmt::Display for Out {
             Self::Int(value) => write!(f, "{value}"),
             Self::Text(text) => write!(f, "{text:?}"),
             Self::Address(address) => write!(f, "{address}"),
+            Self::Given => f.write_str("..."),
             Self::List(items) => {
                 f.write_str("[")?;
                 for (at, item) in items.iter().enumerate() {

@@ -86,7 +86,7 @@ impl Kernel {
         let args = self.args(call, counts)?;
         let (mut flags, mut to) = (0, None);
         match name {
-            "writev" => buffers = Buffers::vectors(&args, args.expr(1)?)?,
+            "writev" => buffers = Buffers::vectors(&args, args.expr(1)?, Some(args.int(2)?))?,
             "sendmsg" => {
                 let fields = args::fields(args.expr(1)?).ok_or_else(|| unsupported("such a msghdr"))?;
                 args::check_names("a msghdr", fields, &MESSAGE)?;
@@ -95,9 +95,7 @@ impl Kernel {
                 }) {
                     return Err(unsupported("msg_control of sendmsg"));
                 }
-                if let Some(iov) = args::field(fields, "msg_iov", usize::MAX) {
-                    buffers = Buffers::vectors(&args, iov)?;
-                }
+                buffers = Buffers::of_message(&args, fields)?;
                 if let Some(name) = args::field(fields, "msg_name", usize::MAX) {
                     to = Some(args::address(args.personality, name)?);
                 }

@@ -125,3 +125,19 @@ fn the_key_of_fast_open_is_four_words() {
     let odd = run_on(&mut world, "sysctl -q net.ipv4.tcp_fastopen_key=12");
     assert!(matches!(odd, Ok(ShellOutcome::Failed(_))));
 }
+
+#[test]
+fn what_sysctl_does_not_take_is_named() {
+    let mut world = World::freebsd();
+    for line in [
+        "-wQ net.inet.tcp.sack.enable=0",
+        "-zork net.inet.tcp.sack.enable=0",
+        ":w net.inet.tcp.sack.enable=0",
+    ] {
+        refused(&mut world, &format!("sysctl {line}"), "sysctl");
+    }
+    refused(&mut world, "sysctl net.inet.tcp.sack.enable", "net.inet.tcp.sack.enable");
+    refused(&mut world, "sysctl -w net.inet.tcp.functions_default=rack", "rack");
+    refused(&mut world, "nstat | grep TcpExtZork | grep 99", "nstat");
+    done(&mut world, "sysctl -qw net.inet.tcp.sack.enable=0");
+}

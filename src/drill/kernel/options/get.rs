@@ -28,7 +28,7 @@ impl Kernel {
             Kind::Congestion => self.algorithm(now, fd)?,
             Kind::Functions => {
                 let name = Out::Text("freebsd".into());
-                (Out::Struct(alloc::vec![("function_set_name", name)]), 36)
+                (Out::Struct(alloc::vec![("function_set_name", name), ("pcbcnt", Out::Given)]), 36)
             }
             Kind::ReadOnly if knob.name == "TCP_INFO" => {
                 let told = self.tcp_info(now, Some(fd)).into_iter();

@@ -167,3 +167,43 @@ fn what_cannot_be_done_is_named() {
     world.refuses("setsockopt(3, SOL_SOCKET, SO_NEWEST, [1], 4) = 0", "SO_NEWEST");
     world.refuses("fcntl(3, F_GETFL) = O_UNHEARD_OF", "O_UNHEARD_OF");
 }
+
+#[test]
+fn a_descriptor_that_is_open_is_not_given_again() {
+    let mut world = World::linux();
+    world.call("socket(..., SOCK_STREAM, 0) = 3");
+    for text in ["socket(..., SOCK_STREAM, 0) = 3", "epoll_create(1) = 3"] {
+        match world.kernel.start(world.now, &call(text)) {
+            Err(CallFailure::Failed(why)) => assert_eq!(why, "descriptor 3 is open already"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_address_is_of_the_family_and_the_length_that_it_says() {
+    let mut world = World::linux();
+    world.calls(&[
+        "socket(..., SOCK_STREAM, 0) = 3",
+        "bind(3, ..., 3) = -1 EINVAL",
+        "connect(3, ..., 3) = -1 EINVAL",
+        "bind(3, {sa_family=AF_INET6, sin_port=htons(1), sin_addr=inet_addr(\"192.168.0.1\")}, 28) = -1 EAFNOSUPPORT",
+    ]);
+}
+
+#[test]
+fn what_a_call_cannot_have_meant_is_named() {
+    let mut world = World::linux();
+    let id = world.accepted();
+    world.peer_writes(id, 0, 10);
+    let info = "getsockopt(4, IPPROTO_TCP, TCP_INFO, {tcpi_zork=3}, ...) = 0";
+    world.refuses(info, "tcpi_zork");
+    world.call("getsockopt(4, IPPROTO_TCP, TCP_INFO, {tcpi_state=TCP_ESTABLISHED}, ...) = 0");
+    world.refuses("recvmsg(4, {msg_name(...)=..., msg_iov(3)=[{..., 1000}], msg_flags=0}, 0) = 10", "iovecs");
+    world.refuses("writev(4, [{..., 100}], 5) = 100", "iovecs");
+    world.refuses("write(4, \"abc\", 100) = 100", "a text of 3 octets");
+    world.refuses("fcntl(4, F_SETFL, 0x77777777) = 0", "F_SETFL");
+    world.call("setsockopt(4, SOL_SOCKET, SO_KEEPALIVE, NULL, 4) = -1 EFAULT");
+    world.calls(&["epoll_create(1) = 5", "epoll_ctl(5, EPOLL_CTL_ADD, 4, {events=EPOLLIN, fd=4}) = 0"]);
+    world.refuses("epoll_wait(5, {eventsX=EPOLLIN, fdQ=4}, 1, 0) = 1", "eventsX");
+}
