@@ -51,6 +51,30 @@ fn a_duplicate_reported_after_the_recovery_undoes_it() {
     });
 }
 
+/// RFC 2883 §4: a first block that lies within the second is a duplicate of what waits behind a gap.
+// RFC 2883-7
+#[test]
+fn a_duplicate_behind_a_gap_is_known_by_the_second_block() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage, &sacking(), 0); // the first is lost, and the third is late
+        s.advance(span!(100 ms), &[]);
+        let mut sent = Vec::new();
+        for end in [4_001, 5_001, 6_001, 7_001, 8_001] {
+            s.send(&seg!(seq: 1, ack: 1, sack: [(3_001, end), (1_001, 2_001)]));
+            sent.extend(places(&s.burst()));
+            s.advance(span!(1 ms), &[]);
+        }
+        assert_eq!(sent, [1, 2_001]);
+        s.send(&seg!(seq: 1, ack: 1, sack: [(1_001, 8_001)])); // the first copy of the third
+        assert!(s.burst().is_empty());
+        assert_eq!(s.tcb.info(s.at()).spurious_retransmissions, 0);
+        s.advance(span!(95 ms), &[]);
+        s.send(&seg!(seq: 1, ack: 1, sack: [(2_001, 3_001), (1_001, 8_001)])); // the second
+        let _more = s.burst();
+        assert_eq!(s.tcb.info(s.at()).spurious_retransmissions, 1);
+    });
+}
+
 /// RFC 3708 §3: of two that were sent again both have to be duplicates.
 #[test]
 fn one_duplicate_of_two_undoes_nothing() {

@@ -111,7 +111,7 @@ fn a_loss_below_the_last_plateau_lowers_the_plateau_further() {
 }
 
 /// RFC 9438 §4.4, §4.5: from 700 segments over the plateau of 1000, which it reaches in 9 s.
-// RFC 9438-1, 9438-8
+// RFC 9438-1, 9438-2, 9438-8
 #[test]
 fn the_window_follows_the_curve() {
     let mut flow = after_loss(1_000, millis(100));
