@@ -122,7 +122,7 @@ impl<'a> Tokens<'a> {
 
     fn spend(&mut self) -> Result<(), &'a str> {
         self.budget =
-            self.budget.checked_sub(1).ok_or("the script is too long once its macros are replaced")?;
+            self.budget.checked_sub(1).ok_or("the script is too long, what its macros stand for included")?;
         Ok(())
     }
 

@@ -1,10 +1,11 @@
 //! ICMP lines.
 
+use alloc::format;
 use alloc::string::ToString;
 
 use super::super::lexer::Kind;
 use super::super::script::{IcmpLine, Quoted};
-use super::{Parser, ScriptError};
+use super::{Parser, ScriptError, fault};
 
 impl Parser<'_> {
     /// From behind `icmp` on.
@@ -35,11 +36,16 @@ impl Parser<'_> {
         } else if self.take_word("raw") {
             Quoted::Raw(self.quoted_len()?)
         } else {
-            let seq = self.number("`udp`, `raw` or the sequence number of what is quoted")?;
+            let seq: u32 = self.number("`udp`, `raw` or the sequence number of what is quoted")?;
             self.expect_mark(":", "behind the first sequence number")?;
-            let end = self.number("the sequence number behind the last octet")?;
+            let end: u32 = self.number("the sequence number behind the last octet")?;
             self.expect_mark("(", "before the octets of the segment")?;
-            self.number::<u32>("the octets of the segment")?;
+            let at = self.peek();
+            let len = self.number::<u32>("the octets of the segment")?;
+            let between = end.wrapping_sub(seq);
+            if between != len {
+                return Err(fault(at, format!("{between} octets lie between these numbers, not {len}")));
+            }
             self.expect_mark(")", "behind the octets of the segment")?;
             Quoted::Tcp { seq, end }
         };

@@ -70,7 +70,13 @@ impl Parser<'_> {
         }
         self.next();
         loop {
-            self.ip_item(direction, &mut info)?;
+            let token = self.peek();
+            let mut item = IpInfo::default();
+            self.ip_item(direction, &mut item)?;
+            // Of two words about a field one would be lost.
+            if !add(&mut info, item) {
+                return Err(fault(token, format!("`{}`: a word before has said this already", token.text)));
+            }
             if !self.take_mark(",") {
                 break;
             }
@@ -103,7 +109,7 @@ impl Parser<'_> {
                 });
             }
             "tos" | "class" => info.traffic_class = Some(self.number("the type of service")?),
-            "dscp" => info.dscp = u8::try_from(self.number_to(63, "the DSCP")?).ok(),
+            "dscp" => info.dscp = Some(self.dscp()?),
             "ttl" | "hlim" => info.hop_limit = Some(self.number("the hop limit")?),
             "flowlabel" => {
                 info.flow_label = u32::try_from(self.number_to(0xf_ffff, "the flow label")?).ok();
@@ -111,6 +117,27 @@ impl Parser<'_> {
             other => return Err(unsupported(token, format!("`{other}` of the IP header"))),
         }
         Ok(())
+    }
+
+    /// A DSCP as a number or by its name (RFC 2474 §4.2.2, RFC 2597 §6, RFC 3246, RFC 8622).
+    fn dscp(&mut self) -> Result<u8, ScriptError> {
+        let token = self.peek();
+        if token.kind != Kind::Word {
+            return Ok(u8::try_from(self.number_to(63, "the DSCP")?).unwrap_or(63));
+        }
+        self.next();
+        let digit = |at: usize, least: u8, most: u8| {
+            let digit = token.text.get(at..)?.chars().next()?.to_digit(10)?;
+            u8::try_from(digit).ok().filter(|digit| (least..=most).contains(digit))
+        };
+        let named = match (token.text.get(..2), token.text.len()) {
+            (Some("cs"), 3) => digit(2, 0, 7).map(|class| class << 3),
+            (Some("af"), 4) => digit(2, 1, 4).zip(digit(3, 1, 3)).map(|(class, drop)| class << 3 | drop << 1),
+            (Some("ef"), 2) => Some(46),
+            (Some("le"), 2) => Some(1),
+            _ => None,
+        };
+        named.ok_or_else(|| unsupported(token, format!("the DSCP `{}`", token.text)))
     }
 
     /// `8080 > 40000`, in brackets or before a colon or bare, if there are any.
@@ -190,7 +217,7 @@ impl Parser<'_> {
         }
         let (mut flags, mut ace) = (TcpFlags::NONE, None);
         for character in text.chars() {
-            flags |= match character {
+            let flag = match character {
                 'S' => TcpFlags::SYN,
                 'F' => TcpFlags::FIN,
                 'R' => TcpFlags::RST,
@@ -206,6 +233,10 @@ impl Parser<'_> {
                 }
                 _ => return Err(fault(token, bad_flags(&text, character))),
             };
+            if flags.intersects(flag) {
+                return Err(fault(token, format!("the flag `{character}` stands here twice")));
+            }
+            flags |= flag;
         }
         if ace.is_some() && flags.intersects(TcpFlags::ECE | TcpFlags::CWR | TcpFlags::AE) {
             return Err(fault(token, "flags have a digit or the letters `E`, `W` and `A`, not both"));
@@ -279,6 +310,20 @@ impl Parser<'_> {
         self.expect_mark(">", "or `,` behind an option")?;
         Ok(OptionList::These(options))
     }
+}
+
+/// Adds a word about the IP header to those before it; `false` if one of them was about the same field.
+fn add(info: &mut IpInfo, item: IpInfo) -> bool {
+    fn put<T>(field: &mut Option<T>, item: Option<T>) -> bool {
+        let again = field.is_some() && item.is_some();
+        *field = item.or(field.take());
+        !again
+    }
+    put(&mut info.ecn, item.ecn)
+        & put(&mut info.traffic_class, item.traffic_class)
+        & put(&mut info.dscp, item.dscp)
+        & put(&mut info.flow_label, item.flow_label)
+        & put(&mut info.hop_limit, item.hop_limit)
 }
 
 fn bad_flags(text: &str, character: char) -> String {

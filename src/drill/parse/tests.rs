@@ -537,3 +537,44 @@ fn reading_takes_time_in_proportion_to_the_length() {
         let _ = parse(&piece.repeat(50_000), &[]);
     }
 }
+
+#[test]
+fn a_script_has_an_event() {
+    for text in ["", "// nothing", "--mtu=1500\n", "`true`"] {
+        let error = parse(text, &[]).expect_err("it checks nothing");
+        assert_eq!(error.message, "there is no event in this script");
+        assert!(!error.unsupported);
+    }
+}
+
+#[test]
+fn nothing_is_said_twice_where_only_one_would_count() {
+    for text in [
+        "0 < [ect0, ce] . 1:1(0) ack 1 win 1",
+        "0 < [ttl 3, ttl 4] . 1:1(0) ack 1 win 1",
+        "0 > FF. 1:1(0) ack 1",
+        "0 < icmp unreachable host_unreachable [1:1461(5)]",
+    ] {
+        parse(text, &[]).expect_err(text);
+    }
+    parse("0 < [ect0, ttl 4, dscp 3] . 1:1(0) ack 1 win 1", &[]).expect("three fields");
+}
+
+#[test]
+fn a_dscp_has_a_number_or_a_name() {
+    let dscp = |text: &str| -> Result<_, ScriptError> {
+        let line = format!("0 > [dscp {text}] . 1:1(0) ack 1");
+        match parse(&line, &[])?.events.pop().map(|event| event.action) {
+            Some(Action::Packet(packet)) => Ok(packet.ip.dscp),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (text, number) in
+        [("46", 46), ("cs0", 0), ("cs6", 48), ("af11", 10), ("af43", 38), ("ef", 46), ("le", 1)]
+    {
+        assert_eq!(dscp(text), Ok(Some(number)));
+    }
+    for text in ["cs8", "af14", "af51", "cs", "zork", "é"] {
+        assert!(dscp(text).is_err(), "{text}");
+    }
+}

@@ -32,6 +32,9 @@ impl From<crate::wire::EmitError> for Unbuilt {
 /// The octets of an inbound line on this flow.
 pub(super) fn packet(line: &Packet, flow: &Flow, scaled_echoes: bool) -> Result<Vec<u8>, Unbuilt> {
     let (src, dst) = (flow.remote.ip(), flow.local.ip());
+    if src.is_ipv4() && line.ip.flow_label.is_some() {
+        return Err(Unbuilt::Wrong("there is no flow label in IPv4".into()));
+    }
     let (protocol, payload) = match &line.body {
         Body::Tcp(tcp) => (IpProtocol::TCP, segment(tcp, flow, scaled_echoes)?),
         Body::Udp(udp) => (IpProtocol::UDP, datagram(udp, flow)?),

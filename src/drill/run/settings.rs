@@ -101,7 +101,11 @@ impl Settings {
             "strict_segments" => self.strict_segments = is_on(option)?,
             "non_fatal" => self.take_non_fatal(option)?,
             // Nothing hangs on these here: no offload, no network of the tool's own, macros were replaced by the parser.
-            "mss" | "gateway_ip" | "netmask_ip" | "define" | "send_omit_free" | "no_cleanup" | "verbose" => {}
+            // But what is no value at all is a mistake of the script.
+            "mss" => number::<u32>(option).map(drop)?,
+            "gateway_ip" | "netmask_ip" => address(option).map(drop)?,
+            "send_omit_free" | "no_cleanup" => is_on(option).map(drop)?,
+            "define" | "verbose" => {}
             other => return Err(Stop::unsupported(option.line, format!("option --{other}"))),
         }
         Ok(())
@@ -151,9 +155,11 @@ fn number<T: FromStr>(option: &ScriptOption) -> Result<T, Stop> {
 /// An address; the length of a prefix behind it is of no use here.
 fn address(option: &ScriptOption) -> Result<(u32, IpAddr), Stop> {
     let value = option.value.as_deref().unwrap_or_default();
-    let text = value.split_once('/').map_or(value, |(address, _)| address);
-    let address = text.trim().parse().map_err(|_| bad_value(option))?;
-    Ok((option.line, address))
+    let (text, prefix) = value.split_once('/').map_or((value, None), |(text, prefix)| (text, Some(prefix)));
+    let address: IpAddr = text.trim().parse().map_err(|_| bad_value(option))?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let fits = |prefix: &str| prefix.trim().parse::<u8>().is_ok_and(|prefix| prefix <= most);
+    if prefix.is_none_or(fits) { Ok((option.line, address)) } else { Err(bad_value(option)) }
 }
 
 fn is_on(option: &ScriptOption) -> Result<bool, Stop> {
@@ -169,7 +175,7 @@ fn percent(text: &str) -> Option<u64> {
     let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
     let digits: String = fraction.chars().chain("0000".chars()).take(4).collect();
     let tail = fraction.chars().skip(4);
-    if !tail.clone().all(|digit| digit.is_ascii_digit()) {
+    if !tail.clone().all(|digit| digit.is_ascii_digit()) || whole.is_empty() && fraction.is_empty() {
         return None;
     }
     let whole: u32 = if whole.is_empty() { 0 } else { whole.parse().ok()? };

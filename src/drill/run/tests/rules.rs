@@ -372,3 +372,22 @@ fn a_call_that_is_overdue_fails_at_its_own_line_while_a_line_waits() {
     let failure = failure(&text);
     assert_eq!((failure.line, failure.message.as_str()), (NEXT, "read has not returned at 0.102000"));
 }
+
+#[test]
+fn a_value_that_is_none_is_refused_though_nothing_hangs_on_it() {
+    for option in ["gateway_ip=zork", "netmask_ip=zork", "mss=zork", "send_omit_free=99", "no_cleanup=zork"] {
+        let name = option.split('=').next().unwrap_or_default();
+        assert!(failure(&format!("--{option}\n{OPEN}")).message.ends_with(&format!("--{name}")), "{option}");
+    }
+    for option in
+        ["local_ip=192.168.0.1/99", "local_ip=192.168.0.1/", "tolerance_percent=", "tolerance_percent=."]
+    {
+        assert_eq!(failure(&format!("--{option}\n{OPEN}")).line, 1, "{option}");
+    }
+    passes(&format!("--netmask_ip=255.255.0.0\n--gateway_ip=192.168.0.2\n--local_ip=192.168.0.1/16\n{OPEN}"));
+}
+
+#[test]
+fn a_flow_label_is_of_version_6() {
+    fails_with("+0 < [flowlabel 3] . 1:1(0) ack 1 win 1", NEXT, "there is no flow label in IPv4");
+}
