@@ -542,8 +542,7 @@ fn reading_takes_time_in_proportion_to_the_length() {
 fn a_script_has_an_event() {
     for text in ["", "// nothing", "--mtu=1500\n", "`true`"] {
         let error = parse(text, &[]).expect_err("it checks nothing");
-        assert_eq!(error.message, "there is no event in this script");
-        assert!(!error.unsupported);
+        assert!(!error.unsupported, "{error}");
     }
 }
 
