@@ -32,10 +32,8 @@ impl Named {
         if octets.len() as u64 > LARGEST {
             return Err(format!("is larger than {} MiB, which no script is", LARGEST >> 20));
         }
-        String::from_utf8(octets).map_err(|error| {
-            let good = error.utf8_error().valid_up_to();
-            format!("is not text in UTF-8: octet {good} is wrong")
-        })
+        // A name in a comment may be in any coding; where it is no comment, the parser says so.
+        Ok(String::from_utf8_lossy(&octets).into_owned())
     }
 
     fn octets(&self) -> io::Result<Vec<u8>> {
