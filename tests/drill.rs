@@ -120,6 +120,7 @@ folders! {
     socket_options: "sockopt",
     tail_loss_probes: "tlp",
     timestamps: "timestamps",
+    udp: "udp",
     urgent: "urgent",
     windows: "windows",
 }

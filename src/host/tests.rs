@@ -426,6 +426,18 @@ fn who_sends_to_a_udp_port_that_nobody_has_hears_of_it() {
 }
 
 #[test]
+fn who_asks_for_the_error_of_a_udp_socket_gets_it_once_and_no_later_call_fails_with_it() {
+    let (mut a, mut b) = (host(A), host(B));
+    let to = "10.0.0.2:9".parse().unwrap();
+    let id = a.udp_connect("10.0.0.1:0".parse().unwrap(), to, UdpOptions::default()).unwrap();
+    a.udp(id).unwrap().send(NOW, b"anybody there?", &UdpSend::default()).unwrap();
+    carry(NOW, &mut a, &mut b);
+    assert_eq!(a.udp(id).unwrap().take_error(), Some(UdpNetworkError::Refused));
+    assert_eq!(a.udp(id).unwrap().take_error(), None);
+    assert_eq!(a.udp(id).unwrap().recv_from(), Ok(None));
+}
+
+#[test]
 fn a_report_of_a_smaller_path_reaches_the_connection() {
     let (mut a, mut b) = (host(A), host(B));
     let (client, _) = connected(NOW, &mut a, &mut b);

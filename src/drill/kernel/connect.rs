@@ -24,6 +24,9 @@ impl Kernel {
     pub(super) fn connect(&mut self, now: Instant, call: &Call) -> Result<Progress, Stop> {
         let args = self.args(call, 3..=3)?;
         let fd = args.fd(0)?;
+        if self.is_datagram(fd) {
+            return self.connect_datagram(call).map(Progress::Returned);
+        }
         let address = args.address(1)?;
         let linux = self.is_linux();
         let own = SocketAddr::new(self.at.remote, self.at.connect_port);
@@ -41,7 +44,7 @@ impl Kernel {
             Role::Listener(_) => {
                 return Err(if linux { Errno::EISCONN } else { Errno::EOPNOTSUPP }.into());
             }
-            Role::Stream(_) => false,
+            Role::Stream(_) | Role::Datagram(_) => false,
             Role::Fresh => {
                 if self.sock(fd)?.deferred.is_some() {
                     return Err(Errno::EISCONN.into());
@@ -105,7 +108,7 @@ impl Kernel {
         let Some(socket) = self.sockets.get_mut(&fd) else { return };
         socket.deferred = None;
         match core::mem::replace(&mut socket.role, Role::Fresh) {
-            Role::Fresh => {}
+            Role::Fresh | Role::Datagram(_) => {}
             Role::Listener(listening) => {
                 self.host.unlisten(now, listening);
             }

@@ -44,11 +44,20 @@ impl Kernel {
         let args = self.args(call, 3..=3)?;
         let (fd, name) = (args.fd(0)?, args.word(1)?);
         let linux = self.is_linux();
-        let listens = matches!(self.sock(fd)?.role, Role::Listener(_));
         let told = |value: u64| {
             Ok(Returned::value(0)
                 .with(2, Out::List(alloc::vec![Out::Int(i64::try_from(value).unwrap_or(i64::MAX))])))
         };
+        if self.is_datagram(fd) && name != "FIONBIO" {
+            return match name {
+                "SIOCINQ" | "SIOCOUTQ" if !linux => Err(Errno::ENOTTY.into()),
+                "SIOCINQ" | "TIOCINQ" | "FIONREAD" => told(self.unread_datagram(fd)?),
+                // A datagram is out at once.
+                "SIOCOUTQ" | "TIOCOUTQ" | "FIONWRITE" => told(0),
+                other => Err(unsupported(format!("ioctl {other} of a datagram socket")).into()),
+            };
+        }
+        let listens = matches!(self.sock(fd)?.role, Role::Listener(_));
         match name {
             "FIONBIO" => {
                 let on = super::args::boxed_int(self.personality(), args.expr(2)?)? != 0;

@@ -25,6 +25,7 @@ impl Kernel {
         let linger = socket.settings.linger;
         match socket.role {
             Role::Fresh => {}
+            Role::Datagram(datagram) => self.close_datagram(&datagram),
             Role::Listener(listening) => {
                 self.host.unlisten(now, listening);
             }
@@ -101,6 +102,7 @@ impl Kernel {
                 }
                 Ok(Returned::value(0))
             }
+            Role::Datagram(_) => self.shut_datagram(fd, reads, writes),
             Role::Fresh | Role::Listener(_) => Err(Errno::ENOTCONN.into()),
             Role::Stream(_) => self.shut(now, fd, reads, writes),
         }

@@ -168,10 +168,12 @@ impl Kernel {
     }
 
     /// What has happened to a descriptor so far.
-    fn happened(&self, fd: i64) -> Happened {
+    fn happened(&mut self, fd: i64) -> Happened {
+        let (came, turned) = self.datagram_happened(fd);
         let Some(socket) = self.sockets.get(&fd) else { return Happened::default() };
         match &socket.role {
             Role::Fresh => Happened::default(),
+            Role::Datagram(_) => Happened { came, turned, ..Happened::default() },
             Role::Listener(id) => {
                 Happened { came: self.host.waiting(*id) as u64 + socket.accepted, ..Happened::default() }
             }

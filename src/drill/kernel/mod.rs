@@ -11,6 +11,7 @@
 //! | write, send, sendmsg… | `write.rs` |
 //! | close, shutdown | `end.rs` |
 //! | fcntl, ioctl | `control.rs` |
+//! | sockets for datagrams | `datagram.rs`, `datagram/` |
 //! | getsockopt, setsockopt, getsockname, getpeername | `options.rs`, `options/` |
 //! | poll, epoll | `ready.rs`, `epoll.rs` |
 //! | results against the script | `check.rs` |
@@ -21,6 +22,7 @@ mod check;
 mod connect;
 mod constants;
 mod control;
+mod datagram;
 mod end;
 mod epoll;
 mod errno;
@@ -139,6 +141,8 @@ enum Op {
     Read(read::Read),
     Write(write::Write),
     Close(end::Close),
+    Receive(datagram::Receive),
+    Send(datagram::Send),
     Poll(ready::Poll),
     EpollWait(epoll::Wait),
 }
@@ -165,6 +169,8 @@ pub(in crate::drill) struct Kernel {
     /// The connection that was connected or accepted last, under which number, and between which sockets.
     subject: Option<(i64, ConnId, FiveTuple)>,
     bound: Option<SocketAddr>,
+    /// Whom a datagram socket was connected to last, until somebody asks.
+    called: Option<(SocketAddr, SocketAddr)>,
     /// What ICMP had reported when the host was last looked at.
     reports: Reports,
     tallies: BTreeMap<(SocketAddr, SocketAddr), Tally>,
@@ -186,6 +192,7 @@ impl Kernel {
             epolls: BTreeMap::new(),
             subject: None,
             bound: None,
+            called: None,
             reports: Reports::default(),
             tallies: BTreeMap::new(),
             gone: Vec::new(),
@@ -287,6 +294,8 @@ impl Kernel {
             Op::Read(read) => self.try_read(now, read, last),
             Op::Write(write) => self.try_write(now, write, last),
             Op::Close(close) => self.try_close(now, close, last),
+            Op::Receive(receive) => self.try_receive(receive, last),
+            Op::Send(send) => self.try_send(now, send, last),
             Op::Poll(poll) => self.try_poll(now, poll, last),
             Op::EpollWait(wait) => self.try_epoll_wait(now, wait, last),
         }
@@ -327,7 +336,8 @@ impl Kernel {
         }
         let pristine = self.host.is_empty()
             && self.host.listeners().next().is_none()
-            && self.host.rows().next().is_none();
+            && self.host.rows().next().is_none()
+            && self.host.udp_ids().next().is_none();
         if pristine {
             self.host = Self::host(&profile, &self.at)?;
         } else {
@@ -394,6 +404,7 @@ impl Kernel {
                 stream.has_room = room;
             }
         }
+        self.settle_datagrams();
         if personality == Personality::FreeBsd {
             let shut = self.sockets.values().filter_map(Socket::stream).filter(|stream| stream.shut_read);
             let ids: Vec<_> = shut.map(|stream| stream.id).collect();

@@ -4,6 +4,7 @@ use alloc::format;
 use core::net::{IpAddr, SocketAddr};
 
 use super::args::{Address, Args, int};
+use super::datagram::Datagram;
 use super::returned::{Out, Returned, Stop};
 use super::socket::{Domain, Role, Socket, Stream, as_seen, on_wire};
 use super::{CallFailure, Errno, IpMode, Kernel, Op, Patience, Progress, constants, unsupported};
@@ -47,20 +48,21 @@ impl Kernel {
         };
         let kind = args.int(1)?;
         let (nonblocking, cloexec) = (self.flag("SOCK_NONBLOCK"), self.flag("SOCK_CLOEXEC"));
+        let mut role = Role::Fresh;
         match (kind & !(nonblocking | cloexec), args.int(2)?) {
             (1, 0 | 6) => {}
             (1, 17) | (2, 6) => {
                 let linux = self.is_linux();
                 return Err(if linux { Errno::EPROTONOSUPPORT } else { Errno::EPROTOTYPE }.into());
             }
-            (2, 0 | 17) => return Err(unsupported("a datagram socket").into()),
+            (2, 0 | 17) => role = Role::Datagram(Datagram::default()),
             (kind, protocol) => {
                 return Err(unsupported(format!("a socket of type {kind}, protocol {protocol}")).into());
             }
         }
         let fd = self.wanted(call)?;
         let mut socket = Socket::new(domain);
-        socket.nonblocking = kind & nonblocking != 0;
+        (socket.nonblocking, socket.role) = (kind & nonblocking != 0, role);
         self.sockets.insert(fd, socket);
         Ok(Returned::descriptor(fd))
     }
@@ -91,11 +93,14 @@ impl Kernel {
             return Err(Errno::EINVAL.into());
         }
         let at = self.address(domain, address, own)?;
-        if bound.is_some() || !matches!(self.sock(fd)?.role, Role::Fresh) {
+        if bound.is_some() || !matches!(self.sock(fd)?.role, Role::Fresh | Role::Datagram(_)) {
             return Err(Errno::EINVAL.into());
         }
         if !at.ip().is_unspecified() && at.ip() != self.at.local {
             return Err(Errno::EADDRNOTAVAIL.into());
+        }
+        if self.is_datagram(fd) {
+            return self.bind_datagram(fd, at);
         }
         if at.port() == 0 {
             return Err(unsupported("bind to port 0").into());
@@ -122,7 +127,7 @@ impl Kernel {
             let shared = agrees("SO_REUSEPORT")
                 || self.is_linux() && agrees("SO_REUSEADDR") && !listens
                 || !self.is_linux() && agrees("SO_REUSEPORT_LB");
-            number != fd && there && !shared
+            number != fd && other.datagram().is_none() && there && !shared
         });
         let mut connections = self.host.connections(now);
         let orphan = connections
@@ -143,6 +148,7 @@ impl Kernel {
                 return Ok(Returned::value(0));
             }
             Role::Stream(_) => return Err(Errno::EINVAL.into()),
+            Role::Datagram(_) => return Err(Errno::EOPNOTSUPP.into()),
         }
         let Some(at) = bound else {
             return Err(unsupported("listen on a socket that is not bound").into());
@@ -160,6 +166,9 @@ impl Kernel {
         let args = self.args(call, 3..=4)?;
         let fd = args.fd(0)?;
         let flags = if call.name == "accept4" { args.int(3)? } else { 0 };
+        if self.is_datagram(fd) {
+            return Err(if self.is_linux() { Errno::EOPNOTSUPP } else { Errno::EINVAL }.into());
+        }
         let (nonblocking, timeout) = {
             let socket = self.sock(fd)?;
             (socket.nonblocking, socket.settings.receive_timeout)
@@ -216,12 +225,14 @@ impl Kernel {
 
     pub(super) fn getsockname(&mut self, call: &Call) -> Result<Returned, Stop> {
         let args = self.args(call, 3..=3)?;
-        let socket = self.sock(args.fd(0)?)?;
+        let fd = args.fd(0)?;
+        let datagram = self.datagram_name(fd);
+        let socket = self.sock(fd)?;
         let any = match socket.domain {
             Domain::V4 => IpAddr::from([0; 4]),
             Domain::V6 => IpAddr::from([0_u16; 8]),
         };
-        let own = socket.stream().map(|stream| stream.tuple.local()).or(socket.bound);
+        let own = datagram.or(socket.stream().map(|stream| stream.tuple.local())).or(socket.bound);
         Ok(self.told(own.unwrap_or_else(|| SocketAddr::new(any, 0))))
     }
 
@@ -229,6 +240,10 @@ impl Kernel {
         let args = self.args(call, 3..=3)?;
         let fd = args.fd(0)?;
         self.sock(fd)?;
+        if self.is_datagram(fd) {
+            let peer = self.datagram_peer(fd).ok_or(Errno::ENOTCONN)?;
+            return Ok(self.told(peer));
+        }
         let open = super::socket::standing(self.machine(fd), true) == super::socket::Standing::Open;
         let stream = self.stream(fd).filter(|_| open).ok_or(Errno::ENOTCONN)?;
         let peer = stream.tuple.remote();

@@ -1,5 +1,6 @@
 //! getsockopt and setsockopt: what a script has chosen for a socket, and what becomes of that.
 
+mod datagram;
 mod get;
 mod shape;
 mod table;
@@ -79,6 +80,9 @@ impl Kernel {
         if knob.kind == Kind::Unsupported {
             return Err(unsupported(format!("the option {name}")).into());
         }
+        if self.is_datagram(args.fd(0)?) {
+            self.check_datagram_knob(knob)?;
+        }
         Ok(knob)
     }
 
@@ -129,10 +133,13 @@ impl Kernel {
     /// A number, once it is known to do.
     fn set_number(&mut self, fd: i64, knob: &Knob, value: i64) -> Result<(), Stop> {
         let linux = self.is_linux();
-        let fresh = matches!(self.sock(fd)?.role, Role::Fresh);
+        let fresh = self.sock(fd)?.is_fresh();
         let domain = self.sock(fd)?.domain;
         if knob.level == Level::V6 && domain == super::socket::Domain::V4 {
             return Err(if linux { Errno::ENOPROTOOPT } else { Errno::EINVAL }.into());
+        }
+        if self.is_datagram(fd) {
+            self.set_datagram_number(fd, knob.name, value)?;
         }
         let value = knob.checked(value, linux, fresh, &self.sysctls)?;
         self.sock(fd)?.settings.set(knob.name, value);
@@ -198,7 +205,7 @@ impl Kernel {
     pub(super) fn apply(&mut self, now: Instant, fd: i64) -> Result<(), Stop> {
         let Some(socket) = self.sockets.get(&fd) else { return Ok(()) };
         match socket.role {
-            Role::Fresh => Ok(()),
+            Role::Fresh | Role::Datagram(_) => Ok(()),
             Role::Listener(id) => {
                 let config = self.listen_config(fd)?;
                 let done = self.host.set_listen(id, &config);

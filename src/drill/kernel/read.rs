@@ -4,7 +4,8 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::args::{self, Args};
+use super::args::{self, Address, Args};
+use super::datagram::Receive;
 use super::returned::{Out, Returned, Stop};
 use super::socket::{Role, Standing, standing};
 use super::{CallFailure, Errno, Kernel, Op, Patience, Progress, unsupported};
@@ -32,15 +33,17 @@ pub(super) struct Read {
 
 /// The flags of a call that reads.
 #[derive(Clone, Copy, Debug, Default)]
-struct Flags {
-    peek: bool,
+pub(super) struct Flags {
+    pub(super) peek: bool,
     wait_all: bool,
     out_of_band: bool,
+    /// `MSG_TRUNC`: the whole length of a datagram is told.
+    pub(super) whole: bool,
 }
 
 /// Which arguments the call writes beside the octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
+pub(super) enum Shape {
     Plain,
     /// recvfrom: an address at 4, its length at 5.
     From,
@@ -133,11 +136,26 @@ impl Kernel {
             return Err(unsupported(format!("the flags {flags:#x} of {}", call.name)).into());
         }
         let dont_wait = bit("MSG_DONTWAIT");
-        let flags =
-            Flags { peek: bit("MSG_PEEK"), wait_all: bit("MSG_WAITALL"), out_of_band: bit("MSG_OOB") };
+        let flags = Flags {
+            peek: bit("MSG_PEEK"),
+            wait_all: bit("MSG_WAITALL"),
+            out_of_band: bit("MSG_OOB"),
+            whole: bit("MSG_TRUNC"),
+        };
         let socket = self.sock(fd)?;
         let waits = !dont_wait && !socket.nonblocking;
         let patience = patience(now, waits, socket.settings.receive_timeout);
+        if self.is_datagram(fd) {
+            if flags.out_of_band {
+                return Err(unsupported("MSG_OOB of a datagram socket").into());
+            }
+            let who =
+                shape == Shape::From && args::address(args.personality, args.expr(4)?) != Ok(Address::None);
+            let plain = matches!(call.name.as_str(), "read" | "readv");
+            let Buffers { len: room, text, bad } = buffers;
+            let op = Receive { fd, room, text, flags, bad, shape, who, plain };
+            return self.begin(now, Op::Receive(op), patience);
+        }
         let op = Read { fd, room: buffers.len, text: buffers.text, flags, bad: buffers.bad, done: 0, shape };
         self.begin(now, Op::Read(op), patience)
     }
@@ -319,7 +337,7 @@ pub(super) fn patience(now: Instant, waits: bool, timeout: Option<Duration>) -> 
 
 /// Where octets that were read at that place differ from what the peer sends there: what the script says of the first of
 /// them, and the pattern.
-fn first_difference(place: u64, text: &[u8], octets: &[u8]) -> Option<usize> {
+pub(super) fn first_difference(place: u64, text: &[u8], octets: &[u8]) -> Option<usize> {
     let (chosen, rest) = octets.split_at_checked(text.len()).unwrap_or((octets, &[]));
     let in_text = chosen.iter().zip(text).position(|(is, wanted)| is != wanted);
     let behind = place + chosen.len() as u64;

@@ -23,7 +23,7 @@ pub(super) const RDNORM: i64 = 0x40;
 pub(super) const WRNORM: i64 = 0x100;
 pub(super) const RDHUP: i64 = 0x2000;
 /// FreeBSD's `POLLRDHUP`.
-const RDHUP_FREEBSD: i64 = 0x4000;
+pub(super) const RDHUP_FREEBSD: i64 = 0x4000;
 
 /// `poll` that waits.
 #[derive(Clone, Debug)]
@@ -109,6 +109,7 @@ impl Kernel {
             Role::Fresh if linux && socket.deferred.is_some() => OUT | WRNORM,
             Role::Fresh if linux => OUT | WRNORM | HUP | if socket.error.is_some() { ERR } else { 0 },
             Role::Fresh => 0,
+            Role::Datagram(_) => self.datagram_bits(fd),
             Role::Stream(_) if linux => self.linux_bits(now, fd),
             Role::Stream(_) => self.freebsd_bits(fd),
         }))

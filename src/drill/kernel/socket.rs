@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
+use super::datagram::Datagram;
 use super::network::Report;
 use super::options::Settings;
 use super::{Errno, IpMode};
@@ -44,6 +45,8 @@ pub(super) enum Role {
     Listener(ListenerId),
     /// It is, or was, one end of a connection.
     Stream(Stream),
+    /// It is for datagrams.
+    Datagram(Datagram),
 }
 
 /// One end of a connection.
@@ -147,6 +150,14 @@ impl Socket {
             role: Role::Fresh,
             accepted: 0,
             deferred: None,
+        }
+    }
+
+    /// Neither connected, nor listening, nor of any port yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        match self.role {
+            Role::Datagram(_) => self.bound.is_none(),
+            _ => matches!(self.role, Role::Fresh),
         }
     }
 

@@ -61,6 +61,19 @@ impl Kernel {
         let socket = self.sock(fd)?;
         let waits = !bit("MSG_DONTWAIT") && !socket.nonblocking;
         let patience = patience(now, waits, socket.settings.send_timeout);
+        if self.is_datagram(fd) {
+            if bit("MSG_OOB") {
+                return Err(Errno::EOPNOTSUPP.into());
+            }
+            if let Some(name) = ["MSG_MORE", "MSG_EOF", "MSG_FASTOPEN"].iter().find(|&&name| bit(name)) {
+                return Err(unsupported(format!("{name} of a datagram socket")).into());
+            }
+            if buffers.bad {
+                return Err(Errno::EFAULT.into());
+            }
+            let op = self.datagram_to_send(fd, buffers.len, &buffers.text, to)?;
+            return self.begin(now, Op::Send(op), patience);
+        }
         let flags = Flags { more: bit("MSG_MORE"), urgent: bit("MSG_OOB"), end: bit("MSG_EOF") };
         let Buffers { len, text, bad } = buffers;
         let op = Write { fd, len, text, flags, bad, done: 0, base: None };

@@ -274,6 +274,7 @@ impl<'s> World<'s> {
             Upper::Icmp | Upper::Fragment => ((0, 0), None),
         };
         let (local, remote) = (SocketAddr::new(packet.src, ports.0), SocketAddr::new(packet.dst, ports.1));
+        self.learn_called();
         let protocol = packet.protocol;
         let (index, is_new) = self.flows.between(protocol, local, remote);
         if is_new {
@@ -281,6 +282,7 @@ impl<'s> World<'s> {
             self.flows.set_current(protocol, index);
         }
         let Some(flow) = self.flows.get_mut(index) else { return Ok(()) };
+        flow.unclaimed |= is_new && protocol == IpProtocol::UDP;
         if let Some((seq, acknowledges)) = syn {
             let before = flow.origins.local;
             flow.syn_goes_out(seq, acknowledges);
@@ -295,6 +297,17 @@ impl<'s> World<'s> {
         flow.last = Some(octets.clone());
         flow.sent.push_back(Sniffed { at: self.now, octets, origins, entry });
         Ok(())
+    }
+
+    /// A datagram socket was connected: lines of datagrams without ports are about its peer from now on.
+    fn learn_called(&mut self) {
+        if let Some((local, remote)) = self.kernel.take_called() {
+            let (index, is_new) = self.flows.between(IpProtocol::UDP, local, remote);
+            self.flows.set_current(IpProtocol::UDP, index);
+            if let Some(flow) = self.flows.get_mut(index) {
+                flow.unclaimed |= is_new;
+            }
+        }
     }
 
     /// The next packet of this flow that no line has taken.
@@ -314,6 +327,7 @@ impl<'s> World<'s> {
             Body::Udp(udp) => (IpProtocol::UDP, udp.ports, false),
             Body::Icmp(message) => (self.flow_kind_of(message.quoted), None, false),
         };
+        self.learn_called();
         let listens = self.listens_at.filter(|_| protocol == IpProtocol::TCP);
         let bound = || self.kernel.bound().map(|bound| bound.port());
         let port = listens.or_else(bound).unwrap_or(self.settings.bind_port);

@@ -294,6 +294,14 @@ impl UdpMut<'_> {
         self.table.recv_slice(self.channel, false, out)
     }
 
+    /// What the network reported about a datagram to the peer of a connected socket, once: what the next call would
+    /// have failed with.
+    pub fn take_error(&mut self) -> Option<UdpNetworkError> {
+        let error = self.table.channels.take_error(self.channel)?;
+        self.table.channels.look_again(self.channel);
+        Some(error)
+    }
+
     /// The next error that the network reported about a datagram of a socket that is not connected, if it
     /// [asked](UdpOptions::report_errors) for them.
     pub fn next_report(&mut self) -> Option<UdpReport> {

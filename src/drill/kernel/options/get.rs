@@ -92,8 +92,21 @@ impl Kernel {
             |name: &str| ["FORCE", ""].iter().find_map(|end| socket.settings.get(&format!("{name}{end}")));
         Ok(match knob.name {
             "SO_ERROR" => socket.take_error(linux).map_or(0, |error| error.number(personality)),
-            "SO_TYPE" => 1,
-            "SO_PROTOCOL" => 6,
+            "SO_TYPE" => {
+                if socket.datagram().is_some() {
+                    2
+                } else {
+                    1
+                }
+            }
+            "SO_PROTOCOL" => {
+                if socket.datagram().is_some() {
+                    17
+                } else {
+                    6
+                }
+            }
+            "IP_TOS" | "IPV6_TCLASS" => set.unwrap_or(0) | i64::from(socket.settings.ecn()),
             "SO_DOMAIN" => match socket.domain {
                 Domain::V4 => 2,
                 Domain::V6 => {

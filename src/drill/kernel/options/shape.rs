@@ -98,13 +98,13 @@ impl Settings {
     }
 
     /// The hop limit, if one was chosen.
-    pub(super) fn hop_limit(&self) -> Option<u8> {
+    pub(in crate::drill::kernel) fn hop_limit(&self) -> Option<u8> {
         let chosen = ["IP_TTL", "IPV6_UNICAST_HOPS"].iter().find_map(|name| self.get(name))?;
         u8::try_from(chosen).ok().filter(|&hops| hops > 0)
     }
 
     /// The code point, if one was chosen.
-    pub(super) fn dscp(&self) -> Option<u8> {
+    pub(in crate::drill::kernel) fn dscp(&self) -> Option<u8> {
         let chosen = ["IP_TOS", "IPV6_TCLASS"].iter().find_map(|name| self.get(name))?;
         u8::try_from(chosen >> 2).ok().filter(|&dscp| dscp < 64)
     }
