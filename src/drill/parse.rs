@@ -125,7 +125,14 @@ impl<'a> Parser<'a> {
 
     /// Takes this mark and no other.
     fn expect_mark(&mut self, mark: &str, role: &str) -> Result<(), ScriptError> {
-        if self.take_mark(mark) { Ok(()) } else { Err(self.expected(&format!("`{mark}` {role}"))) }
+        if self.take_mark(mark) {
+            return Ok(());
+        }
+        let (next, gap) = (self.peek(), self.gap());
+        if matches!(next.kind, Kind::Bad | Kind::End) || gap.line == next.line {
+            return Err(self.expected(&format!("`{mark}` {role}")));
+        }
+        Err(fault(gap, format!("expected `{mark}` {role}, found the end of the line")))
     }
 
     /// Takes a word.
@@ -157,6 +164,18 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Where something is missing: at the next token, or behind the last one of a line that is over.
+    fn gap(&self) -> Token<'a> {
+        let next = self.peek();
+        let Some(last) = self.at.checked_sub(1).and_then(|last| self.tokens.get(last)) else { return next };
+        let text = self.source.get(last.start..last.end).unwrap_or_default();
+        if (next.line == last.line && next.kind != Kind::End) || text.contains('\n') {
+            return next;
+        }
+        let width = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        Token { line: last.line, column: last.column.saturating_add(width), ..next }
+    }
+
     /// The next token is not what can stand here.
     fn expected(&self, what: &str) -> ScriptError {
         let token = self.peek();
@@ -165,7 +184,7 @@ impl<'a> Parser<'a> {
             Kind::End => format!("expected {what}, found the end of the script"),
             _ => format!("expected {what}, found {}", shown(token)),
         };
-        fault(token, message)
+        fault(if token.kind == Kind::End { self.gap() } else { token }, message)
     }
 
     fn script(mut self) -> Result<Script, ScriptError> {

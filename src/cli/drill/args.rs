@@ -9,14 +9,17 @@ const EXAMPLES: &str = "\
 Examples:
   tcpstate drill handshake.pkt                     one script
   tcpstate drill --profile linux tests/            every *.pkt below a folder
-  tcpstate drill -D PORT=8080 --format jsonl .     for programs: a JSON object per script
-  tcpstate drill --pcap run.pcapng handshake.pkt   the packets, with the lines of the script as comments
+  tcpstate drill -D MSS=1000 --format jsonl .      an object a line, for programs
+  tcpstate drill --pcap run.pcapng handshake.pkt   packets, and lines as comments
   printf '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3' | tcpstate drill -
 
-A script chooses its profile by a comment in its first lines, `// profile: linux`; --profile has the last word.
+A script chooses its profile by a comment in its first lines,
+`// profile: linux`; --profile has the last word.
 
-Exit codes: 0 no script failed (one that uses something that is not supported has not failed: it is listed); 1 a
-script failed; 2 the command was not understood, or there is no script.";
+Exit codes: 0 no script failed (one that uses something that is not supported
+has not failed: it is listed, and so is a misspelt call); 1 a script failed or
+could not be read, or the capture not be written; 2 the command was not
+understood, or there is no script.";
 
 /// Run packetdrill scripts against the library, in virtual time: no root, no kernel, no waiting
 ///

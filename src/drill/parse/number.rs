@@ -19,7 +19,11 @@ impl Parser<'_> {
     pub(super) fn number_to(&mut self, max: u64, role: &str) -> Result<u64, ScriptError> {
         let token = self.peek();
         if !matches!(token.kind, Kind::Integer | Kind::Hex) {
-            return Err(self.expected(role));
+            let mut wrong = self.expected(role);
+            if token.kind == Kind::Word && token.text.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+                wrong.message += &format!(": a macro? `-D {0}=…` gives it a value", token.text);
+            }
+            return Err(wrong);
         }
         match value(token) {
             Some(value) if value <= max => {

@@ -169,7 +169,7 @@ impl Parser<'_> {
             ack_absolute = self.take_mark("!");
         }
         let mut window = None;
-        let behind = self.peek();
+        let behind = self.gap();
         if self.take_word("win") && !(direction == Direction::Out && self.take_ellipsis()) {
             window = Some(self.number("a window of 16 bits")?);
         }
@@ -274,9 +274,11 @@ impl Parser<'_> {
         }
         match (told, numbers.len) {
             (Some((at, between)), Some(len)) if between != len => {
-                let message = format!(
-                    "{between} octets lie between these numbers, not {len}: SYN and FIN do not count"
-                );
+                let message = if between > u32::MAX / 2 {
+                    "the second number lies before the first".into()
+                } else {
+                    format!("{between} octets lie between these numbers, not {len}: SYN and FIN do not count")
+                };
                 Err(fault(at, message))
             }
             _ => Ok(numbers),

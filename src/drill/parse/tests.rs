@@ -474,14 +474,14 @@ fn calls_that_make_no_sense_are_refused_where_they_do_not() {
         ("0 read", 7, "`(`"),
         ("0 read(4", 9, "`,` or `)`"),
         ("0 read(4,, 5) = 0", 10, "an argument"),
-        ("0 read(4)\n+0 close(4) = 0", 1, "`=`"),
+        ("0 read(4)\n+0 close(4) = 0", 10, "`=`"),
         ("0 read(99999999999999999999) = 0", 8, "64 bits"),
         ("0 read(\"\\q\") = 0", 8, "`\\`"),
         ("0 read(\"\\xg\") = 0", 8, "digits"),
         ("0 read({1=2}) = 0", 10, "a name"),
         ("0 read({a=1 b=2}) = 0", 13, "`,` or `}`"),
         ("0 read() = -1 EIO (never", 25, "note"),
-        ("0 read() =\n", 1, "what the call returns"),
+        ("0 read() =\n", 11, "what the call returns"),
     ] {
         let error = error(text);
         assert_eq!((error.column, error.unsupported), (column, false), "{text}: {error}");

@@ -157,7 +157,9 @@ fn options(line: &TcpLine, flow: &Flow, scaled_echoes: bool) -> Result<Vec<u8>, 
     }
     if octets.len() > crate::wire::options::MAX_OPTIONS_LEN || !octets.len().is_multiple_of(4) {
         let len = octets.len();
-        return Err(Unbuilt::Wrong(format!("{len} octets of options: at most 40 fit, and by fours")));
+        return Err(Unbuilt::Wrong(format!(
+            "{len} octets of options: at most 40 fit, and by fours (`nop` or `eol` fill up)"
+        )));
     }
     Ok(octets)
 }

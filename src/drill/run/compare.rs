@@ -131,7 +131,8 @@ fn options(line: &OptionList, got: &OptionList, terms: &Terms<'_>) -> Option<Str
             return Some(format!("option {} {what}", at + 1));
         }
     }
-    (have != want).then(|| format!("there are {have} options, not {want}"))
+    let plural = if have == 1 { "is 1 option" } else { &format!("are {have} options") };
+    (have != want).then(|| format!("there {plural}, not {want}"))
 }
 
 fn option(line: &OptionWord, got: &OptionWord, terms: &Terms<'_>) -> Option<String> {

@@ -429,7 +429,10 @@ impl<'s> World<'s> {
                 self.pending.push(Pending { line: event.line, event, call, blocked, due, tolerance });
             }
             (Progress::Blocked(_), None) => {
-                let message = format!("{} blocks, and is to return at once", call.name);
+                let message = format!(
+                    "{} blocks, and is to return at once (a time like `+0...0.1` lets it wait)",
+                    call.name
+                );
                 return Err(Stop::new(Kind::Call, event.line, message)
                     .with(Some(event.text.clone()), Some("it blocks".to_owned())));
             }

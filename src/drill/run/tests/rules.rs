@@ -193,7 +193,10 @@ fn a_call_that_waits_returns_when_it_says() {
     let never = failure(&open("+0...1 read(4, ..., 100) = 10"));
     assert_eq!((never.line, never.message.as_str()), (NEXT, "read has not returned at 1.100000"));
     let at_once = failure(&open("+0 read(4, ..., 100) = 10"));
-    assert_eq!((at_once.line, at_once.message.as_str()), (NEXT, "read blocks, and is to return at once"));
+    assert_eq!(
+        (at_once.line, at_once.message.as_str()),
+        (NEXT, "read blocks, and is to return at once (a time like `+0...0.1` lets it wait)")
+    );
     let not = failure(&open("+0 < P. 1:11(10) ack 1 win 1000\n+0....1 read(4, ..., 100) = 10"));
     assert_eq!(
         (not.line, not.message.as_str()),
