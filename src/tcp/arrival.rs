@@ -178,7 +178,7 @@ impl Tcb {
     /// All octets of a segment have arrived before: where SACK is in use the peer is told (RFC 2883).
     fn report_if_received(&mut self, start: u64, len: u32) {
         let end = start + u64::from(len);
-        if self.sack_on && len > 0 && end <= self.rcv.nxt {
+        if self.sack_on && self.config.d_sack && len > 0 && end <= self.rcv.nxt {
             self.rcv.report_duplicate(start, end);
         }
     }

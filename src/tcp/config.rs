@@ -136,6 +136,14 @@ pub struct TcpConfig {
     pub persist: Option<Persist>,
     /// By what losses are told. Default: [`LossDetection::Rack`].
     pub loss_detection: LossDetection,
+    /// Probe the tail of what was sent after two round trips instead of waiting for the RTO (TLP, RFC 8985 §7; Linux's
+    /// `tcp_early_retrans`). Default: true.
+    pub tail_probes: bool,
+    /// Tell the peer which octets came twice (D-SACK, RFC 2883), where SACK is in use. Default: true.
+    pub d_sack: bool,
+    /// With [`AckPolicy::Quick`]: gather blocks behind a gap for a twentieth of a round trip, at most a millisecond, from the
+    /// fourth on (Linux's `tcp_comp_sack_nr`). Default: true.
+    pub gather_sacks: bool,
     /// Give up when what was queued makes no progress for this long (§3.10.8; RFC 5482). Default: none: R2
     /// decides.
     pub user_timeout: Option<Duration>,
@@ -238,6 +246,9 @@ impl Default for TcpConfig {
             plain_syn_after: None,
             persist: None,
             loss_detection: LossDetection::Rack,
+            tail_probes: true,
+            d_sack: true,
+            gather_sacks: true,
             user_timeout: None,
             keepalive: None,
             time_wait: Duration::from_secs(240),

@@ -79,11 +79,10 @@ pub enum Dialect {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LossDetection {
-    /// By time, and the tail by probes: RACK and TLP (RFC 8985).
+    /// By time: RACK (RFC 8985).
     #[default]
     Rack,
-    /// By what was reported beyond: three segments or runs, or more octets than two segments have (RFC 6675 §4, §5). No
-    /// probes: the tail waits for the RTO.
+    /// By what was reported beyond: three segments or runs, or more octets than two segments have (RFC 6675 §4, §5).
     Sack,
 }
 

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use super::dialect::{LossDetection, Persist};
+use super::dialect::Persist;
 use super::notices::{CloseReason, Notices};
 use super::recovery::Phase;
 use super::rules::{SmallSegments, WindowProbe};
@@ -150,7 +150,7 @@ impl Tcb {
     fn arm_loss_probe(&mut self, now: Instant) {
         let all_in_flight = self.records.sacked() == 0 && self.records.lost() == 0;
         let wanted = self.sack_on
-            && self.config.loss_detection == LossDetection::Rack
+            && self.config.tail_probes
             && matches!(self.recovery.phase, Phase::Open | Phase::Cwr)
             && self.recovery.probe.is_allowed()
             && self.snd.outstanding() > 0

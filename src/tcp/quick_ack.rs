@@ -195,12 +195,12 @@ impl Tcb {
     /// that follow may be gathered for a twentieth of a round trip, at most a millisecond.
     pub(super) fn acknowledge_beyond_gap(&mut self, now: Instant) {
         let (nxt, wait) = (self.rcv.nxt, (self.rtt.srtt_nanos() / 20).min(LONGEST_GATHERING));
-        let sack_on = self.sack_on;
+        let gathers = self.sack_on && self.config.gather_sacks;
         let pace = self.pace_of_acks();
         if pace.stuck_at != nxt {
             (pace.stuck_at, pace.told) = (nxt, 0);
         }
-        if !sack_on || wait == 0 || pace.told < ENOUGH_TOLD {
+        if !gathers || wait == 0 || pace.told < ENOUGH_TOLD {
             pace.told = (pace.told + 1).min(ENOUGH_TOLD);
             self.ack_now = true;
             return;

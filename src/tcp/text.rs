@@ -99,7 +99,7 @@ impl Tcb {
     }
 
     fn report_duplicate(&mut self, start: u64, end: u64) {
-        if self.sack_on && start < end {
+        if self.sack_on && self.config.d_sack && start < end {
             self.rcv.report_duplicate(start, end);
         }
     }

@@ -386,7 +386,9 @@ fn probes_keep_to_their_limits() {
 #[test]
 fn without_rack_three_segments_beyond_a_gap_tell_of_a_loss() {
     play(|stage| {
-        let config = plain_but(|config| (config.sack, config.loss_detection) = (true, LossDetection::Sack));
+        let config = plain_but(|config| {
+            (config.sack, config.loss_detection, config.tail_probes) = (true, LossDetection::Sack, false);
+        });
         let mut s = stage.established(&config);
         call!(s, queue 10_000);
         for n in 0..10 {
@@ -407,7 +409,9 @@ fn without_rack_three_segments_beyond_a_gap_tell_of_a_loss() {
 #[test]
 fn without_rack_the_tail_waits_for_the_timeout() {
     play(|stage| {
-        let config = plain_but(|config| (config.sack, config.loss_detection) = (true, LossDetection::Sack));
+        let config = plain_but(|config| {
+            (config.sack, config.loss_detection, config.tail_probes) = (true, LossDetection::Sack, false);
+        });
         let mut s = stage.established(&config);
         call!(s, queue 1_000);
         expect!(s, PSH, seq: 1, ack: 1, len: 1_000);
@@ -415,11 +419,38 @@ fn without_rack_the_tail_waits_for_the_timeout() {
     });
 }
 
+/// Which segments are lost, and whether the tail is probed, are two choices.
+#[test]
+fn without_probes_the_tail_waits_for_the_timeout_though_there_is_rack() {
+    play(|stage| {
+        let config = plain_but(|config| (config.sack, config.tail_probes) = (true, false));
+        let mut s = stage.established(&config);
+        call!(s, queue 1_000);
+        expect!(s, PSH, seq: 1, ack: 1, len: 1_000);
+        advance!(s, 1_000 ms, { 1_000 ms => (PSH, seq: 1, ack: 1, len: 1_000) });
+    });
+}
+
+/// RFC 2883 is an extension: without it a duplicate is acknowledged, and no more.
+#[test]
+fn without_d_sack_a_duplicate_is_not_reported() {
+    play(|stage| {
+        let config = plain_but(|config| (config.sack, config.d_sack) = (true, false));
+        let mut s = stage.established(&config);
+        send!(s, seq: 1, ack: 1, len: 1_000);
+        refuse!(s, BelowWindow, seq: 1, ack: 1, len: 1_000);
+        expect!(s, seq: 1, ack: 1_001, win: 9_000);
+        expect_none!(s);
+    });
+}
+
 /// RFC 6675 §5.1: everything that was not reported is lost when the timer expires.
 #[test]
 fn without_rack_a_timeout_loses_all_that_was_not_reported() {
     play(|stage| {
-        let config = plain_but(|config| (config.sack, config.loss_detection) = (true, LossDetection::Sack));
+        let config = plain_but(|config| {
+            (config.sack, config.loss_detection, config.tail_probes) = (true, LossDetection::Sack, false);
+        });
         let mut s = stage.established(&config);
         call!(s, queue 4_000);
         for n in 0..4 {

@@ -9,7 +9,7 @@
 //! | giving up | 12 retransmissions; 3 of a SYN,ACK; 75 s for a call | `retries`, `syn_ack_retries`, `connect_timeout` |
 //! | closed windows | a probe every 5 to 60 s | `persist` |
 //! | delayed ACK | 40 ms, every second segment | `ack_delay`, `dialect` |
-//! | losses | RFC 6675 with PRR, no RACK, no TLP, no pacing | `loss_detection`, `pacing` |
+//! | losses | RFC 6675 with PRR, no RACK, no TLP, no pacing | `loss_detection`, `tail_probes`, `pacing` |
 //! | keep-alives | always, after 2 h, 8 every 75 s | `keepalive` |
 //! | TIME-WAIT, FIN-WAIT-2 | 60 s, 600 s | `time_wait`, `fin_wait_2` |
 //! | challenge ACKs | 5 in a second | `challenge_acks` |
@@ -55,7 +55,7 @@ fn choose(tcp: &mut TcpConfig) {
     tcp.congestion = CongestionAlgorithm::Cubic;
     tcp.initial_window = 10;
     tcp.pacing = false;
-    tcp.loss_detection = LossDetection::Sack;
+    (tcp.loss_detection, tcp.tail_probes) = (LossDetection::Sack, false);
     tcp.initial_rto = Duration::from_secs(1);
     tcp.min_rto = Duration::from_millis(30);
     tcp.max_rto = Duration::from_secs(64);

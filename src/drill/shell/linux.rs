@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use crate::drill::{Profile, SysctlError};
 use crate::host::{FastOpenCookies, SynCookies};
-use crate::tcp::{CongestionAlgorithm, Ecn, Keepalive, MtuProbing};
+use crate::tcp::{CongestionAlgorithm, Ecn, Keepalive, LossDetection, MtuProbing};
 
 /// What is set for sockets and not for connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,9 @@ const IGNORED: &[&str] = &[
     "challenge_ack_limit",
     "child_ehash_entries",
     "collapse_max_bytes",
+    // How long blocks are gathered is below what a script tells apart.
+    "comp_sack_delay_ns",
+    "comp_sack_slack_ns",
     "early_demux",
     "fack",
     "fastopen_blackhole_timeout_sec",
@@ -83,23 +86,18 @@ const IGNORED: &[&str] = &[
 
 /// Sysctls that are known only as they usually are.
 const USUAL: &[(&str, &[&str])] = &[
-    ("dsack", &["1"]),
     ("stdurg", &["0"]),
     ("reordering", &["3"]),
     ("adv_win_scale", &["1"]),
     ("app_win", &["31"]),
     ("moderate_rcvbuf", &["1"]),
     ("frto", &["1", "2"]),
-    ("recovery", &["1"]),
-    ("early_retrans", &["3", "4"]),
     ("ecn_fallback", &["1"]),
     ("orphan_retries", &["0", "8"]),
     ("thin_linear_timeouts", &["0"]),
     ("thin_dupack", &["0"]),
     ("syn_linear_timeouts", &["0"]),
-    ("comp_sack_nr", &["0"]),
     ("notsent_lowat", &["-1", "4294967295"]),
-    ("invalid_ratelimit", &["500"]),
     ("base_mss", &["1024"]),
     ("min_snd_mss", &["48"]),
     ("mtu_probe_floor", &["48"]),
@@ -108,7 +106,6 @@ const USUAL: &[(&str, &[&str])] = &[
     ("pingpong_thresh", &["1"]),
     ("migrate_req", &["0"]),
     ("plb_enabled", &["0"]),
-    ("rto_max_ms", &["120000"]),
 ];
 
 const fn bad<T>() -> Result<T, SysctlError> {
@@ -242,7 +239,14 @@ fn set_switch(profile: &mut Profile, name: &str, number: u32) -> bool {
         ("syncookies", 2) => listen.cookies = SynCookies::Always,
         ("abort_on_overflow", 0 | 1) => listen.reset_on_overflow = number > 0,
         ("retries1", 1..=255) => tcp.r1 = u8::try_from(number).unwrap_or(u8::MAX),
-        ("invalid_ratelimit", 0) => tcp.challenge_acks = u8::MAX,
+        ("dsack", 0 | 1) => tcp.d_sack = number > 0,
+        // RACK is the first bit; the others are what to do if it is set.
+        ("recovery", 0..=7) => {
+            tcp.loss_detection = if number & 1 == 1 { LossDetection::Rack } else { LossDetection::Sack };
+        }
+        ("early_retrans", 0) => tcp.tail_probes = false,
+        ("early_retrans", 3 | 4) => tcp.tail_probes = true,
+        ("comp_sack_nr", _) => tcp.gather_sacks = number > 0,
         _ => return false,
     }
     true
@@ -260,6 +264,7 @@ fn set_time(profile: &mut Profile, name: &str, number: u32) -> bool {
         "synack_retries" => tcp.syn_ack_retries = Some(retries),
         "retries2" => tcp.r2 = retries_time(retries),
         "rto_min_us" => tcp.min_rto = Duration::from_micros(number.into()),
+        "invalid_ratelimit" => tcp.challenge_interval = Duration::from_millis(number.into()),
         "rto_max_ms" => tcp.max_rto = Duration::from_millis(number.into()),
         _ => return false,
     }

@@ -1,5 +1,8 @@
+use core::time::Duration;
+
 use super::*;
 use crate::drill::kernel::testing::World;
+use crate::tcp::LossDetection;
 
 fn run_on(world: &mut World, line: &str) -> Result<ShellOutcome, Unsupported> {
     run(&mut world.kernel, world.now, line)
@@ -30,7 +33,7 @@ fn sysctls_of_linux_change_the_configuration_under_all_their_names() {
     let tcp = world.kernel.profile().host.connection.tcp;
     assert!(!tcp.timestamps && !tcp.sack && !tcp.window_scaling);
     assert_eq!((tcp.ecn, tcp.syn_retries, tcp.r2.as_millis()), (crate::tcp::Ecn::Request, Some(2), 3_000));
-    assert_eq!(world.kernel.host.config().connection.tcp, tcp);
+    assert_eq!(world.kernel.profile().host.connection.tcp, tcp);
 }
 
 #[test]
@@ -45,11 +48,38 @@ fn a_value_with_blanks_is_one_word_in_quotes() {
 fn a_sysctl_that_is_not_known_is_named() {
     let mut world = World::linux();
     refused(&mut world, "sysctl -q net.ipv4.tcp_unheard_of=1", "net.ipv4.tcp_unheard_of=1");
-    refused(&mut world, "sysctl -q net.ipv4.tcp_dsack=0", "net.ipv4.tcp_dsack=0");
+    refused(&mut world, "sysctl -q net.ipv4.tcp_frto=0", "net.ipv4.tcp_frto=0");
     refused(&mut world, "sysctl -q net.ipv4.tcp_congestion_control=bbr", "bbr");
     let mut world = World::freebsd();
     refused(&mut world, "sysctl -w net.inet.tcp.unheard_of=1", "net.inet.tcp.unheard_of");
     refused(&mut world, "sysctl net.ipv4.tcp_sack=1", "net.ipv4.tcp_sack");
+}
+
+#[test]
+fn switches_of_loss_recovery_are_choices_of_the_machine() {
+    let mut world = World::linux();
+    for line in [
+        "tcp_recovery=0",
+        "tcp_early_retrans=0",
+        "tcp_dsack=0",
+        "tcp_comp_sack_nr=0",
+        "tcp_invalid_ratelimit=0",
+    ] {
+        done(&mut world, &format!("sysctl -q net.ipv4.{line}"));
+    }
+    let tcp = world.kernel.profile().host.connection.tcp;
+    assert_eq!((tcp.loss_detection, tcp.tail_probes), (LossDetection::Sack, false));
+    assert_eq!((tcp.d_sack, tcp.gather_sacks, tcp.challenge_interval), (false, false, Duration::ZERO));
+    for line in [
+        "tcp_recovery=1",
+        "tcp_early_retrans=3",
+        "tcp_dsack=1",
+        "tcp_comp_sack_nr=44",
+        "tcp_invalid_ratelimit=500",
+    ] {
+        done(&mut world, &format!("sysctl -q net.ipv4.{line}"));
+    }
+    assert_eq!(world.kernel.profile().host.connection.tcp, Profile::linux().host.connection.tcp);
 }
 
 #[test]
