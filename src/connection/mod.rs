@@ -57,8 +57,8 @@ use bytes::Bytes;
 use crate::tcp::compact::MaybeInstant;
 use crate::tcp::state::Event;
 use crate::tcp::{
-    CloseReason, Command, CommandError, Cookie, Keepalive, NetworkError, Notices, PathMtu, Queue,
-    SegmentMeta, SegmentPlan, Tcb, TcpConfig, TcpInfo, Unpredictable,
+    CloseReason, Command, CommandError, Cookie, NetworkError, Notices, PathMtu, Queue, SegmentMeta,
+    SegmentPlan, Tcb, TcpInfo, Unpredictable,
 };
 use crate::{Instant, State};
 
@@ -66,6 +66,7 @@ mod pace;
 mod payload;
 mod recv_buffer;
 mod send_buffer;
+mod settings;
 mod user;
 
 pub use payload::{Arrival, Payload};
@@ -428,15 +429,6 @@ impl Connection {
         self.command(now, Command::Open)
     }
 
-    /// The Nagle algorithm on or off (RFC 9293 §3.7.4).
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] when the connection is over.
-    pub fn set_nagle(&mut self, now: Instant, on: bool) -> Result<Notices, CommandError> {
-        self.command(now, Command::SetNagle(on))
-    }
-
     /// Nothing more follows what was queued with [`SendFlags::more`]: it goes.
     ///
     /// # Errors
@@ -446,83 +438,10 @@ impl Connection {
         self.command(now, Command::Flush)
     }
 
-    /// Changes choices while the connection goes on: see [`Tcb::configure`].
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] when the connection is over.
-    pub fn configure(
-        &mut self,
-        now: Instant,
-        change: impl FnOnce(&mut TcpConfig),
-    ) -> Result<Notices, CommandError> {
-        self.tcb.configure(now, change)?;
-        Ok(self.note(Notices::default()))
-    }
-
-    /// Another size of the send buffer: [`ConnectionConfig::send_buffer`] and
-    /// [`send_buffer_max`](ConnectionConfig::send_buffer_max). What is queued stays.
-    pub fn set_send_buffer(&mut self, begin: usize, most: usize) {
-        self.send.resize(begin, most);
-    }
-
     /// Copies the next octets that could be read to `out`, from the one that is `skip` octets further on, and says how
     /// many: they stay to be read.
     pub fn peek(&self, skip: usize, out: &mut [u8]) -> usize {
         self.recv.peek(skip, out)
-    }
-
-    /// Keep-alive probes at these intervals, or none (RFC 9293 §3.8.4).
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] when the connection is over.
-    pub fn set_keepalive(
-        &mut self,
-        now: Instant,
-        keepalive: Option<Keepalive>,
-    ) -> Result<Notices, CommandError> {
-        self.command(now, Command::SetKeepalive(keepalive))
-    }
-
-    /// How long what was queued may make no progress before the connection is given up (RFC 5482).
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] when the connection is over.
-    pub fn set_user_timeout(
-        &mut self,
-        now: Instant,
-        timeout: Option<Duration>,
-    ) -> Result<Notices, CommandError> {
-        self.command(now, Command::SetUserTimeout(timeout))
-    }
-
-    /// R2: how long a segment is retransmitted (RFC 9293 §3.8.3).
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] when the connection is over.
-    pub fn set_r2(&mut self, now: Instant, r2: Duration) -> Result<Notices, CommandError> {
-        self.command(now, Command::SetR2(r2))
-    }
-
-    /// How long an acknowledgment may wait for company (RFC 9293 §3.8.6.3).
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] when the connection is over.
-    pub fn set_ack_delay(&mut self, now: Instant, delay: Duration) -> Result<Notices, CommandError> {
-        self.command(now, Command::SetAckDelay(delay))
-    }
-
-    /// Acknowledge what has come at once, or wait for answers: [`Command::QuickAck`].
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] when the connection is over.
-    pub fn set_quick_ack(&mut self, now: Instant, on: bool) -> Result<Notices, CommandError> {
-        self.command(now, Command::QuickAck(on))
     }
 
     /// Takes the octets that came with the SYN before the handshake is done (RFC 7413 §4.2.2): see
