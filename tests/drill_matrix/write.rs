@@ -33,7 +33,7 @@ pub(crate) fn script(scene: Scene, kind: Kind, v6: bool) -> String {
     let mut port = 40_000;
     for (place, at) in places(scene, kind) {
         for (acked, ack) in acks(scene) {
-            if !is_told(place, acked, ack, v6) {
+            if !is_told(place, acked, ack) {
                 continue;
             }
             port += 1;
@@ -98,16 +98,12 @@ fn acks(scene: Scene) -> Vec<(Acked, Option<i64>)> {
 }
 
 /// Whether the scripts have this case. What an acknowledgment is good for is looked at after where the segment lies, so
-/// all of them are there for segments within the window only; and what IPv6 does differently lies below TCP, so it has
-/// the corners of the table.
-fn is_told(place: Place, acked: Acked, ack: Option<i64>, v6: bool) -> bool {
+/// all of them are there for segments within the window only.
+fn is_told(place: Place, acked: Acked, ack: Option<i64>) -> bool {
     let good = matches!(acked, Acked::Una | Acked::All);
     match place {
-        Place::Anywhere => true,
-        Place::AtLeftEdge | Place::Inside if v6 => acked != Acked::TooOld,
-        Place::AtLeftEdge | Place::Inside => true,
-        Place::HalfNew | Place::OverRightEdge => !v6 && (good || ack.is_none()),
-        _ if v6 => good,
+        Place::Anywhere | Place::AtLeftEdge | Place::Inside => true,
+        Place::HalfNew | Place::OverRightEdge => good || ack.is_none(),
         _ => acked != Acked::TooOld,
     }
 }
