@@ -58,6 +58,8 @@ use tally::Tally;
 use super::script::Call;
 use super::shell::Sysctls;
 use super::{Personality, Profile};
+use crate::drill::pattern;
+use crate::drill::script::Direction;
 use crate::host::{ConnId, Event, FiveTuple, Host, HostConfig, LocalAddress, Readiness};
 use crate::tcp::Tcb;
 use crate::{Instant, State};
@@ -176,6 +178,8 @@ pub(in crate::drill) struct Kernel {
     tallies: BTreeMap<(SocketAddr, SocketAddr), Tally>,
     /// Ends of connections whose descriptor was closed.
     gone: Vec<Stream>,
+    /// With what datagrams begin for which a call has given text instead of the pattern.
+    said: Vec<Vec<u8>>,
 }
 
 impl Kernel {
@@ -196,6 +200,7 @@ impl Kernel {
             reports: Reports::default(),
             tallies: BTreeMap::new(),
             gone: Vec::new(),
+            said: Vec::new(),
         })
     }
 
@@ -438,6 +443,18 @@ impl Kernel {
     pub(in crate::drill) fn sent_octet(&self, tuple: &FiveTuple, place: u64) -> Option<u8> {
         let streams = self.sockets.values().filter_map(Socket::stream).chain(&self.gone);
         streams.filter(|stream| stream.tuple == *tuple).find_map(|stream| stream.chosen(place))
+    }
+
+    /// The first octet of a datagram that no call has sent, if there is one: after what was given as text each has the
+    /// pattern.
+    pub(in crate::drill) fn unsent_octet(&self, datagram: &[u8]) -> Option<usize> {
+        let unlike = |text: &[u8]| {
+            let rest = datagram.get(text.len()..).unwrap_or_default();
+            let differs = pattern::first_difference(Direction::Out, text.len() as u64, rest);
+            differs.map(|at| text.len() + at)
+        };
+        let said = || self.said.iter().filter(|text| datagram.starts_with(text));
+        unlike(&[]).filter(|_| said().all(|text| unlike(text).is_some()))
     }
 
     fn sock(&mut self, fd: i64) -> Result<&mut Socket, Errno> {

@@ -210,7 +210,16 @@ impl World<'_> {
     /// Whether the packet carries what the application has written at that place.
     fn payload(&self, index: usize, sniffed: &Sniffed) -> Option<String> {
         let flow = self.flows.get(index)?;
-        let Ok((_, Upper::Tcp(segment))) = live::read(&sniffed.octets) else { return None };
+        let segment = match live::read(&sniffed.octets) {
+            Ok((_, Upper::Tcp(segment))) => segment,
+            Ok((_, Upper::Udp(datagram))) => {
+                let at = self.kernel.unsent_octet(datagram.payload)?;
+                return Some(format!(
+                    "its payload is not what was sent: the first octet that differs is number {at}"
+                ));
+            }
+            _ => return None,
+        };
         let place = place_of(&segment, sniffed.origins.local?)?;
         let at = pattern::first_difference(Direction::Out, place, segment.payload)?;
         let tuple = FiveTuple::new(flow.protocol, flow.local, flow.remote);

@@ -98,3 +98,20 @@ fn two_sockets_of_one_port_that_agree_to_that_are_not_supported() {
     }
     world.call("bind(3, ..., ...) = 0").refuses("bind(4, ..., ...) = 0", "share");
 }
+
+#[test]
+fn an_octet_of_a_datagram_that_no_call_has_sent_is_found() {
+    use crate::drill::pattern::octets;
+    use crate::drill::script::Direction::Out;
+
+    let mut world = World::linux();
+    let plain = octets(Out, 0, 100);
+    assert_eq!(world.kernel.unsent_octet(&plain), None);
+    let said = [b"heart".as_slice(), &octets(Out, 5, 20)].concat();
+    assert_eq!(world.kernel.unsent_octet(&said), Some(0));
+    world.kernel.said.push(b"heart".to_vec());
+    assert_eq!(world.kernel.unsent_octet(&said), None);
+    for wrong in [&octets(Out, 1, 100)[..], b"heartbeat", b"hear"] {
+        assert!(world.kernel.unsent_octet(wrong).is_some(), "{wrong:?}");
+    }
+}

@@ -14,6 +14,9 @@ use crate::drill::script::Direction;
 use crate::host::{UdpSend, UdpSendError};
 use crate::{EcnCodepoint, Instant};
 
+/// Datagrams with text of their own: each that is sent is compared with all of them.
+const MOST_TEXTS: usize = 1_000;
+
 /// The largest datagram that FreeBSD sends as it comes (`net.inet.udp.maxdgram`).
 const FREEBSD_LONGEST: usize = 9_216;
 
@@ -159,6 +162,12 @@ impl Kernel {
             self.check_destination(fd, to)?;
         }
         let mut octets: Vec<u8> = text.iter().take(len).copied().collect();
+        if !octets.is_empty() && !self.said.contains(&octets) {
+            if self.said.len() == MOST_TEXTS {
+                return Err(unsupported("so many datagrams with text").into());
+            }
+            self.said.push(octets.clone());
+        }
         octets.extend(pattern::octets(Direction::Out, octets.len() as u64, len - octets.len()));
         Ok(Send { fd, octets, to })
     }
