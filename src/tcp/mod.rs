@@ -89,6 +89,7 @@ pub use segment::{
 };
 pub use tcb::{Input, Output, Tcb};
 pub use time_wait::{TimeWait, Waited};
+pub use timers::Timer;
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ use super::rules::WindowRules;
 use super::segment::{DropReason, SegmentMeta, SegmentPlan, Verdict};
 use super::send::{ORIGIN, SendVars};
 use super::state::{Event, State};
-use super::timers::Timers;
+use super::timers::{Timer, Timers};
 use super::timestamps::TimestampVars;
 use crate::{Instant, TcpFlags};
 
@@ -373,6 +373,12 @@ impl Tcb {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
+    }
+
+    /// Which timers run, and when each is due; the earliest is [`poll_timeout`](Self::poll_timeout).
+    pub fn deadlines(&self) -> impl Iterator<Item = (Timer, Instant)> + '_ {
+        let all = Timer::ALL.into_iter().map(|timer| (timer, self.timers.at(timer)));
+        all.filter(|&(_, at)| at != Instant::MAX)
     }
 
     /// Gives back memory that is held for what is to come, where nothing is outstanding. Whoever drives the machine

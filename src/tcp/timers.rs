@@ -1,13 +1,15 @@
 //! The timers of a connection: one array of deadlines.
 
+use core::fmt;
 use core::time::Duration;
 
 use super::compact::Seldom;
 use crate::Instant;
 
-/// What may come due.
+/// What may come due: for who wants to know why [`Tcb::poll_timeout`](super::Tcb::poll_timeout) says what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Timer {
+#[non_exhaustive]
+pub enum Timer {
     /// Something sent has not been acknowledged (RFC 6298). Never beside [`Timer::Persist`].
     Retransmit,
     /// The tail is to be probed (RFC 8985 §7). Never beside [`Timer::Persist`].
@@ -33,7 +35,8 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 11] = [
+    /// Every timer.
+    pub const ALL: [Self; 11] = [
         Self::Retransmit,
         Self::LossProbe,
         Self::Pace,
@@ -49,6 +52,36 @@ impl Timer {
 
     /// So many, from the first on, are set in the course of every connection.
     const USUAL: usize = 6;
+
+    /// Its place in [`ALL`](Self::ALL).
+    #[must_use]
+    pub const fn number(self) -> usize {
+        self as usize
+    }
+
+    /// The timer as words: `tail probe`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retransmit => "retransmission",
+            Self::LossProbe => "tail probe",
+            Self::Pace => "pacing",
+            Self::DelayedAck => "delayed acknowledgment",
+            Self::Hold => "hold",
+            Self::Keepalive => "keep-alive",
+            Self::Persist => "persist",
+            Self::Reorder => "reordering",
+            Self::UserTimeout => "user timeout",
+            Self::FinWait2 => "FIN-WAIT-2",
+            Self::TimeWait => "TIME-WAIT",
+        }
+    }
+}
+
+impl fmt::Display for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// When each timer is due; [`Instant::MAX`] for one that does not run.

@@ -1,0 +1,133 @@
+//! The world that is explored: two ends, each the machine as it ships and a user, and a network between them.
+//!
+//! Everything that may differ between two moments is in [`World`], and nothing else: two worlds with the same
+//! [`fingerprint`](World::fingerprint) and the same [`Budget`] have the same future.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tcpstate::tcp::{SegmentMeta, Tcb};
+use tcpstate::{Instant, SeqNumber, State};
+
+use super::rules::Rules;
+
+/// The most octets that a user sends.
+pub const OCTETS: usize = 2;
+
+/// When it begins: far enough from the epoch that "never" and "long ago" are the same.
+pub const START: Instant = Instant::from_nanos(1 << 58);
+
+/// Two ends, and what is between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World {
+    /// Moves to deadlines, and nowhere else.
+    pub now: Instant,
+    /// 0 calls; 1 listens, or calls as well.
+    pub ends: [End; 2],
+    /// What each end has sent, and the other has not received yet.
+    pub lanes: [Lane; 2],
+    /// What may still go wrong.
+    pub left: Budget,
+}
+
+/// One end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    /// The machine; none before the user opens: then nobody is there who answers but the reset of a closed port.
+    pub tcb: Option<Arc<Tcb>>,
+    /// What the user has done.
+    pub user: User,
+    /// What was stored at each place of the stream that is received: 0 if nothing was, `k` for the `k`-th octet that
+    /// the peer has sent.
+    pub inbox: [u8; OCTETS],
+    /// How often a caller was lost, after which a listener listens again.
+    pub round: u8,
+}
+
+/// What a user has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct User {
+    /// Octets given to send.
+    pub queued: u8,
+    /// Octets read.
+    pub taken: u8,
+    /// There is no more to send.
+    pub shut: bool,
+    /// The user has let go.
+    pub closed: bool,
+    pub aborted: bool,
+}
+
+/// One direction of the network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lane {
+    /// What arrives in the order in which it was sent.
+    pub queue: VecDeque<Packet>,
+    /// What was overtaken or doubled on its way: may arrive at any moment from now on. In the order in which that happened.
+    pub strays: Vec<Packet>,
+}
+
+/// A segment on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Packet {
+    pub meta: SegmentMeta,
+    /// Where its payload begins in the stream of its sender.
+    pub offset: u64,
+}
+
+/// What may still happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Budget {
+    /// Segments that the network may still lose,
+    pub drops: u8,
+    /// double,
+    pub copies: u8,
+    /// or let others overtake.
+    pub reorders: u8,
+    /// How often each timer of each end may still expire, by its number.
+    pub firings: [[u8; Budget::TIMERS]; 2],
+}
+
+impl Budget {
+    /// How many timers the machine has.
+    pub const TIMERS: usize = 11;
+}
+
+impl World {
+    /// Nobody has opened yet.
+    pub fn new(rules: &Rules) -> Self {
+        Self { now: START, ends: Default::default(), lanes: Default::default(), left: rules.budget }
+    }
+
+    /// Whether nothing is on its way.
+    pub fn is_quiet(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.queue.is_empty() && lane.strays.is_empty())
+    }
+
+    /// The next deadline of `end`.
+    pub fn deadline(&self, end: usize) -> Option<Instant> {
+        self.ends[end].tcb.as_ref()?.poll_timeout()
+    }
+
+    /// The next deadline of both.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        (0..2).filter_map(|end| self.deadline(end)).min()
+    }
+}
+
+impl End {
+    /// The state of the machine; CLOSED where there is none.
+    pub fn state(&self) -> State {
+        self.tcb.as_ref().map_or(State::Closed, |tcb| tcb.state())
+    }
+
+    /// Octets that can be read.
+    pub fn unread(&self) -> u64 {
+        self.tcb.as_ref().map_or(0, |tcb| tcb.readable_to() - tcb.consumed_to())
+    }
+}
+
+/// The initial sequence number of each end: SYN, octets and FIN cross the wrap of sequence space.
+pub fn iss(end: usize) -> SeqNumber {
+    SeqNumber::new([u32::MAX, u32::MAX - 1][end])
+}
