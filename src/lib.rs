@@ -88,6 +88,8 @@ pub mod wire;
 pub mod capture;
 #[cfg(feature = "drill")]
 pub mod drill;
+#[cfg(any(feature = "drill", feature = "pcap", feature = "sim"))]
+pub mod ladder;
 #[cfg(feature = "pcap")]
 pub mod replay;
 #[cfg(feature = "sim")]

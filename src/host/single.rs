@@ -55,7 +55,7 @@ use crate::tcp::{
 use crate::{Instant, State, TcpFlags};
 
 pub(super) mod config;
-pub(super) mod frame;
+pub(crate) mod frame;
 
 pub use super::ignore::IgnoreReason;
 use config::checked;

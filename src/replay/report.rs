@@ -10,7 +10,11 @@
 pub mod jsonl;
 pub mod story;
 pub mod table;
-pub mod text;
+/// Small things that the reports for people share: short numbers, colours, wrapping.
+pub mod text {
+    pub(crate) use crate::ladder::look::wrap;
+    pub use crate::ladder::look::{Look, Paint, plural, short_count, short_span};
+}
 
 use super::anomaly::{Anomaly, AnomalySet};
 use super::dissect::SkipReason;

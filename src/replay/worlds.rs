@@ -1,36 +1,7 @@
 //! Which states both ends may be in, as a set: what cannot be known stays open instead of being guessed.
 
+pub use crate::ladder::End;
 use crate::tcp::state::{Event, State};
-
-/// One of the two ends of a flow: `A` sent the first frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
-pub enum End {
-    /// The end that sent the first captured frame.
-    A,
-    /// The other end.
-    B,
-}
-
-impl End {
-    /// The other one.
-    #[must_use]
-    pub const fn peer(self) -> Self {
-        match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
-        }
-    }
-
-    /// `"a"` or `"b"`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::A => "a",
-            Self::B => "b",
-        }
-    }
-}
 
 /// A value for each end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -179,25 +179,25 @@ fn read_options(options: &TcpOptions<'_>, syn: bool) -> SegmentOptions {
 
 /// What goes into the headers of a flow's packets.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::host) struct Framing {
+pub(crate) struct Framing {
     /// Both of one version of IP.
-    pub(in crate::host) local: SocketAddr,
-    pub(in crate::host) remote: SocketAddr,
-    pub(in crate::host) hop_limit: u8,
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    pub(crate) hop_limit: u8,
     /// 0..=63.
-    pub(in crate::host) dscp: u8,
+    pub(crate) dscp: u8,
     /// IPv4's identification.
-    pub(in crate::host) id: u16,
+    pub(crate) id: u16,
     /// IPv6's flow label: 20 bits.
-    pub(in crate::host) flow_label: u32,
+    pub(crate) flow_label: u32,
     /// Where its options stand.
-    pub(in crate::host) layout: OptionLayout,
+    pub(crate) layout: OptionLayout,
 }
 
 impl Framing {
     /// Writes a packet to the start of `out`, and says how many octets it took.
     #[inline]
-    pub(in crate::host) fn emit<'p>(
+    pub(crate) fn emit<'p>(
         &self,
         out: &mut [u8],
         meta: &SegmentMeta,

@@ -5,16 +5,14 @@
 
 use super::FlowReport;
 use super::text::{Look, Paint, plural, short_span, wrap};
-use crate::SeqNumber;
 use crate::capture::Frame;
+use crate::ladder::words::Numbers;
 use crate::replay::ReplayConfig;
 use crate::replay::anomaly::Anomaly;
 use crate::replay::dissect::{Dissected, Dissector, Sent};
 use crate::replay::worlds::End;
 use crate::tcp::state::State;
 use crate::time::Instant;
-use crate::wire::options::{TcpOption, TcpOptions};
-use crate::wire::tcp::{TcpFlags, TcpSegment};
 use crate::wire::{ChecksumStatus, FragmentLimits};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -38,10 +36,7 @@ pub struct Story {
     /// The transitions that are still to be told.
     told: usize,
     states: [Option<State>; 2],
-    /// What relative sequence numbers count from.
-    base: [Option<SeqNumber>; 2],
-    /// The window scale that each end's SYN offered; it holds if both did (RFC 7323 §2.2).
-    scale: [Option<u8>; 2],
+    numbers: Numbers,
     frame_width: usize,
 }
 
@@ -58,8 +53,7 @@ impl Story {
             now: Instant::ZERO,
             told: 0,
             states: report.initial_states(),
-            base: report.isn,
-            scale: [None, None],
+            numbers: Numbers::from_first(report.isn),
             frame_width: report.last_frame.to_string().len().max(5),
             report,
         }
@@ -149,7 +143,7 @@ impl Story {
         };
         let before = self.states;
         let paths = self.move_to(frame.number);
-        let text = self.segment(end, &sent.segment);
+        let text = self.numbers.segment(end, &sent.segment);
         self.line(out, frame, Some(end), before, &text);
         for (end, path) in paths.iter().filter(|(_, path)| path.len() > 2) {
             let path: Vec<&str> = path.iter().map(|state| name(*state)).collect();
@@ -221,67 +215,6 @@ impl Story {
         } else {
             let _ = write!(out, "  {}", lines.trim_start());
         }
-    }
-
-    /// The segment in short: `PSH,ACK seq 1 ack 1 win 502 len 148 <nop nop TS>`.
-    fn segment(&mut self, from: End, segment: &TcpSegment<'_>) -> String {
-        let (own, peer) = match from {
-            End::A => (0, 1),
-            End::B => (1, 0),
-        };
-        let syn = segment.flags.contains(TcpFlags::SYN);
-        let reset = segment.flags.contains(TcpFlags::RST);
-        let first = if syn { segment.seq } else { segment.seq - 1 };
-        let mut relative = |end: usize, number: SeqNumber, first: SeqNumber| match self.base.get_mut(end) {
-            // A reset without a connection has a number from nowhere: nothing counts from it.
-            Some(base) if reset => number - base.unwrap_or(SeqNumber::new(0)),
-            Some(base) => number - *base.get_or_insert(first),
-            None => number.get(),
-        };
-        let mut text = format!("{} seq {}", segment.flags, relative(own, segment.seq, first));
-        if segment.flags.contains(TcpFlags::ACK) {
-            let _ = write!(text, " ack {}", relative(peer, segment.ack, segment.ack - 1));
-        }
-        if syn {
-            *self.scale.get_mut(own).unwrap_or(&mut None) = segment.options.window_scale();
-        }
-        let agreed = self.scale.iter().all(Option::is_some) && !syn;
-        let shift = self.scale.get(own).copied().flatten().filter(|_| agreed).unwrap_or(0);
-        let _ = write!(text, " win {}", u64::from(segment.window) << shift.min(14));
-        if segment.payload_len > 0 {
-            let _ = write!(text, " len {}", segment.payload_len);
-        }
-        if segment.flags.contains(TcpFlags::URG) {
-            let _ = write!(text, " urg {}", segment.urgent);
-        }
-        let options = self.options(peer, syn, &segment.options);
-        if !options.is_empty() {
-            let _ = write!(text, " <{options}>");
-        }
-        text
-    }
-
-    /// Options in short: what a reader follows in full, what only fills up not at all.
-    fn options(&self, peer: usize, syn: bool, options: &TcpOptions<'_>) -> String {
-        let mut shown: Vec<String> = Vec::new();
-        for option in options.iter() {
-            match option {
-                Ok(TcpOption::Nop | TcpOption::EndOfList) => {}
-                // Their values would fill every line and tell little.
-                Ok(TcpOption::Timestamps { .. }) if !syn => shown.push("TS".to_string()),
-                Ok(TcpOption::Sack(blocks)) => {
-                    let base = self.base.get(peer).copied().flatten().unwrap_or_default();
-                    let edges: Vec<String> = blocks
-                        .iter()
-                        .map(|(left, right)| format!("{}:{}", left - base, right - base))
-                        .collect();
-                    shown.push(format!("sack {}", edges.join(" ")));
-                }
-                Ok(option) => shown.push(option.to_string()),
-                Err(error) => shown.push(format!("bad option: {error}")),
-            }
-        }
-        shown.join(", ")
     }
 }
 
