@@ -8,6 +8,7 @@
 //! | `checks.rs` | what a property is |
 
 mod checks;
+mod properties;
 mod rules;
 mod step;
 mod world;

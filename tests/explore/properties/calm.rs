@@ -1,0 +1,129 @@
+//! `liveness`, `progress` and `no_storm`: where a state leads when nothing goes wrong any more.
+//!
+//! From every state one way on is taken: what is on its way arrives in order, users read what there is, and when nothing is
+//! left to do time comes to the next deadline.
+
+use tcpstate::State;
+use tcpstate::tcp::{CloseReason, Command, Keepalive};
+
+use std::sync::Arc;
+
+use super::super::checks::Calm;
+use super::super::rules::Rules;
+use super::super::step::Step;
+use super::super::world::{Budget, World};
+
+/// What is asked of the way on from every state.
+pub const CALM: &[Calm] = &[
+    // No deadlock (RFC 9293 §3.6, §3.8.3, §3.8.4, §3.8.6.1): with loss over, when both users say that they have no more to send
+    // and go on reading, and keep-alives are on, both ends reach CLOSED. Nobody gives up on a peer that answers.
+    Calm { name: "liveness", begin: close_both, next: next_of_closing, over: is_closed, most: 400 },
+    // The same of users who let go, and may lose what they have not read (§3.6.1).
+    Calm { name: "liveness", begin: let_go_of_both, next: next_of_closing, over: is_closed, most: 400 },
+    // With loss over, and users who call nothing and read what comes, all that was queued arrives, and then there is rest
+    // (§3.7, §3.8).
+    Calm { name: "progress", begin: calm, next: next_of_open, over: is_at_rest, most: 400 },
+    // No storm (§3.10.7, RFC 5961 §7): with no time passing and no call, deliveries come to an end.
+    Calm { name: "no_storm", begin: calm, next: next_delivery, over: is_quiet, most: 60 },
+];
+
+/// Nothing goes wrong any more.
+fn calm(_: &Rules, world: &World) -> World {
+    World { left: Budget::CALM, ..world.clone() }
+}
+
+/// Both users have said that there is no more to send, and ask after silent peers.
+fn close_both(rules: &Rules, world: &World) -> World {
+    let mut world = calm(rules, world);
+    keep_alive(&mut world);
+    world
+}
+
+/// Both users have let go.
+fn let_go_of_both(rules: &Rules, world: &World) -> World {
+    let world = close_both(rules, world);
+    (0..2).fold(world, |world, end| {
+        let open = world.ends[end].tcb.is_some() && !world.ends[end].user.closed;
+        if open && world.ends[end].state() != State::Closed {
+            world.take(rules, Step::Close(end)).0
+        } else {
+            world
+        }
+    })
+}
+
+fn keep_alive(world: &mut World) {
+    let now = world.now;
+    for end in &mut world.ends {
+        if let Some(tcb) = end.tcb.as_mut().filter(|tcb| tcb.state() != State::Closed) {
+            let command = Command::SetKeepalive(Some(Keepalive::default()));
+            Arc::make_mut(tcb).on_command(now, command).expect("the connection is open");
+        }
+    }
+}
+
+/// Users close as soon as they may.
+fn next_of_closing(rules: &Rules, world: &World) -> Option<World> {
+    let closes = (0..2).find(|&end| {
+        let open = world.ends[end].tcb.is_some() && world.ends[end].state() != State::Closed;
+        open && !world.ends[end].user.shut
+    });
+    match closes {
+        Some(end) => Some(world.take(rules, Step::Shutdown(end)).0),
+        None => next_of_open(rules, world),
+    }
+}
+
+/// Users read what there is.
+fn next_of_open(rules: &Rules, world: &World) -> Option<World> {
+    let reads = (0..2).find(|&end| world.ends[end].unread() > 0 && !world.ends[end].user.closed);
+    let step = reads.map(Step::Read).or_else(|| world.calm_step())?;
+    Some(world.take(rules, step).0)
+}
+
+/// Only what is on its way arrives.
+fn next_delivery(rules: &Rules, world: &World) -> Option<World> {
+    let step = world.calm_step().filter(|step| !matches!(step, Step::Fire(_)))?;
+    Some(world.take(rules, step).0)
+}
+
+/// Why a connection is given up although its peer answers.
+fn given_up(world: &World) -> Result<(), String> {
+    for (end, name) in world.ends.iter().zip(["A", "B"]) {
+        let reason = end.tcb.as_ref().and_then(|tcb| tcb.close_reason());
+        if let Some(
+            reason @ (CloseReason::RetransmissionsExhausted
+            | CloseReason::UserTimeout
+            | CloseReason::KeepaliveTimeout),
+        ) = reason
+        {
+            return Err(format!("{name} gives up with {reason}, though all that is sent arrives"));
+        }
+    }
+    Ok(())
+}
+
+fn is_closed(world: &World) -> Result<bool, String> {
+    given_up(world)?;
+    Ok(world.is_quiet() && world.ends.iter().all(|end| end.state() == State::Closed))
+}
+
+fn is_quiet(world: &World) -> Result<bool, String> {
+    Ok(world.is_quiet())
+}
+
+/// Nothing is on its way, and nobody waits for anything.
+fn is_at_rest(world: &World) -> Result<bool, String> {
+    given_up(world)?;
+    let rests = |end: usize| {
+        let Some(tcb) = &world.ends[end].tcb else { return true };
+        let resting = matches!(
+            tcb.state(),
+            State::Closed | State::Listen | State::Established | State::FinWait2 | State::CloseWait
+        );
+        let acknowledged = tcb.acked_to() == tcb.queued_to();
+        let fin = !tcb.has_shut_down() || tcb.snd_una() == tcb.snd_max();
+        resting && (tcb.state() == State::Closed || acknowledged && fin)
+    };
+    Ok(world.is_quiet() && world.next_deadline().is_none() && rests(0) && rests(1))
+}

@@ -1,0 +1,62 @@
+//! What must hold of every step that the explorer takes: pure functions over a [`Step`], each with the name under which a
+//! violation of it is told.
+//!
+//! They are written from the RFCs and see a machine only through its getters and what it answers, so that a mistake of the
+//! machine cannot be one of theirs at the same time. Those of `calm` are of another kind: they
+//! run on from a state and judge where that ends.
+
+mod adapter;
+mod answers;
+mod calm;
+mod edges;
+mod isn;
+mod must_move;
+mod normal_close;
+mod resets;
+mod sight;
+mod stream;
+mod time_wait;
+mod timers;
+mod window;
+
+mod testing;
+
+pub use adapter::check;
+pub use calm::CALM;
+pub use sight::{Cause, Sent, Sight, Step};
+
+/// A property that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The name of the property.
+    pub property: &'static str,
+    /// What is wrong, in one sentence with the figures.
+    pub why: String,
+}
+
+/// A property of single steps: `None` if it holds, or why it does not.
+pub type Property = fn(&Step) -> Option<String>;
+
+/// The properties of single steps by their names, in the order in which they are asked.
+pub const OF_STEPS: &[(&str, Property)] = &[
+    ("isn", isn::isn),
+    ("edges", edges::edges),
+    ("must_move", must_move::must_move),
+    ("answers", answers::answers),
+    ("resets", resets::resets),
+    ("stream", stream::stream),
+    ("window", window::window),
+    ("normal_close", normal_close::normal_close),
+    ("time_wait", time_wait::time_wait),
+    ("timers", timers::timers),
+];
+
+/// The first property that does not hold of this step.
+fn of_step(step: &Step) -> Option<Violation> {
+    OF_STEPS.iter().find_map(|&(property, holds)| holds(step).map(|why| Violation { property, why }))
+}
+
+/// Every name under which the explorer may tell a violation.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    OF_STEPS.iter().map(|&(name, _)| name).chain(["no_storm", "liveness", "progress", "observer", "panic"])
+}
