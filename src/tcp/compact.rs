@@ -137,7 +137,8 @@ impl<T: Default + PartialEq> Seldom<T> {
         }
     }
 
-    fn unusual(&self) -> Option<&T> {
+    /// What there is, where it is not what it was at first.
+    pub(super) fn unusual(&self) -> Option<&T> {
         self.get().filter(|all| **all != T::default())
     }
 }

@@ -5,6 +5,7 @@
 
 use super::compact::Seldom;
 use super::config::Ecn;
+use super::fingerprint::{fold, fold_words};
 use super::segment::SegmentMeta;
 use super::tcb::Tcb;
 use crate::{EcnCodepoint, TcpFlags};
@@ -68,6 +69,10 @@ struct Marked {
     /// How often an echo has lowered the window.
     answers: u32,
 }
+
+fold_words!(Said, Echo);
+fold!(EcnVars { ours, theirs, echo, cwr_due, used });
+fold!(Marked { reduced_at } without { marks, answers });
 
 impl EcnVars {
     pub(super) const fn new() -> Self {

@@ -48,6 +48,7 @@ pub mod dialect;
 mod ecn;
 mod expiry;
 mod fast_open;
+pub mod fingerprint;
 mod getters;
 mod half_open;
 pub mod info;
@@ -80,6 +81,7 @@ pub use config::{
     CongestionAlgorithm, Ecn, Keepalive, MtuProbing, OptionLayout, PathReports, TcpConfig, Unpredictable,
 };
 pub use dialect::{Dialect, LossDetection, Persist};
+pub use fingerprint::{Fingerprint, Horizon};
 pub use half_open::{HalfOpen, Heard};
 pub use info::{Outstanding, RecoveryPhase, TcpInfo};
 pub use notices::{CloseReason, Notices, Transitions};

@@ -17,6 +17,7 @@ use core::time::Duration;
 
 use super::compact::Seldom;
 use super::config::{MtuProbing, PathReports, TcpConfig};
+use super::fingerprint::{Fold, Folder, fold};
 use crate::Instant;
 
 mod wiring;
@@ -121,6 +122,37 @@ struct Watched {
     /// Probes that were sent, ever.
     probes: u32,
 }
+
+impl Fold for PathMtuState {
+    fn fold(&self, into: &mut Folder) {
+        let Self {
+            size,
+            ceiling,
+            floor,
+            base,
+            proven,
+            too_large,
+            candidate,
+            probe_at,
+            lost,
+            timeouts,
+            watched,
+        } = self;
+        [size, ceiling].fold(into);
+        if into.few() {
+            // All segments are smaller than the least that there is.
+            return;
+        }
+        [floor, base, proven, too_large, candidate].fold(into);
+        probe_at.fold(into);
+        (lost, timeouts).fold(into);
+        watched.fold(into);
+    }
+}
+
+fold!(Watched { before, probe, witness, claim } without { probes });
+fold!(Marked { start, end, size });
+fold!(Claim { size, position });
 
 impl PathMtuState {
     /// Before the peer's SYN; see [`open`](Self::open).

@@ -7,6 +7,7 @@
 use core::time::Duration;
 
 use super::config::TcpConfig;
+use super::fingerprint::fold;
 use super::rtt::nanos;
 use super::rules::AckPolicy;
 use super::segment::SegmentMeta;
@@ -50,6 +51,8 @@ pub(super) struct Pace {
     /// The acknowledgment that waits tells of something beyond RCV.NXT.
     gathers: bool,
 }
+
+fold!(Pace { delay, arrived_at, full_size, last_size, quick, pushed, interactive, told, stuck_at, gathers });
 
 impl Pace {
     /// Octets have come, with options of `header` octets: what is full size?

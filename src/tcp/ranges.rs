@@ -14,6 +14,8 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::ops::Range;
 
+use super::fingerprint::{Fold, Folder};
+
 /// Ranges that neither overlap nor touch, bounded in number. Empty, it holds no memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Ranges(Option<Box<Held>>);
@@ -38,6 +40,25 @@ pub(super) enum Inserted {
     Known,
     /// It is apart from all others and there is no room for one more: nothing was taken.
     Full,
+}
+
+impl Fold for Ranges {
+    fn fold(&self, into: &mut Folder) {
+        let Self(held) = self;
+        held.fold(into);
+    }
+}
+
+impl Fold for Held {
+    fn fold(&self, into: &mut Folder) {
+        let Self { ends, end, newest } = self;
+        into.word(ends.len() as u64);
+        for (start, end) in ends {
+            (start, end).fold(into);
+        }
+        end.fold(into);
+        newest.fold(into);
+    }
 }
 
 static NONE: BTreeMap<u64, u64> = BTreeMap::new();

@@ -1,10 +1,13 @@
 //! What only some connections ever need: those that lose segments, are attacked, use urgent data or Fast Open.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
+use super::fingerprint::{Fold as _, Folder, fold};
 use super::quick_ack::Pace;
 use super::rtt::Deviation;
 use super::segment::{Cookie, SegmentMeta};
+use super::tcb::Tcb;
 use crate::Instant;
 
 /// Variables of a [`Tcb`](super::Tcb) that have their first value on most connections.
@@ -73,4 +76,63 @@ pub(super) struct Usage {
     pub(super) until: u64,
     /// SND.MAX when that was noted last.
     pub(super) sent: u64,
+}
+
+fold!(Usage { limited, most, until, sent });
+
+impl Tcb {
+    /// What counts of `rare` for a fingerprint.
+    pub(super) fn fold_rare(&self, rare: &Rare, into: &mut Folder) {
+        let Rare {
+            reply,
+            cookie,
+            granted: _,
+            syn_data_end,
+            idle_to,
+            snd_up,
+            rcv_up,
+            soft_error: _,
+            path_lowered_at,
+            patient_since,
+            timed_out,
+            unanswered_since,
+            challenges,
+            challenged_at,
+            challenging,
+            retransmitted: _,
+            retransmissions: _,
+            spurious: _,
+            undone: _,
+            timeouts,
+            pace,
+            small_end,
+            deviation,
+            usage,
+            probes_sent: _,
+        } = rare;
+        into.word(u64::from(reply.is_some()));
+        if let Some(reply) = reply {
+            self.fold_reply(reply, into);
+        }
+        cookie.fold(into);
+        [syn_data_end, idle_to, snd_up, rcv_up, small_end].fold(into);
+        path_lowered_at.fold(into);
+        into.first_sent(*patient_since);
+        // What was timed out before SND.UNA moved is only that.
+        into.flags([*timed_out == self.snd.una, *challenging]);
+        into.word(u64::from(unanswered_since.is_some()));
+        if let Some(since) = unanswered_since {
+            into.age(*since, self.config.r2, self.config.r2);
+        }
+        // They count anew a second after the last.
+        let rest = Duration::from_secs(1).max(self.config.challenge_interval);
+        let counts = *challenges > 0 && into.now() - *challenged_at < rest;
+        counts.then_some((challenges, challenged_at)).fold(into);
+        // Whether there was one, and only one, is what Linux asks.
+        if self.config.is_linux() {
+            timeouts.fold(into);
+        }
+        pace.fold(into);
+        (deviation, usage).fold(into);
+    }
 }

@@ -3,6 +3,7 @@
 use super::compact::Maybe;
 use super::config::{MAX_WINDOW, TcpConfig};
 use super::dialect::Dialect;
+use super::fingerprint::{Fold as _, Folder};
 use super::opening::MOST_SCALE;
 use super::ranges::Ranges;
 use super::segment::SackList;
@@ -47,6 +48,24 @@ const LEAST_FULL_SIZE: u16 = 536;
 const LEAST_RANGES: u32 = 64;
 
 impl ReceiveVars {
+    /// How far `seq` is from IRS.
+    pub(super) fn irs_relative(&self, seq: SeqNumber) -> u32 {
+        seq - self.irs
+    }
+
+    /// What counts of it for a fingerprint; `timestamps` says whether they are in use.
+    pub(super) fn fold_with(&self, timestamps: bool, into: &mut Folder) {
+        let Self { irs: _, nxt, edge, consumed, tuning, scale, ranges, fin, dsack, last_ack_sent, full_size } =
+            self;
+        (nxt, edge).fold(into);
+        consumed.fold(into);
+        tuning.fold_with(timestamps, into);
+        (scale, ranges).fold(into);
+        let number = |seq: SeqNumber| self.irs_relative(seq);
+        (fin, dsack.get().map(|(left, right)| (number(left), number(right)))).fold(into);
+        (last_ack_sent, full_size).fold(into);
+    }
+
     pub(super) fn new(config: &TcpConfig) -> Self {
         Self {
             irs: SeqNumber::default(),

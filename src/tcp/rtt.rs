@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::TcpConfig;
+use super::fingerprint::{Fold, Folder, fold};
 use crate::Instant;
 
 /// What the round trips so far say about the next one.
@@ -37,6 +38,23 @@ pub(super) struct Deviation {
     most: u64,
     /// It is over when everything before this position is acknowledged.
     until: u64,
+}
+
+fold!(Deviation { mean, most, until });
+
+impl Fold for RttEstimator {
+    fn fold(&self, into: &mut Folder) {
+        let Self { srtt, rttvar, sampled, lost_syn, backoff, was_late, latest, least, since } = self;
+        [srtt, rttvar].fold(into);
+        into.flags([*sampled, *lost_syn, *was_late]);
+        backoff.fold(into);
+        if !into.few() {
+            // For pacing.
+            latest.fold(into);
+        }
+        least.fold(into);
+        into.age(*since, Self::INTERVAL, Self::INTERVAL);
+    }
 }
 
 impl RttEstimator {

@@ -1,5 +1,6 @@
 //! The send sequence variables of RFC 9293 §3.3.1.
 
+use super::fingerprint::fold;
 use crate::SeqNumber;
 
 /// The position of ISS and of IRS: a whole lap of sequence space, so that positions of what came before them
@@ -38,7 +39,14 @@ pub(super) struct SendVars {
     pub(super) fin_queued: bool,
 }
 
+fold!(SendVars { una, nxt, max, wnd, max_wnd, wl1, scale, queued, push, more, fin_queued } without { iss });
+
 impl SendVars {
+    /// How far `seq` is from ISS.
+    pub(super) fn iss_relative(&self, seq: SeqNumber) -> u32 {
+        seq - self.iss
+    }
+
     pub(super) const fn new(iss: SeqNumber) -> Self {
         Self {
             iss,

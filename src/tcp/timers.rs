@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::compact::Seldom;
+use super::fingerprint::{Fold, Folder, fold};
 use crate::Instant;
 
 /// What may come due: for who wants to know why [`Tcb::poll_timeout`](super::Tcb::poll_timeout) says what it says.
@@ -97,6 +98,15 @@ struct Others([Instant; Timer::ALL.len() - Timer::USUAL]);
 impl Default for Others {
     fn default() -> Self {
         Self([Instant::MAX; _])
+    }
+}
+
+fold!(Timers { usual, others });
+
+impl Fold for Others {
+    fn fold(&self, into: &mut Folder) {
+        let Self(deadlines) = self;
+        deadlines.fold(into);
     }
 }
 

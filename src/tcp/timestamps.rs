@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::compact::MaybeInstant;
+use super::fingerprint::{Fold, Folder};
 use super::segment::Timestamps;
 use crate::Instant;
 
@@ -24,6 +25,17 @@ pub(super) struct TimestampVars {
     recent: u32,
     /// When TS.Recent was set; never, unless both SYNs offered timestamps.
     recent_at: MaybeInstant,
+}
+
+impl Fold for TimestampVars {
+    fn fold(&self, into: &mut Folder) {
+        let Self { offset: _, recent, recent_at } = self;
+        into.word(u64::from(self.on()));
+        if let Some(at) = recent_at.get() {
+            into.age(at, RECENT_IS_VALID_FOR, RECENT_IS_VALID_FOR);
+            into.timestamp(*recent);
+        }
+    }
 }
 
 impl TimestampVars {

@@ -16,6 +16,7 @@
 use core::time::Duration;
 
 use super::config::MAX_WINDOW;
+use super::fingerprint::{Fold as _, Folder};
 use super::segment::Timestamps;
 use super::send::wire_bits;
 use super::tcb::Tcb;
@@ -67,6 +68,25 @@ pub(super) struct Bounds {
 }
 
 impl ReceiveTuning {
+    /// What counts of it for a fingerprint; `timestamps` says what the mark is.
+    pub(super) fn fold_with(&self, timestamps: bool, into: &mut Folder) {
+        let Self { window, before, busiest, rtt, latest, mark, marked, due, from, period } = self;
+        window.fold(into);
+        if into.few() {
+            // Twice of what is taken is far less than what there is: it stays.
+            return;
+        }
+        [before, busiest, rtt, latest].fold(into);
+        into.word(u64::from(*mark > 0));
+        if timestamps && *mark > 0 {
+            into.timestamp(*mark);
+        } else {
+            mark.fold(into);
+        }
+        [marked, due, period].fold(into);
+        from.fold(into);
+    }
+
     pub(super) const fn new(begin: u32) -> Self {
         Self {
             window: begin,

@@ -7,9 +7,17 @@ use super::world::World;
 /// Of every step that is explored. Called for each: it has to be cheap.
 #[derive(Clone, Copy)]
 pub struct Property {
-    pub name: &'static str,
     /// Before, the step, after, and what happened.
-    pub check: fn(&World, Step, &World, &Happened) -> Result<(), String>,
+    pub check: fn(&World, Step, &World, &Happened) -> Result<(), Violation>,
+}
+
+/// A property that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The name of the property.
+    pub property: &'static str,
+    /// What is wrong, in one sentence with the figures.
+    pub why: String,
 }
 
 /// Of the way on from every state, once nothing goes wrong any more: one path, taken until it is over or comes to where
@@ -31,7 +39,7 @@ pub struct Calm {
 #[derive(Clone, Copy)]
 pub struct PathProperty {
     pub name: &'static str,
-    pub check: fn(&[Moment]) -> Result<(), String>,
+    pub check: fn(&Rules, &[Moment]) -> Result<(), String>,
 }
 
 /// One step of a path. The first begins with [`World::new`].

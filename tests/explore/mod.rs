@@ -6,9 +6,17 @@
 //! | `rules.rs` | the bounds: who may do what, how often |
 //! | `step.rs` | what may happen next, and what becomes of it |
 //! | `checks.rs` | what a property is |
+//! | `visited.rs` | where the search has been |
+//! | `engine.rs` | the search |
+//! | `finding.rs` | what is told of a property that is broken |
+//! | `bounds.rs` | the worlds that are explored |
 
+mod bounds;
 mod checks;
+mod engine;
+mod finding;
 mod properties;
 mod rules;
 mod step;
+mod visited;
 mod world;

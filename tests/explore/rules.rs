@@ -15,6 +15,8 @@ pub struct Rules {
     pub opens: [[bool; 2]; 2],
     /// Octets that each user sends, at the most.
     pub octets: [u8; 2],
+    /// Each gives them all at once.
+    pub whole: bool,
     /// Users may say that they have no more to send and go on reading,
     pub half_close: bool,
     /// let go,
@@ -48,11 +50,12 @@ impl Rules {
             config: [TcpConfig::default(); 2],
             opens: [[true, false], [false, true]],
             octets: [OCTETS as u8; 2],
+            whole: false,
             half_close: true,
             close: true,
             abort: true,
             slow_readers: false,
-            budget: Budget { drops: 2, copies: 1, reorders: 1, firings: [[3; Budget::TIMERS]; 2] },
+            budget: Budget { drops: 2, copies: 1, reorders: 1, delays: 1, firings: [[3; Budget::TIMERS]; 2] },
             fault: None,
         }
     }

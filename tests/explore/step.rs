@@ -133,7 +133,9 @@ impl World {
         for end in 0..2 {
             self.calls(rules, end, out);
         }
-        if let Some(at) = self.next_deadline() {
+        if let Some(at) = self.next_deadline()
+            && (self.left.delays > 0 || !self.is_busy())
+        {
             out.extend(
                 (0..2).filter(|&end| self.deadline(end) == Some(at) && self.may_fire(end)).map(Step::Fire),
             );
@@ -160,9 +162,9 @@ impl World {
         let called = !matches!(state, State::Listen | State::SynSent);
         if !user.shut {
             if state != State::Listen {
-                out.extend(
-                    (1..=rules.octets[end].saturating_sub(user.queued)).map(|octets| Step::Send(end, octets)),
-                );
+                let rest = rules.octets[end].saturating_sub(user.queued);
+                let least = if rules.whole { rest.max(1) } else { 1 };
+                out.extend((least..=rest).map(|octets| Step::Send(end, octets)));
             }
             if rules.half_close && called {
                 out.push(Step::Shutdown(end));
@@ -174,6 +176,12 @@ impl World {
         if rules.abort && called {
             out.push(Step::Abort(end));
         }
+    }
+
+    /// Whether time cannot go on, because a timer that is due has expired as often as it may.
+    pub fn is_cut(&self) -> bool {
+        let at = self.next_deadline();
+        at.is_some() && !(0..2).any(|end| self.deadline(end) == at && self.may_fire(end))
     }
 
     /// Whether the timers of `end` that are due next may still expire.
@@ -359,6 +367,9 @@ impl Turn<'_> {
     }
 
     fn fire(&mut self, end: usize) {
+        if self.world.is_busy() {
+            self.world.left.delays = self.world.left.delays.saturating_sub(1);
+        }
         let due: Vec<usize> = self.world.due(end).collect();
         for timer in due {
             let left = &mut self.world.left.firings[end][timer];
@@ -424,5 +435,6 @@ impl Turn<'_> {
 
 impl Budget {
     /// Nothing goes wrong any more, and time passes as long as it likes.
-    pub const CALM: Self = Self { drops: 0, copies: 0, reorders: 0, firings: [[u8::MAX; Self::TIMERS]; 2] };
+    pub const CALM: Self =
+        Self { drops: 0, copies: 0, reorders: 0, delays: 3, firings: [[u8::MAX; Self::TIMERS]; 2] };
 }

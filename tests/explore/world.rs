@@ -4,9 +4,12 @@
 //! [`fingerprint`](World::fingerprint) and the same [`Budget`] have the same future.
 
 use std::collections::VecDeque;
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tcpstate::tcp::{SegmentMeta, Tcb};
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
+use tcpstate::tcp::{Horizon, SegmentMeta, Tcb};
 use tcpstate::{Instant, SeqNumber, State};
 
 use super::rules::Rules;
@@ -16,6 +19,9 @@ pub const OCTETS: usize = 2;
 
 /// When it begins: far enough from the epoch that "never" and "long ago" are the same.
 pub const START: Instant = Instant::from_nanos(1 << 58);
+
+/// How far the future goes: within the bounds all timers together take less time.
+const HORIZON: Horizon = Horizon { time: Duration::from_secs(60), octets: OCTETS as u32 };
 
 /// Two ends, and what is between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +90,8 @@ pub struct Budget {
     pub copies: u8,
     /// or let others overtake.
     pub reorders: u8,
+    /// How often time may come to a deadline while something is on its way that was not overtaken.
+    pub delays: u8,
     /// How often each timer of each end may still expire, by its number.
     pub firings: [[u8; Budget::TIMERS]; 2],
 }
@@ -102,6 +110,11 @@ impl World {
     /// Whether nothing is on its way.
     pub fn is_quiet(&self) -> bool {
         self.lanes.iter().all(|lane| lane.queue.is_empty() && lane.strays.is_empty())
+    }
+
+    /// Whether something is on its way that arrives in order.
+    pub fn is_busy(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.queue.is_empty())
     }
 
     /// The next deadline of `end`.
@@ -130,4 +143,54 @@ impl End {
 /// The initial sequence number of each end: SYN, octets and FIN cross the wrap of sequence space.
 pub fn iss(end: usize) -> SeqNumber {
     SeqNumber::new([u32::MAX, u32::MAX - 1][end])
+}
+
+impl World {
+    /// Stands for everything but what is [`left`](Self::left): moments count from now, and timestamps from the clock.
+    pub fn fingerprint(&self) -> u128 {
+        let mut hash = SipHasher13::new();
+        for end in &self.ends {
+            let End { tcb, user, inbox, round } = end;
+            let machine = tcb.as_ref().map_or(0, |tcb| tcb.fingerprint_within(self.now, HORIZON).get());
+            hash.write_u64(machine as u64);
+            hash.write_u64((machine >> 64) as u64);
+            let User { queued, taken, shut, closed, aborted } = *user;
+            let flags = [shut, closed, aborted].map(u8::from);
+            let small = [queued, taken, flags[0], flags[1], flags[2], inbox[0], inbox[1], *round];
+            hash.write_u64(u64::from_le_bytes(small));
+        }
+        for Lane { queue, strays } in &self.lanes {
+            hash.write_u64((queue.len() << 8 | strays.len()) as u64);
+            for packet in queue {
+                packet.hash_at(self.now, &mut hash);
+            }
+            // They are a set: any may come first.
+            let mut set: Vec<u64> = strays.iter().map(|stray| stray.digest(self.now)).collect();
+            set.sort_unstable();
+            set.into_iter().for_each(|stray| hash.write_u64(stray));
+        }
+        hash.finish128().as_u128()
+    }
+}
+
+impl Packet {
+    /// Timestamps count from the clocks, which both go as fast as time.
+    fn hash_at(&self, now: Instant, hash: &mut SipHasher13) {
+        let Self { mut meta, offset } = *self;
+        if let Some(timestamps) = &mut meta.options.timestamps {
+            let clock = (now.as_nanos() / 1_000_000) as u32;
+            timestamps.val = timestamps.val.wrapping_sub(clock);
+            if timestamps.ecr != 0 {
+                timestamps.ecr = timestamps.ecr.wrapping_sub(clock);
+            }
+        }
+        meta.hash(hash);
+        hash.write_u64(offset);
+    }
+
+    fn digest(&self, now: Instant) -> u64 {
+        let mut hash = SipHasher13::new();
+        self.hash_at(now, &mut hash);
+        hash.finish128().h1
+    }
 }

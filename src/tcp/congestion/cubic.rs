@@ -11,6 +11,7 @@ use core::time::Duration;
 use super::window::{Part, Window, part_of};
 use super::{AckSample, CongestionControl, MAX_WINDOW, Signal};
 use crate::Instant;
+use crate::tcp::fingerprint::fold;
 
 /// β of RFC 9438 §4.6, and what RFC 8511 §3.1 puts in its place for ECN.
 const BETA: Part = (7, 10);
@@ -53,6 +54,9 @@ struct Epoch {
     reno: u32,
     reno_rest: u32,
 }
+
+fold!(CubicWindow { window, w_max, prior, epoch });
+fold!(Epoch { began, last, k, rest, reno, reno_rest });
 
 /// In nanoseconds; all that is more than 584 years is the same.
 fn nanos(span: Duration) -> u64 {

@@ -1,5 +1,7 @@
 //! HyStart++ (RFC 9406): the first slow start ends when round trips grow, before the queue overflows.
 
+use crate::tcp::fingerprint::fold;
+
 /// The rise that is the least, and the most, to be taken for a queue (RFC 9406 §4.3), in microseconds.
 const MIN_RTT_THRESH: u32 = 4_000;
 const MAX_RTT_THRESH: u32 = 16_000;
@@ -31,6 +33,8 @@ pub(super) struct HyStart {
     /// Rounds of conservative slow start that are over.
     rounds: u8,
 }
+
+fold!(HyStart { last, current, baseline, samples, rounds });
 
 impl HyStart {
     pub(super) const fn new() -> Self {

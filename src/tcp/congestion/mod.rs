@@ -35,6 +35,7 @@ mod window;
 use core::time::Duration;
 
 use super::config::CongestionAlgorithm;
+use super::fingerprint::{Fold, Folder};
 use crate::Instant;
 
 pub(in crate::tcp) use cubic::CubicWindow;
@@ -126,6 +127,15 @@ pub(in crate::tcp) enum Congestion {
     Cubic(CubicWindow),
     /// RFC 5681.
     NewReno(NewRenoWindow),
+}
+
+impl Fold for Congestion {
+    fn fold(&self, into: &mut Folder) {
+        match self {
+            Self::Cubic(window) => window.fold(into),
+            Self::NewReno(window) => window.fold(into),
+        }
+    }
 }
 
 impl Congestion {

@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::window::{Part, Window};
 use super::{AckSample, CongestionControl, Signal};
 use crate::Instant;
+use crate::tcp::fingerprint::fold;
 
 /// What a loss leaves (RFC 5681 equation 4), and what ECN leaves (RFC 8511 §3).
 const BETA: Part = (1, 2);
@@ -18,6 +19,8 @@ pub(in crate::tcp) struct NewRenoWindow {
     /// Octets acknowledged in congestion avoidance that have not yet made the window grow: less than a window.
     acked: u32,
 }
+
+fold!(NewRenoWindow { window, acked });
 
 impl NewRenoWindow {
     /// With a window that another algorithm had.

@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::AckSample;
 use crate::Instant;
 use crate::tcp::compact::MaybeInstant;
+use crate::tcp::fingerprint::{Fold, Folder};
 
 /// The non-validated period: so long may a window stay that is not used (RFC 7661 §4.4.3).
 const NON_VALIDATED_PERIOD: Duration = Duration::from_secs(300);
@@ -26,6 +27,16 @@ pub(super) struct Validation {
     half_began: Instant,
     /// Since when the window has not been validated.
     unvalidated_since: MaybeInstant,
+}
+
+impl Fold for Validation {
+    fn fold(&self, into: &mut Folder) {
+        let Self { acked, largest, largest_before, half_began, unvalidated_since } = self;
+        [acked, largest, largest_before].fold(into);
+        half_began.fold(into);
+        let since = unvalidated_since.get().unwrap_or(Instant::MAX);
+        into.age(since, NON_VALIDATED_PERIOD, NON_VALIDATED_PERIOD);
+    }
 }
 
 impl Validation {

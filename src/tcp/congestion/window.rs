@@ -3,6 +3,7 @@
 use super::hystart::HyStart;
 use super::validation::Validation;
 use super::{AckSample, MAX_WINDOW, initial_window};
+use crate::tcp::fingerprint::fold;
 
 /// Segments that one acknowledgment adds in slow start (RFC 3465 §2.2), and in the slow start after a timeout,
 /// where one acknowledgment may cover what was sent long before (§2.3).
@@ -34,6 +35,8 @@ pub(super) struct Window {
     hystart: HyStart,
     validation: Validation,
 }
+
+fold!(Window { cwnd, ssthresh, used, after_rto, answering, round_end, hystart, validation });
 
 impl Window {
     /// In slow start, with this window.

@@ -7,6 +7,7 @@ use core::ops::Range;
 
 use super::records::Records;
 use crate::Instant;
+use crate::tcp::fingerprint::{Fold, Folder};
 
 /// The lists; `None` while all are empty and nothing has needed them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,6 +23,17 @@ struct Lists {
     /// Where records begin that were sent again, and when, in that order. Some may have been acknowledged,
     /// reported, lost or sent again since.
     resent: VecDeque<(u64, Instant)>,
+}
+
+impl Fold for Marks {
+    fn fold(&self, into: &mut Folder) {
+        let Self(lists) = self;
+        let none = Lists::default();
+        let Lists { known, queue, resent } = lists.as_deref().unwrap_or(&none);
+        known.fold(into);
+        queue.fold(into);
+        resent.fold(into);
+    }
 }
 
 impl Marks {

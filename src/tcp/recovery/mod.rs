@@ -35,6 +35,7 @@ pub(in crate::tcp) use undo::{FRto, Undo};
 use alloc::boxed::Box;
 
 use super::compact::Seldom;
+use super::fingerprint::{Fold as _, Folder, fold_words};
 
 /// What the sender is doing about congestion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -77,7 +78,25 @@ pub(in crate::tcp) struct Odd {
     undone: (u8, u64),
 }
 
+fold_words!(Phase);
+
 impl Recovery {
+    /// What counts of it for a fingerprint; `una` is SND.UNA.
+    pub(in crate::tcp) fn fold_with(&self, una: u64, into: &mut Folder) {
+        let Self { phase, high, rack, probe, f_rto, undo, unconfirmed, odd } = self;
+        (phase, high).fold(into);
+        (rack, probe).fold(into);
+        (f_rto, undo).fold(into);
+        unconfirmed.fold(into);
+        let none = Odd::default();
+        let Odd { prr, duplicates, undone } = odd.get().unwrap_or(&none);
+        // It begins anew with the next reduction.
+        self.is_reducing().then_some(prr).fold(into);
+        duplicates.fold(into);
+        // What was undone in an earlier window of data does not count any more.
+        (una < undone.1).then_some(undone).fold(into);
+    }
+
     /// `start` is the position of the SYN (RFC 6582 §3.2 step 1).
     pub(in crate::tcp) fn new(start: u64) -> Self {
         Self {

@@ -1,6 +1,8 @@
 //! Duplicate acknowledgments, from which alone a loss can be told where the peer does not permit SACK: RFC 5681
 //! §3.2 as RFC 6582 completes it.
 
+use crate::tcp::fingerprint::fold;
+
 /// Duplicates, and what they say has left the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::tcp) struct Duplicates {
@@ -11,6 +13,8 @@ pub(in crate::tcp) struct Duplicates {
     /// Octets that duplicates say have arrived beyond the first gap, and no acknowledgment has covered yet.
     arrived: u64,
 }
+
+fold!(Duplicates { count, partial, arrived });
 
 impl Duplicates {
     /// A duplicate as RFC 5681 §2 defines it. `beyond` is what is outstanding beyond the first segment: no more

@@ -4,6 +4,7 @@
 //! without an acknowledgment one segment is sent, new or the last one again, so that its acknowledgment tells.
 
 use crate::tcp::compact::Maybe;
+use crate::tcp::fingerprint::{Fold, Folder};
 
 /// TLP.* of RFC 8985 §7.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +27,14 @@ pub(in crate::tcp) enum Probed {
     Nothing,
     /// The probe has repaired the loss of the last segment, which asks for a smaller window like any other.
     Repaired,
+}
+
+impl Fold for TailProbe {
+    fn fold(&self, into: &mut Folder) {
+        let Self { end, repeated, sampled, due } = self;
+        end.fold(into);
+        into.flags([*repeated && !end.is_none(), *sampled, *due]);
+    }
 }
 
 impl TailProbe {

@@ -1,5 +1,7 @@
 //! How much goes out for each acknowledgment while the window comes down: Proportional Rate Reduction, RFC 9937.
 
+use crate::tcp::fingerprint::fold;
+
 /// The variables of RFC 9937 §5, in octets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::tcp) struct Prr {
@@ -26,6 +28,8 @@ pub(in crate::tcp) struct Heard {
     /// What may go out is counted in whole segments, rounded up.
     pub(in crate::tcp) whole: bool,
 }
+
+fold!(Prr { delivered, out, recover_fs });
 
 impl Prr {
     /// Recovery begins with so many octets in flight, those included that the acknowledgment has delivered with

@@ -9,6 +9,7 @@ use core::time::Duration;
 use super::record::Delivery;
 use crate::Instant;
 use crate::tcp::compact::{Maybe, Seldom};
+use crate::tcp::fingerprint::{Fold, Folder};
 
 /// RACK.* of RFC 8985 §5.3.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +38,29 @@ struct Disorder {
     persist: u8,
     /// RACK.reordering_seen.
     reordering_seen: bool,
+}
+
+impl Fold for Rack {
+    fn fold(&self, into: &mut Folder) {
+        let Self { newest, rtt, fack, disorder } = self;
+        into.transmission(*newest);
+        (rtt, fack).fold(into);
+        disorder.fold(into);
+    }
+}
+
+impl Fold for Disorder {
+    fn fold(&self, into: &mut Folder) {
+        let Self { certain, dsack_round, quarters, persist, reordering_seen } = self;
+        into.word(u64::from(certain.is_some()));
+        if let Some((newest, rtt)) = certain {
+            into.transmission(*newest);
+            rtt.fold(into);
+        }
+        dsack_round.fold(into);
+        (quarters, persist).fold(into);
+        reordering_seen.fold(into);
+    }
 }
 
 impl Rack {

@@ -1,6 +1,8 @@
 //! A segment that is not acknowledged, and what an acknowledgment says has arrived.
 
 use crate::Instant;
+use crate::tcp::compact::Maybe;
+use crate::tcp::fingerprint::{Fold, Folder, fold_words};
 
 /// What is known of a transmission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +49,20 @@ pub(in crate::tcp) struct Record {
     pub(in crate::tcp) first_sent: Instant,
     /// What had been delivered when they were sent last.
     pub(in crate::tcp) stamp: Stamp,
+}
+
+fold_words!(Fate);
+
+impl Fold for Record {
+    fn fold(&self, into: &mut Folder) {
+        let Self { start, len, times, fate, pushed, sent_at, number, first_sent, stamp: _ } = self;
+        (start, len).fold(into);
+        (times, fate).fold(into);
+        into.transmission(Maybe::some(*number));
+        sent_at.fold(into);
+        into.first_sent(*first_sent);
+        pushed.fold(into);
+    }
 }
 
 impl Record {

@@ -22,6 +22,7 @@ use core::ops::Range;
 use super::marks::Marks;
 use super::record::{Delivery, Fate, Record, Stamp};
 use crate::Instant;
+use crate::tcp::fingerprint::{Fold, Folder};
 use crate::tcp::rate::Clocks;
 
 /// The records from SND.UNA to SND.MAX: ascending, without gaps, at most [`MAX_RECORDS`](Self::MAX_RECORDS).
@@ -42,6 +43,29 @@ pub(in crate::tcp) struct Records {
     settled: u64,
     /// What the rate is measured by; it says something while anything is under way.
     pub(in crate::tcp) clocks: Clocks,
+}
+
+impl Fold for Records {
+    fn fold(&self, into: &mut Folder) {
+        let Self {
+            records,
+            marks,
+            // Sums over the records.
+            in_flight: _,
+            lost: _,
+            sacked: _,
+            sacked_records: _,
+            // Only their order counts.
+            transmissions: _,
+            settled,
+            // For rates, which are for people.
+            clocks: _,
+        } = self;
+        records.fold(into);
+        marks.fold(into);
+        // Nothing lies before the first.
+        records.front().map(|first| first.start).filter(|start| start < settled).map(|_| *settled).fold(into);
+    }
 }
 
 impl Records {

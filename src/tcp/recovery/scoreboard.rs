@@ -8,6 +8,7 @@ use core::time::Duration;
 use super::record::{Delivery, Record};
 use super::records::Records;
 use crate::Instant;
+use crate::tcp::fingerprint::{Fold, Folder};
 
 /// [`Records`] that take memory from the first segment that is sent until the connection [rests](Self::rest).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -15,6 +16,14 @@ pub(in crate::tcp) struct Scoreboard {
     records: Option<Box<Records>>,
     /// While there are none: how many transmissions there have been.
     past: u64,
+}
+
+impl Fold for Scoreboard {
+    fn fold(&self, into: &mut Folder) {
+        // How many transmissions there were before is left out, as it is where there are records.
+        let Self { records: _, past: _ } = self;
+        Records::fold(self, into);
+    }
 }
 
 static NONE: Records = Records::new();

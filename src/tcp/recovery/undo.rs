@@ -12,6 +12,7 @@ use core::ops::Range;
 
 use crate::Instant;
 use crate::tcp::congestion::Congestion;
+use crate::tcp::fingerprint::{Fold, Folder, fold_words};
 
 /// How it was before.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +30,21 @@ pub(in crate::tcp) struct Undo {
     pub(in crate::tcp) marked: bool,
     /// The phase is over; when this is acknowledged, it was for good.
     pub(in crate::tcp) until: Option<u64>,
+}
+
+fold_words!(FRto);
+
+impl Fold for Undo {
+    fn fold(&self, into: &mut Folder) {
+        let Self { congestion, resent, first_resent, timed_out, marked, until } = self;
+        if !into.few() {
+            congestion.fold(into);
+        }
+        resent.fold(into);
+        first_resent.fold(into);
+        into.flags([*timed_out, *marked]);
+        until.fold(into);
+    }
 }
 
 impl Undo {

@@ -63,28 +63,35 @@ fn keep_alive(world: &mut World) {
 }
 
 /// Users close as soon as they may.
-fn next_of_closing(rules: &Rules, world: &World) -> Option<World> {
+pub fn closing(world: &World) -> Option<Step> {
     let closes = (0..2).find(|&end| {
         let open = world.ends[end].tcb.is_some() && world.ends[end].state() != State::Closed;
         open && !world.ends[end].user.shut
     });
-    match closes {
-        Some(end) => Some(world.take(rules, Step::Shutdown(end)).0),
-        None => next_of_open(rules, world),
-    }
+    closes.map(Step::Shutdown).or_else(|| open(world))
 }
 
 /// Users read what there is.
-fn next_of_open(rules: &Rules, world: &World) -> Option<World> {
+fn open(world: &World) -> Option<Step> {
     let reads = (0..2).find(|&end| world.ends[end].unread() > 0 && !world.ends[end].user.closed);
-    let step = reads.map(Step::Read).or_else(|| world.calm_step())?;
-    Some(world.take(rules, step).0)
+    reads.map(Step::Read).or_else(|| world.calm_step())
 }
 
 /// Only what is on its way arrives.
+pub fn deliveries(world: &World) -> Option<Step> {
+    world.calm_step().filter(|step| !matches!(step, Step::Fire(_)))
+}
+
+fn next_of_closing(rules: &Rules, world: &World) -> Option<World> {
+    closing(world).map(|step| world.take(rules, step).0)
+}
+
+fn next_of_open(rules: &Rules, world: &World) -> Option<World> {
+    open(world).map(|step| world.take(rules, step).0)
+}
+
 fn next_delivery(rules: &Rules, world: &World) -> Option<World> {
-    let step = world.calm_step().filter(|step| !matches!(step, Step::Fire(_)))?;
-    Some(world.take(rules, step).0)
+    deliveries(world).map(|step| world.take(rules, step).0)
 }
 
 /// Why a connection is given up although its peer answers.
@@ -126,4 +133,44 @@ fn is_at_rest(world: &World) -> Result<bool, String> {
         resting && (tcb.state() == State::Closed || acknowledged && fin)
     };
     Ok(world.is_quiet() && world.next_deadline().is_none() && rests(0) && rests(1))
+}
+
+mod tests {
+    use super::super::super::step::Opening;
+    use super::*;
+
+    /// Takes steps until nothing is left to do, in a network that loses everything.
+    fn in_vain(mut world: World, rules: &Rules) -> World {
+        while let Some(next) = next_of_open(rules, &world) {
+            world = next;
+            world.lanes = Default::default();
+        }
+        world
+    }
+
+    #[test]
+    fn an_end_that_gives_up_is_found() {
+        let rules = Rules::new("calm");
+        let (world, _) = World::new(&rules).take(&rules, Step::Open(0, Opening::Active));
+        assert_eq!(is_closed(&world), Ok(false));
+        assert_eq!(is_at_rest(&world), Ok(false));
+        let world = in_vain(calm(&rules, &world), &rules);
+        assert!(is_closed(&world).is_err_and(|why| why.contains("retransmissions_exhausted")));
+        assert!(is_at_rest(&world).is_err());
+    }
+
+    #[test]
+    fn an_end_that_is_still_open_is_not_closed_and_what_is_on_its_way_is_no_rest() {
+        let rules = Rules::new("calm");
+        let (world, _) = World::new(&rules).take(&rules, Step::Open(1, Opening::Passive));
+        assert_eq!(is_at_rest(&world), Ok(true), "a listener rests");
+        assert_eq!(is_closed(&world), Ok(false));
+        let (world, _) = world.take(&rules, Step::Open(0, Opening::Active));
+        assert_eq!(is_quiet(&world), Ok(false));
+        let mut world = close_both(&rules, &world);
+        while let Some(next) = next_of_closing(&rules, &world) {
+            world = next;
+        }
+        assert_eq!(is_closed(&world), Ok(true));
+    }
 }

@@ -12,6 +12,8 @@ mod edges;
 mod isn;
 mod must_move;
 mod normal_close;
+#[cfg(feature = "pcap")]
+mod observer;
 mod resets;
 mod sight;
 mod stream;
@@ -21,24 +23,24 @@ mod window;
 
 mod testing;
 
-pub use adapter::check;
-pub use calm::CALM;
-pub use sight::{Cause, Sent, Sight, Step};
+use super::checks::{Checks, PathProperty, Property, Violation};
+use sight::{Cause, Sent, Sight, Step};
 
-/// A property that does not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The name of the property.
-    pub property: &'static str,
-    /// What is wrong, in one sentence with the figures.
-    pub why: String,
-}
+/// All that is asked.
+pub const ALL: Checks =
+    Checks { steps: &[Property { check: adapter::check }], calm: calm::CALM, paths: PATHS };
+
+#[cfg(feature = "pcap")]
+const PATHS: &[PathProperty] = observer::PATHS;
+/// Without `replay` there is no observer.
+#[cfg(not(feature = "pcap"))]
+const PATHS: &[PathProperty] = &[];
 
 /// A property of single steps: `None` if it holds, or why it does not.
-pub type Property = fn(&Step) -> Option<String>;
+type OfStep = fn(&Step) -> Option<String>;
 
 /// The properties of single steps by their names, in the order in which they are asked.
-pub const OF_STEPS: &[(&str, Property)] = &[
+const OF_STEPS: &[(&str, OfStep)] = &[
     ("isn", isn::isn),
     ("edges", edges::edges),
     ("must_move", must_move::must_move),
