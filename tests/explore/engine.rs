@@ -39,6 +39,17 @@ pub struct Figures {
     pub paths: usize,
 }
 
+impl std::fmt::Display for Figures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { states, visits, transitions, depth, ends, cut, widest, paths } = self;
+        write!(
+            f,
+            "{states} states ({visits} with what is left), {transitions} transitions, depth {depth}, "
+        )?;
+        write!(f, "{ends} ends, {cut} cut, widest layer {widest}, {paths} whole paths")
+    }
+}
+
 /// Why an exploration says nothing: it was not finished.
 #[derive(Debug)]
 pub enum Unfinished {
@@ -243,7 +254,7 @@ impl Search<'_> {
             given.figures.transitions += 1;
             for property in self.checks.steps {
                 (property.check)(&open.world, step, &world, &happened)
-                    .map_err(|why| (property.name.to_owned(), why))?;
+                    .map_err(|it| (it.property.to_owned(), it.why))?;
             }
             let (key, left) =
                 (key(world.fingerprint()), Packed::new(&world.left).expect("it only gets less"));
@@ -369,7 +380,7 @@ impl Search<'_> {
     fn look_at_path(&self, number: u32) -> Option<Finding> {
         let path = self.path(number);
         self.checks.paths.iter().find_map(|property| {
-            let why = (property.check)(&path).err()?;
+            let why = (property.check)(self.rules, &path).err()?;
             let (rules, property) = (self.rules.clone(), property.name.to_owned());
             Some(Finding { rules, property, why, path: path.clone(), panics: None })
         })
