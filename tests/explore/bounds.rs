@@ -15,7 +15,8 @@ const SMALL: Budget = Budget { drops: 1, copies: 0, reorders: 0, ..Budget::CI };
 
 /// Every world by its name, with the bounds of CI.
 pub fn worlds() -> Vec<Rules> {
-    let main = Rules { whole: true, half_close: false, abort: false, ..Rules::new("close") };
+    let main =
+        Rules { whole: true, half_close: false, abort: false, late_strays: false, ..Rules::new("close") };
     let without_timestamps = |mut rules: Rules| {
         rules.config.iter_mut().for_each(|config| config.timestamps = false);
         rules
@@ -39,8 +40,14 @@ pub fn worlds() -> Vec<Rules> {
             rules.opens[1] = [true, false];
             (rules.budget.copies, rules.budget.reorders) = (0, 0);
         }),
-        named("doubled", &|rules| (rules.budget.drops, rules.budget.reorders) = (0, 0)),
-        named("overtaken", &|rules| (rules.budget.drops, rules.budget.copies) = (0, 0)),
+        named("doubled", &|rules| {
+            rules.late_strays = true;
+            (rules.budget.drops, rules.budget.reorders) = (0, 0);
+        }),
+        named("overtaken", &|rules| {
+            rules.late_strays = true;
+            (rules.budget.drops, rules.budget.copies) = (0, 0);
+        }),
         named("delayed", &|rules| {
             rules.budget.delays = 1;
             (rules.budget.copies, rules.budget.reorders) = (0, 0);

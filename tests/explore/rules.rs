@@ -25,6 +25,9 @@ pub struct Rules {
     pub abort: bool,
     /// and read when they like. Otherwise they read all there is at once.
     pub slow_readers: bool,
+    /// What was doubled or overtaken may arrive at any time later. Otherwise it does before the next deadline, unless a delay is
+    /// spent on it.
+    pub late_strays: bool,
     /// What may go wrong.
     pub budget: Budget,
     /// A mistake that is planted, to see whether it is found.
@@ -55,6 +58,7 @@ impl Rules {
             close: true,
             abort: true,
             slow_readers: false,
+            late_strays: true,
             budget: Budget::CI,
             fault: None,
         }

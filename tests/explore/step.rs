@@ -134,7 +134,7 @@ impl World {
             self.calls(rules, end, out);
         }
         if let Some(at) = self.next_deadline()
-            && (self.left.delays > 0 || !self.is_busy())
+            && (self.left.delays > 0 || !self.is_busy(rules))
         {
             out.extend(
                 (0..2).filter(|&end| self.deadline(end) == Some(at) && self.may_fire(end)).map(Step::Fire),
@@ -367,7 +367,7 @@ impl Turn<'_> {
     }
 
     fn fire(&mut self, end: usize) {
-        if self.world.is_busy() {
+        if self.world.is_busy(self.rules) {
             self.world.left.delays = self.world.left.delays.saturating_sub(1);
         }
         let due: Vec<usize> = self.world.due(end).collect();

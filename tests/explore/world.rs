@@ -117,9 +117,9 @@ impl World {
         self.lanes.iter().all(|lane| lane.queue.is_empty() && lane.strays.is_empty())
     }
 
-    /// Whether something is on its way that arrives in order.
-    pub fn is_busy(&self) -> bool {
-        self.lanes.iter().any(|lane| !lane.queue.is_empty())
+    /// Whether something is on its way that has to arrive before time goes on, unless it is delayed.
+    pub fn is_busy(&self, rules: &Rules) -> bool {
+        self.lanes.iter().any(|lane| !lane.queue.is_empty() || !rules.late_strays && !lane.strays.is_empty())
     }
 
     /// The next deadline of `end`.
