@@ -10,11 +10,13 @@
 //! | `engine.rs` | the search |
 //! | `finding.rs` | what is told of a property that is broken |
 //! | `bounds.rs` | the worlds that are explored |
+//! | `planted.rs` | small worlds in which planted faults are to be found |
 
 mod bounds;
 mod checks;
 mod engine;
 mod finding;
+mod planted;
 mod properties;
 mod rules;
 mod step;

@@ -110,6 +110,8 @@ struct Sent {
     /// Its first sequence number, and the one after it.
     start: SeqNumber,
     end: SeqNumber,
+    /// The right edge of the window that it offers. The windows of the explorer are too small to be scaled.
+    offers: Option<SeqNumber>,
 }
 
 /// What an onlooker could know of an end, who sees a segment when it arrives. He cannot know
@@ -117,6 +119,7 @@ struct Sent {
 /// - of a change that no segment has shown as yet: that of a FIN or a reset that is on its way or lost;
 /// - of a user who has given up in silence, or has let go of what arrives later;
 /// - that nobody was there at first where somebody listens later;
+/// - whether a FIN behind the window, which probes it, was taken: the user may have read meanwhile;
 /// - that a SYN, a FIN or a reset was sent before something that has passed by earlier: it seems to be the later one. So
 ///   an answer that crosses a repetition seems to be lost;
 /// - whether a SYN or a FIN that comes again had been lost, or only its acknowledgment; and when one was sent of which he sees
@@ -134,6 +137,8 @@ struct Onlooker {
     changes: [u128; 2],
     /// Where what has passed by of each end ends.
     end: [SeqNumber; 2],
+    /// The furthest right edge that each end has offered as far as it has passed by.
+    offered: [Option<SeqNumber>; 2],
     /// Kinds that each end has sent, and that have passed by.
     kinds: [[bool; 4]; 2],
     passed: [[bool; 4]; 2],
@@ -183,7 +188,8 @@ impl Onlooker {
             self.sent[end] += 1;
             let meta = &sent.packet.meta;
             let (received, number) = (self.received[end], self.sent[end]);
-            let sent = Sent { kind, received, number, start: meta.seq, end: meta.end_seq() };
+            let offers = meta.flags.contains(TcpFlags::ACK).then(|| meta.ack + u32::from(meta.window));
+            let sent = Sent { kind, received, number, start: meta.seq, end: meta.end_seq(), offers };
             self.queue[end].push_back(sent);
             if let Some(kind) = kind {
                 self.kinds[end][kind as usize] = true;
@@ -199,8 +205,9 @@ impl Onlooker {
             self.misled[from] |= sent.received < self.received[from];
             let said_more = self.gone[from] != 0 && sent.start != self.end[from];
             let elsewhere = kind == Kind::Rst && (missing != 0 || said_more);
+            let behind = kind == Kind::Fin && self.offered[1 - from].is_some_and(|edge| sent.end.after(edge));
             let again = self.passed[from][kind as usize];
-            if elsewhere || again || missing & self.changes[from] != 0 {
+            if elsewhere || behind || again || missing & self.changes[from] != 0 {
                 self.misled = [true; 2];
             }
             self.passed[from][kind as usize] = true;
@@ -208,6 +215,9 @@ impl Onlooker {
         if self.gone[from] >> sent.number != 0 {
             // It was overtaken, or it is a copy.
             self.misled = [true; 2];
+        }
+        if let Some(edge) = sent.offers {
+            self.offered[from] = Some(self.offered[from].map_or(edge, |before| before.latest(edge)));
         }
         let first = self.gone[from] == 0;
         self.gone[from] |= 1 << sent.number;

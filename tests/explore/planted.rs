@@ -1,0 +1,74 @@
+//! Small worlds in which planted faults are to be found: `tests/explore/faults` applies the patches of `faults.tsv` one by one,
+//! and explores one of these with each.
+
+use std::time::Duration;
+
+use super::engine::{Limits, Unfinished, explore};
+use super::properties;
+use super::rules::Rules;
+use super::world::Budget;
+
+/// The worlds by their names. Each has what its faults need, and little else: so that it is explored in seconds.
+fn worlds() -> Vec<Rules> {
+    let plain = Rules { octets: [1, 1], abort: false, close: false, ..small("plain") };
+    let mut list = vec![
+        // Segments get lost.
+        Rules { octets: [2, 0], budget: budget(2, 0, 0), ..plain.clone() },
+        // Both call at once.
+        Rules { name: "crossing", opens: [[true, false], [true, false]], octets: [1, 0], ..plain.clone() },
+        // Users give up when they like.
+        Rules { name: "abort", abort: true, octets: [1, 0], ..plain.clone() },
+        // Users let go when they like, and read late.
+        Rules { name: "let_go", close: true, half_close: false, slow_readers: true, ..plain.clone() },
+        // The window has room for one octet, and the user reads late.
+        Rules { name: "closed_window", octets: [2, 0], slow_readers: true, ..plain.clone() },
+        // With timestamps and SACK.
+        Rules { name: "options", octets: [2, 0], ..plain.clone() },
+        // Segments are doubled and overtake each other; each carries one octet.
+        Rules { name: "reordered", octets: [2, 0], budget: budget(0, 1, 1), ..plain },
+    ];
+    for rules in &mut list {
+        for config in &mut rules.config {
+            match rules.name {
+                "reordered" => config.mss = 1,
+                "closed_window" => (config.receive_window, config.receive_window_max) = (1, 1),
+                "options" => (config.timestamps, config.sack) = (true, true),
+                _ => {}
+            }
+        }
+    }
+    list
+}
+
+/// Without options, and without timers that only make it quicker.
+fn small(name: &'static str) -> Rules {
+    let mut rules = Rules::new(name);
+    for config in &mut rules.config {
+        (config.timestamps, config.sack, config.window_scaling) = (false, false, false);
+        (config.pacing, config.tail_probes) = (false, false);
+        config.ack_delay = Duration::ZERO;
+        config.receive_window_max = config.receive_window;
+    }
+    Rules { budget: budget(1, 0, 0), ..rules }
+}
+
+fn budget(drops: u8, copies: u8, reorders: u8) -> Budget {
+    Budget { drops, copies, reorders, delays: 0, firings: [[2; Budget::TIMERS]; 2] }
+}
+
+/// Explores the world that TCPSTATE_EXPLORE_WORLD names, or all of them: nothing may be found.
+#[test]
+#[ignore = "for tests/explore/faults"]
+fn planted() {
+    let wanted = std::env::var("TCPSTATE_EXPLORE_WORLD").ok();
+    let mut seen = 0;
+    for rules in worlds().iter().filter(|rules| wanted.as_ref().is_none_or(|name| name == rules.name)) {
+        seen += 1;
+        match explore(rules, &properties::ALL, Limits::default()) {
+            Ok((figures, took)) => println!("{}: {figures:?} in {:.1} s", rules.name, took.as_secs_f64()),
+            Err(Unfinished::Found(found)) => panic!("{found}"),
+            Err(other) => panic!("{}: {other:?}", rules.name),
+        }
+    }
+    assert!(seen > 0, "there is no such world: {wanted:?}");
+}
