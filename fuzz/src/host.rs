@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use tcpstate::host::{
-    Checksums, ConnId, Decision, Event, Host, HostConfig, ListenOn, ListenerId, LocalAddress, Packet,
-    RequestId, UdpBind, UdpEvent, UdpFlowId, UdpId,
+    Checksums, ConnId, Decision, Event, Host, HostConfig, Ingress, ListenOn, ListenerId, LocalAddress,
+    Packet, RequestId, UdpBind, UdpEvent, UdpFlowId, UdpId,
 };
 use tcpstate::tcp::Keepalive;
 use tcpstate::wire::fragment::Pieces;
@@ -340,7 +340,12 @@ impl<'i, 'r, R: Recorder + ?Sized> Run<'i, 'r, R> {
         let entry = Entry::Arrived { end: usize::from(to), octets, origin, verified };
         self.recorder.entry(now, &entry);
         let checksums = if verified { Checksums::Verified } else { Checksums::Unknown };
-        self.end(to).host.handle_packet(now, Packet::from(octets).with_checksums(checksums));
+        let packet = Packet::from(octets).with_checksums(checksums);
+        if let Ingress::Ignored(reason) = self.end(to).host.handle_packet(now, packet)
+            && self.recorder.is_on()
+        {
+            self.recorder.entry(now, &Entry::Note(&format!("refused: {reason}")));
+        }
     }
 
     fn op(&mut self, op: Op) {

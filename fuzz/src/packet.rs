@@ -16,7 +16,8 @@ use tcpstate::wire::{
     TcpFlags, TcpRepr, TcpSegment, UdpDatagram, UdpRepr, checksum, link,
 };
 
-const LINK_TYPES: [LinkType; 12] = [
+/// The link types that the first octet of an input picks from.
+pub const LINK_TYPES: [LinkType; 12] = [
     LinkType::Ethernet,
     LinkType::RawIp,
     LinkType::Null,

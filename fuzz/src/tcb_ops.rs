@@ -301,7 +301,7 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
     fn peer(&self, flags: u8, len: u16, window: u16) -> SegmentMeta {
         let tcb = &self.tcb;
         let is_new = matches!(tcb.state(), State::Listen | State::SynSent);
-        let flags = TcpFlags::from_bits(u16::from(flags & 0x39));
+        let flags = TcpFlags::from_bits(u16::from(flags & 0x3d));
         let mut meta = SegmentMeta {
             seq: if is_new { SeqNumber::new(u32::MAX - 9) } else { tcb.rcv_nxt() },
             ack: tcb.snd_max(),
@@ -401,6 +401,10 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
     /// Tells of another state.
     fn see(&mut self) {
         let state = self.tcb.state();
+        if state == State::Listen {
+            // Whoever comes next is promised something else.
+            self.edge = None;
+        }
         if self.recorder.is_on() && self.state != Some(state) {
             self.state = Some(state);
             let entry = Entry::State { end: 0, which: 0, local: None, remote: None, state };

@@ -25,7 +25,11 @@ impl<R: Recorder + ?Sized> World<'_, R> {
         let now = self.clock();
         let side = &mut self.sides[number];
         let len = len.min(self.terms.most.saturating_sub(side.sent) as usize);
-        let Some(mut connection) = self.nodes[side.end].host.connection(side.id) else { return };
+        // The host may take an id back when too many connections are over.
+        let Some(mut connection) = self.nodes[side.end].host.connection(side.id) else {
+            side.goal = side.sent;
+            return;
+        };
         let octets = side.writes(len);
         let taken = if by_reference {
             connection.send_bytes_with(now, Bytes::from(octets), flags)

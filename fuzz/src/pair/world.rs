@@ -8,7 +8,7 @@ use arbitrary::Unstructured;
 use bytes::Bytes;
 use tcpstate::Instant;
 use tcpstate::host::{
-    Checksums, ConnId, ConnectOptions, Decision, Event, Host, HostConfig, ListenConfig, ListenOn,
+    Checksums, ConnId, ConnectOptions, Decision, Event, Host, HostConfig, Ingress, ListenConfig, ListenOn,
     LocalAddress, Packet, Readiness, RequestId,
 };
 use tcpstate::tcp::{Keepalive, TcpConfig};
@@ -122,11 +122,8 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
             let time = Instant::from_nanos(now);
             recorder.entry(time, &Entry::Host { end: at, config: &config });
             let mut host = Host::new(config, [at as u8 + 1; 32]).expect("such choices do");
-            let listener = host.listen(ListenOn::port(PORT), &listens[at]).ok();
-            if listener.is_some() {
-                recorder.entry(time, &Entry::Call { end: at, which: 0, call: Call::Listen(PORT) });
-            }
-            is_sure &= listener.is_some();
+            recorder.entry(time, &Entry::Call { end: at, which: 0, call: Call::Listen(PORT) });
+            is_sure &= host.listen(ListenOn::port(PORT), &listens[at]).is_ok();
             at += 1;
             Node { host, ids: BTreeMap::new(), undecided: Vec::new(), count: 0, is_behind: false }
         });
@@ -193,7 +190,9 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
         let before = node.ids.insert(id, self.sides.len());
         assert!(before.is_none(), "{id} had a meaning before");
         new.is_haunted |= self.sides.iter().any(|side| side.is_peer_of(&new) && side.is_haunted);
-        self.recorder.entry(now, &Entry::Call { end, which: new.which, call });
+        if call == Call::Accept {
+            self.recorder.entry(now, &Entry::Call { end, which: new.which, call });
+        }
         self.sides.push(new);
         self.nodes[end].is_behind = true;
         if self.is_calm {
@@ -216,6 +215,8 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
         let port = if how & 0x18 == 0x18 { 81 } else { PORT };
         let remote = SocketAddr::new(self.address(1 - end, how), port);
         self.terms.is_sure &= port == PORT;
+        let call = Entry::Call { end, which: self.nodes[end].count, call: Call::Connect };
+        self.recorder.entry(self.clock(), &call);
         if let Ok(id) = self.nodes[end].host.connect_with(self.clock(), remote, &options) {
             self.add(end, id, Call::Connect);
         }
@@ -236,6 +237,8 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
         for end in [0, 1] {
             let mut options = ConnectOptions::default();
             options.local = Some(sockets[end]);
+            let call = Entry::Call { end, which: self.nodes[end].count, call: Call::Connect };
+            self.recorder.entry(self.clock(), &call);
             match self.nodes[end].host.connect_with(self.clock(), sockets[1 - end], &options) {
                 Ok(id) => self.add(end, id, Call::Connect),
                 // Its port is still in use: then one calls, and nobody is there.
@@ -353,11 +356,16 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
         let verified = checksums != Checksums::Unknown;
         self.recorder.entry(now, &Entry::Arrived { end, octets, origin, verified });
         let host = &mut self.nodes[end].host;
-        if self.by_reference {
+        let ingress = if self.by_reference {
             let octets = Bytes::copy_from_slice(octets);
-            host.handle_packet(now, Packet::from(&octets).with_checksums(checksums));
+            host.handle_packet(now, Packet::from(&octets).with_checksums(checksums))
         } else {
-            host.handle_packet(now, Packet::from(octets).with_checksums(checksums));
+            host.handle_packet(now, Packet::from(octets).with_checksums(checksums))
+        };
+        if let Ingress::Ignored(reason) = ingress
+            && self.recorder.is_on()
+        {
+            self.recorder.entry(now, &Entry::Note(&format!("refused: {reason}")));
         }
         let answers = self.drain(end);
         // Users who are woken change more than one packet does.

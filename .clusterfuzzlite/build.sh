@@ -1,0 +1,3 @@
+#!/bin/bash -eu
+# The same as for OSS-Fuzz.
+exec bash "$SRC/tcpstate/fuzz/oss-fuzz/build.sh"
