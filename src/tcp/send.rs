@@ -143,3 +143,6 @@ pub(super) const fn offset(position: u64) -> u64 {
 pub(super) const fn wire_bits(position: u64) -> u32 {
     position as u32
 }
+
+#[cfg(test)]
+mod tests;

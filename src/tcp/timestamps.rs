@@ -88,10 +88,11 @@ impl TimestampVars {
         self.recent_at = MaybeInstant::some(now);
     }
 
-    /// PAWS: whether `val` is older than TS.Recent (§5.3, R1).
+    /// PAWS: whether `val` is older than TS.Recent (§5.3, R1). What is half a circle away is not: two timestamps so far
+    /// apart have no order (§5.2).
     // RFC 7323-25, 7323-28
     pub(super) fn is_old(&self, now: Instant, val: u32) -> bool {
-        let behind = val.wrapping_sub(self.recent).cast_signed() < 0;
+        let behind = self.recent.wrapping_sub(val).cast_signed() > 0;
         behind && self.recent_at.get().is_some_and(|at| now.since(at) <= RECENT_IS_VALID_FOR)
     }
 

@@ -65,6 +65,19 @@ fn a_segment_with_an_older_timestamp_is_refused() {
     });
 }
 
+/// §5.2: "s < t if 0 < (t - s) < 2³¹": two timestamps exactly half a circle apart have no order, and neither is old.
+#[test]
+fn a_timestamp_half_a_circle_away_is_not_older() {
+    play(|stage| {
+        let mut s = stage.established(&with_timestamps());
+        send!(s, seq: 1, ack: 1, len: 100, ts: (10, 0));
+        send!(s, seq: 101, ack: 1, len: 100, ts: (10 + (1 << 31), 0));
+        assert_eq!(s.tcb.readable_to(), 200);
+        refuse!(s, OldTimestamp, seq: 201, ack: 1, len: 100, ts: (11 + (1 << 31), 0));
+        expect!(s, seq: 1, ack: 201, win: 9_800, ts: (0, 10));
+    });
+}
+
 /// §5.3: the test is for segments without text as well; neither acknowledgment nor window counts.
 // RFC 7323-24
 #[test]

@@ -161,3 +161,88 @@ fn the_longest_durations_do_not_overflow() {
     assert_eq!(rtt.rto(&endless), Duration::from_nanos(u64::MAX));
     assert_eq!(rtt.rto(&TcpConfig::default()), Duration::from_secs(60));
 }
+
+/// SRTT and RTTVAR of RFC 6298 §2 and RFC 7323 appendix G, without rounding: in parts of a nanosecond so small that the
+/// divisions of a few samples leave no rest.
+struct Exact {
+    srtt: i128,
+    rttvar: i128,
+}
+
+impl Exact {
+    const PARTS: i128 = 1 << 60;
+
+    fn after(samples: &[u64], expected: i128) -> Self {
+        let part = |nanos: u64| i128::from(nanos) * Self::PARTS;
+        let first = part(samples[0]);
+        let mut exact = Self { srtt: first, rttvar: first / 2 };
+        for &sample in &samples[1..] {
+            let away = (exact.srtt - part(sample)).abs();
+            exact.rttvar += (away - exact.rttvar) / (4 * expected);
+            exact.srtt += (part(sample) - exact.srtt) / (8 * expected);
+        }
+        exact
+    }
+
+    /// How many nanoseconds `found` is off.
+    fn off(exact: i128, found: Duration) -> i128 {
+        (exact / Self::PARTS - i128::try_from(found.as_nanos()).expect("a short time")).abs()
+    }
+}
+
+#[test]
+fn every_row_of_five_round_trips_gives_the_averages_of_the_rfc_but_for_a_few_nanoseconds() {
+    const TRIPS: [u64; 7] = [0, 1, 999, 1_000_000, 30_000_000, 1_000_000_000, 61_000_000_000];
+    let mut seen = 0;
+    for row in 0..7_usize.pow(5) {
+        let samples: [u64; 5] = core::array::from_fn(|at| TRIPS[row / 7_usize.pow(at as u32) % 7]);
+        for expected in [1, 2, 5] {
+            let mut rtt = RttEstimator::new();
+            for sample in samples {
+                rtt.sample(Duration::from_nanos(sample), expected);
+            }
+            let exact = Exact::after(&samples, i128::from(expected));
+            let (srtt, rttvar) = (rtt.srtt().unwrap_or_default(), rtt.rttvar().unwrap_or_default());
+            let off = Exact::off(exact.srtt, srtt).max(Exact::off(exact.rttvar, rttvar));
+            assert!(off <= 5, "{samples:?}, {expected} at once: {off} ns off");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 7 * 7 * 7 * 7 * 7 * 3);
+}
+
+#[test]
+fn every_backoff_doubles_what_the_formula_says_between_its_bounds() {
+    let nanos = |span: Duration| u128::from(u64::try_from(span.as_nanos()).expect("a short time"));
+    let mut seen = 0;
+    for sample in [None, Some(0), Some(1), Some(20), Some(300), Some(5_000)] {
+        for least in [0, 1, 200, 1_000] {
+            for most in [0, 1_000, 60_000, 120_000] {
+                for granularity in [0, 1, 100] {
+                    let mut config = TcpConfig::default();
+                    (config.min_rto, config.max_rto) = (ms(least), ms(most));
+                    config.granularity = ms(granularity);
+                    let mut rtt = after(&sample.map(ms).into_iter().collect::<std::vec::Vec<_>>());
+                    // RFC 6298 §2: SRTT + max(G, 4·RTTVAR), at least the minimum, where less than a second is also the
+                    // least margin; 1 s before there is a sample.
+                    let margin = if least < 1_000 { granularity.max(least) } else { granularity };
+                    let by_formula =
+                        sample.map_or(1_000, |sample| (sample + margin.max(sample * 2)).max(least));
+                    let mut doubled = u128::from(by_formula).max(1) * 1_000_000;
+                    for times in 0..=40 {
+                        let bounded = doubled.min(nanos(config.max_rto)).max(1_000_000);
+                        assert_eq!(
+                            nanos(rtt.rto(&config)),
+                            bounded,
+                            "{sample:?} {least} {most} {granularity} {times}"
+                        );
+                        rtt.back_off();
+                        doubled *= 2;
+                        seen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(seen, 6 * 4 * 4 * 3 * 41);
+}

@@ -96,3 +96,45 @@ fn every_layout_takes_as_many_octets_as_another() {
         assert!(len(OptionLayout::FreeBsd) <= len(OptionLayout::Linux), "{options:?}");
     }
 }
+
+/// RFC 9293 MUST-5, MUST-64: whatever is written is read again, and only on the segments that it belongs on.
+#[test]
+fn every_choice_of_options_in_every_layout_is_read_as_it_was_meant() {
+    let cookies = [0, 4, 6, 8, 10, 12, 14, 16];
+    let mut seen = 0;
+    for layout in [OptionLayout::Usual, OptionLayout::Linux, OptionLayout::FreeBsd] {
+        for syn in [false, true] {
+            for choice in 0..16_u8 {
+                for cookie in 0..=cookies.len() {
+                    for count in 0..=4 {
+                        let has = |bit: u8| choice >> bit & 1 == 1;
+                        let options = SegmentOptions {
+                            mss: has(0).then_some(1220),
+                            window_scale: has(1).then_some(9),
+                            sack_permitted: has(2),
+                            timestamps: has(3).then_some(Timestamps { val: u32::MAX, ecr: 1 }),
+                            fast_open: cookies.get(cookie).and_then(|&len| Cookie::new(&[7; 16][..len])),
+                            sack: blocks(count),
+                        };
+                        let out = write_options(&options, syn, layout).unwrap();
+                        let read = super::super::read_options(&TcpOptions::new(out.as_bytes()), syn);
+                        // Three blocks find room beside timestamps.
+                        let fit = count.min(if has(3) { 3 } else { 4 });
+                        let meant = if syn {
+                            SegmentOptions { sack: SackList::default(), ..options }
+                        } else {
+                            SegmentOptions {
+                                timestamps: options.timestamps,
+                                sack: blocks(fit),
+                                ..SegmentOptions::default()
+                            }
+                        };
+                        assert_eq!(read, meant, "{layout:?} {syn} {options:?}");
+                        seen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(seen, 3 * 2 * 16 * 9 * 5);
+}
