@@ -631,3 +631,37 @@ fn a_host_may_be_silent_to_syns_alone() {
     carry(NOW, &mut a, &mut b);
     assert_eq!(b.stats().resets_out, 1);
 }
+
+/// Port 0 is reserved (RFC 6335 §6): even who listens on all ports does not listen there.
+#[test]
+fn no_segment_goes_to_port_0_nor_comes_from_there() {
+    let mut host = host(A);
+    host.listen(ListenOn::any_port(A.parse().unwrap()), &ListenConfig::default()).unwrap();
+    let mut heard = |src: &str, dst: &str| {
+        let (src, dst): (core::net::SocketAddr, core::net::SocketAddr) =
+            (src.parse().unwrap(), dst.parse().unwrap());
+        let repr = crate::wire::TcpRepr {
+            src_port: src.port(),
+            dst_port: dst.port(),
+            seq: crate::SeqNumber::new(1),
+            ack: crate::SeqNumber::new(0),
+            flags: crate::TcpFlags::SYN,
+            window: 1_000,
+            urgent: 0,
+            options: &[],
+        };
+        let (core::net::IpAddr::V4(from), core::net::IpAddr::V4(to)) = (src.ip(), dst.ip()) else { panic!() };
+        let ip = crate::wire::Ipv4Repr {
+            payload_len: 20,
+            ..crate::wire::Ipv4Repr::new(from, to, crate::wire::IpProtocol::TCP)
+        };
+        let mut out = [0; 40];
+        ip.emit(&mut out).unwrap();
+        repr.emit(&mut out[20..], src.ip(), dst.ip(), [&[][..]]).unwrap();
+        host.handle_packet(NOW, &out[..])
+    };
+    let ignored = Ingress::Ignored(IgnoreReason::InvalidSource);
+    assert_eq!(heard("10.0.0.2:5", "10.0.0.1:0"), ignored);
+    assert_eq!(heard("10.0.0.2:0", "10.0.0.1:5"), ignored);
+    assert_ne!(heard("10.0.0.2:5", "10.0.0.1:5"), ignored);
+}

@@ -301,3 +301,6 @@ impl Tcb {
 fn least_delay(config: &TcpConfig) -> u64 {
     nanos(config.ack_delay.min(Duration::from_millis(499)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,8 +45,9 @@ pub enum Waited {
     Heard,
     /// It is refused, and where there is a segment, answered with it.
     Refused(DropReason, Option<SegmentMeta>),
-    /// The peer's FIN again: it is answered, and 2·MSL begin anew.
-    Again(SegmentMeta),
+    /// The peer's FIN again, or what Linux takes like it: 2·MSL begin anew. It is answered, unless it could be an answer
+    /// itself and there were too many.
+    Again(Option<SegmentMeta>),
     /// A reset has ended it.
     Over,
 }
@@ -164,7 +165,7 @@ impl TimeWait {
         }
         let answer = self.acknowledgment(now);
         if seg.flags.contains(TcpFlags::FIN) && seg.seq + seg.seq_len() == self.rcv_nxt {
-            return Waited::Again(answer);
+            return Waited::Again(Some(answer));
         }
         if seg.flags == TcpFlags::ACK && seg.len == 0 && seg.seq == self.rcv_nxt && seg.ack == self.snd_nxt {
             return Waited::Heard;
@@ -197,9 +198,10 @@ impl TimeWait {
         }
         let plain = seg.seq_len() > 0 && !seg.flags.contains(TcpFlags::SYN);
         let answer = if plain { Some(self.acknowledgment(now)) } else { self.challenge(config, now) };
-        match answer {
-            Some(answer) if seg.flags.contains(TcpFlags::ACK) => Waited::Again(answer),
-            answer => Waited::Refused(DropReason::DataAfterFin, answer),
+        if seg.flags.contains(TcpFlags::ACK) {
+            Waited::Again(answer)
+        } else {
+            Waited::Refused(DropReason::DataAfterFin, answer)
         }
     }
 
@@ -281,7 +283,7 @@ impl TimeWait {
         }
         if seg.flags.contains(TcpFlags::FIN) && start + len == 0 {
             // "The only thing that can arrive."
-            return Err(Waited::Again(self.acknowledgment(now)));
+            return Err(Waited::Again(Some(self.acknowledgment(now))));
         }
         let reason = if start < 0 { DropReason::BelowWindow } else { DropReason::AboveWindow };
         let answer =

@@ -115,7 +115,7 @@ impl Passive {
             Waited::Refused(reason, None) => Outcome::Refused(Refused::Machine(reason)),
             Waited::Again(meta) => {
                 self.time_wait.again(now, slot);
-                reply(meta)
+                meta.map_or(Outcome::Taken, reply)
             }
             Waited::Over => {
                 self.end_wait(slot, Event::Rst);

@@ -71,7 +71,7 @@ prop_compose! {
         read in 0..200u32,
         val in prop::option::of(5..9u32),
         wscale in prop::option::of(0..15u8),
-        dialect in prop::sample::select(alloc::vec![Dialect::Rfc, Dialect::FreeBsd]),
+        dialect in prop::sample::select(alloc::vec![Dialect::Rfc, Dialect::FreeBsd, Dialect::Linux]),
     ) -> Tcb {
         let mut config =
             TcpConfig { receive_window: window, challenge_acks, dialect, ..TcpConfig::default() };
@@ -130,7 +130,10 @@ proptest! {
                 Waited::Refused(reason, answer) => (Some(reason), answer),
                 Waited::Again(answer) => {
                     due = Some(at(now) + config.time_wait);
-                    (Some(DropReason::BelowWindow), Some(answer))
+                    // A FIN, and whatever has no place any more: Linux takes both alike.
+                    let fin = seg.flags.contains(TcpFlags::FIN) && verdict.refused != Some(DropReason::DataAfterFin);
+                    let reason = if fin || !config.is_linux() { DropReason::BelowWindow } else { DropReason::DataAfterFin };
+                    (Some(reason), answer)
                 }
             };
             prop_assert_eq!((verdict.refused, &said), (reason, &answer.into_iter().collect()), "{:?}", seg);
@@ -167,7 +170,7 @@ fn only_a_machine_in_time_wait_that_has_said_everything_becomes_a_row() {
 fn the_fin_again_is_acknowledged_and_begins_the_wait_anew() {
     let mut row = TimeWait::of(&usual()).unwrap();
     let fin = segment(101, 12, TcpFlags::ACK | TcpFlags::FIN, 0, Some(7));
-    let Waited::Again(ack) = row.on_segment(&TcpConfig::default(), at(9), &fin) else {
+    let Waited::Again(Some(ack)) = row.on_segment(&TcpConfig::default(), at(9), &fin) else {
         panic!("the wait does not begin anew");
     };
     assert_eq!(
@@ -223,4 +226,43 @@ fn challenges_are_few_in_any_one_second() {
     }
     assert!(sent <= 2 * u32::from(config.challenge_acks) && sent > 0, "{sent}");
     assert_eq!(config.time_wait, Duration::from_secs(240));
+}
+
+/// Linux's order of the checks: whatever has an ACK and does not stand at RCV.NXT begins the wait anew; without, it is
+/// answered only. See `Dialect`.
+#[test]
+fn as_linux_only_an_acknowledgment_begins_the_wait_anew() {
+    let config = TcpConfig { dialect: Dialect::Linux, ..TcpConfig::default() };
+    let wait = TimeWait::of(&waiting(&config, 100, 100, Some(7), Some(7))).unwrap();
+    let hear = |flags, offset, len| {
+        let mut row = wait;
+        row.on_segment(&config, at(9), &segment(offset, 12, flags, len, Some(7)))
+    };
+    assert!(matches!(hear(TcpFlags::ACK, 90, 5), Waited::Again(Some(_))));
+    assert!(matches!(hear(TcpFlags::ACK, 90, 0), Waited::Again(Some(_))));
+    assert!(matches!(hear(TcpFlags::ACK | TcpFlags::FIN, 101, 0), Waited::Again(_)));
+    assert!(matches!(hear(TcpFlags::FIN, 101, 0), Waited::Refused(DropReason::DataAfterFin, Some(_))));
+    assert!(matches!(hear(TcpFlags::SYN, 90, 0), Waited::Refused(DropReason::DataAfterFin, Some(_))));
+    let silent = TcpConfig { challenge_acks: 0, ..config };
+    let mut row = wait;
+    let answered_too_often = row.on_segment(&silent, at(9), &segment(90, 12, TcpFlags::ACK, 0, Some(7)));
+    assert_eq!(answered_too_often, Waited::Again(None));
+    assert_eq!(hear(TcpFlags::ACK, 102, 0), Waited::Heard);
+    assert_eq!(hear(TcpFlags::RST, 101, 0), Waited::Refused(DropReason::ResetOutsideWindow, None));
+}
+
+/// RFC 5961 §5.2: no older than the largest window that the peer has offered.
+// RFC 5961-8
+#[test]
+fn an_acknowledgment_older_than_the_largest_window_is_challenged() {
+    let mut row = TimeWait::of(&usual()).unwrap();
+    let window = row.max_wnd;
+    let config = TcpConfig::default();
+    let oldest = segment(102, 12_u32.wrapping_sub(window), TcpFlags::ACK, 0, Some(7));
+    assert_eq!(row.on_segment(&config, at(0), &oldest), Waited::Heard);
+    let older = SegmentMeta { ack: oldest.ack - 1, ..oldest };
+    assert!(matches!(
+        row.on_segment(&config, at(0), &older),
+        Waited::Refused(DropReason::AckTooOld, Some(_))
+    ));
 }

@@ -127,8 +127,9 @@ fn the_oldest_row_makes_room() {
     assert!(matches!(side.segment(&peer6(1), &fin()), Outcome::Unknown));
     assert!(matches!(side.segment(&peer(2), &fin()), Outcome::Reply(_)));
     let mut none = Side::new(PassiveConfig { time_wait: 0, ..limits() });
-    assert!(none.add(&peer(1)));
+    assert!(none.add(&peer(1)) && none.add(&peer(2)));
     assert_eq!(none.passive.time_waits(), 0);
+    assert_eq!((none.passive.stats().time_waits, none.passive.stats().time_wait_evicted), (2, 2));
 }
 
 #[test]
