@@ -291,7 +291,7 @@ fn observe_time_wait(rig: &Rig, seg: &Segment) -> Outcome {
     let (closed, reply) = match row.on_segment(&rig.config, NOW, &meta(seg)) {
         Waited::Heard => (None, None),
         Waited::Refused(_, answer) => (None, answer),
-        Waited::Again(answer) => (None, Some(answer)),
+        Waited::Again(answer) => (None, answer),
         Waited::Over => (Some(tcpstate::tcp::CloseReason::Closed), None),
     };
     let known = &rig.known;
