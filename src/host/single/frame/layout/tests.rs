@@ -97,7 +97,7 @@ fn every_layout_takes_as_many_octets_as_another() {
     }
 }
 
-/// RFC 9293 MUST-5, MUST-64: whatever is written is read again, and only on the segments that it belongs on.
+/// RFC 9293 §3.2: whatever is written is read again, and only on the segments that it belongs on.
 #[test]
 fn every_choice_of_options_in_every_layout_is_read_as_it_was_meant() {
     let cookies = [0, 4, 6, 8, 10, 12, 14, 16];
