@@ -32,6 +32,7 @@ mod machine {
     mod freebsd;
     mod giving_up;
     mod keepalive;
+    mod linux;
     mod network_errors;
     mod opening;
     mod opening_options;

@@ -665,3 +665,30 @@ fn no_segment_goes_to_port_0_nor_comes_from_there() {
     assert_eq!(heard("10.0.0.2:0", "10.0.0.1:5"), ignored);
     assert_ne!(heard("10.0.0.2:5", "10.0.0.1:5"), ignored);
 }
+
+/// RFC 2018 §8 lets a receiver forget what came out of order; what comes in order counts as lost while there is no
+/// memory, and comes again.
+#[test]
+fn a_host_without_memory_refuses_octets_and_gives_up_what_came_out_of_order() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, server) = connected(NOW, &mut a, &mut b);
+    let mut out = [0; 1_500];
+    a.connection(client).unwrap().set_nagle(NOW, false).unwrap();
+    let mut send = |a: &mut Host, octets: &[u8]| {
+        a.connection(client).unwrap().send(NOW, octets).unwrap();
+        let len = a.poll_transmit(NOW, &mut out).unwrap().len;
+        out[..len].to_vec()
+    };
+    let (first, second) = (send(&mut a, &[1; 1_000]), send(&mut a, &[2; 1_000]));
+    b.handle_packet(NOW, &second[..]);
+    assert_eq!(b.stats().reneged, 0);
+    b.config.limits.memory = 1;
+    b.handle_packet(NOW, &first[..]);
+    assert_eq!(b.stats().reneged, 1);
+    assert_eq!(b.connection(server).unwrap().unread(), 0, "nothing is taken");
+    b.config.limits.memory = 1 << 30;
+    b.handle_packet(NOW, &first[..]);
+    assert_eq!(b.connection(server).unwrap().unread(), 1_000, "the other is forgotten");
+    b.handle_packet(NOW, &second[..]);
+    assert_eq!(b.connection(server).unwrap().unread(), 2_000);
+}

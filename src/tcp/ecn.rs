@@ -227,3 +227,6 @@ impl Tcb {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

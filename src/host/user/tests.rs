@@ -1,6 +1,6 @@
 use super::*;
 use crate::host::tests::{A, B, carry, host};
-use crate::host::{ListenConfig, ListenOn};
+use crate::host::{Event, ListenConfig, ListenOn};
 use crate::tcp::CongestionAlgorithm;
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000);
@@ -113,4 +113,36 @@ fn segments_that_are_outstanding_are_counted_with_what_is_thought_of_them() {
     carry(later, &mut b, &mut a);
     let told = a.machine(client).unwrap().outstanding();
     assert!(told.segments == 0 || told.sacked == sent - 1, "{told:?}");
+}
+
+/// RFC 9293 SHLD-21, MUST-48, MUST-49: the user may set both while the connection goes on.
+#[test]
+fn of_a_code_point_six_bits_count_and_a_hop_limit_is_at_least_1() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, _) = connected(&mut a, &mut b);
+    let mut out = [0; 1_500];
+    for (dscp, hop_limit, sent) in [(46, 9, (46, 9)), (64 + 5, 0, (5, 1)), (255, 255, (63, 255))] {
+        let mut connection = a.connection(client).unwrap();
+        connection.set_dscp(dscp);
+        connection.set_hop_limit(hop_limit);
+        connection.set_nagle(NOW, false).unwrap();
+        connection.send(NOW, b"octets").unwrap();
+        let len = a.poll_transmit(NOW, &mut out).unwrap().len;
+        assert_eq!((out[1] >> 2, out[8]), sent, "{dscp} and {hop_limit}");
+        b.handle_packet(NOW, &out[..len]);
+        carry(NOW, &mut a, &mut b);
+        carry(NOW + Duration::from_secs(1), &mut a, &mut b);
+    }
+}
+
+#[test]
+fn events_carry_the_tag_that_was_set_last() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, _) = connected(&mut a, &mut b);
+    while a.poll_event().is_some() {}
+    a.connection(client).unwrap().set_tag(77);
+    assert_eq!(a.connection(client).unwrap().tag(), 77);
+    a.connection(client).unwrap().abort(NOW).unwrap();
+    let Some(Event::Connection { id, tag, .. }) = a.poll_event() else { panic!("no event") };
+    assert_eq!((id, tag), (client, 77));
 }

@@ -119,6 +119,26 @@ fn the_choice_is_the_one_that_was_made() {
     assert!(matches!(Congestion::new(CongestionAlgorithm::NewReno, 1), Congestion::NewReno(_)));
 }
 
+/// The window stays, and what CUBIC has learned of its curve is forgotten.
+#[test]
+fn another_algorithm_takes_over_the_window() {
+    for (from, to) in [
+        (CongestionAlgorithm::NewReno, CongestionAlgorithm::Cubic),
+        (CongestionAlgorithm::Cubic, CongestionAlgorithm::NewReno),
+    ] {
+        let mut flow = begun(from, 20, 1_000, true);
+        flow.ack(1_000);
+        let (cwnd, ssthresh) = (flow.control.cwnd(), flow.control.ssthresh());
+        assert_eq!(flow.control.memory() > 0, from == CongestionAlgorithm::Cubic, "the curve is on the heap");
+        flow.control.switch(to);
+        assert_eq!(matches!(flow.control, Congestion::Cubic(_)), to == CongestionAlgorithm::Cubic);
+        assert_eq!(
+            (flow.control.cwnd(), flow.control.ssthresh(), flow.control.memory()),
+            (cwnd, ssthresh, 0)
+        );
+    }
+}
+
 /// A connection has one of these, and a host has millions of connections.
 #[test]
 #[cfg(target_pointer_width = "64")]

@@ -447,3 +447,14 @@ proptest! {
         prop_assert!(path.size() <= passes && passes < path.size() + STEP, "{} of {passes}", path.size());
     }
 }
+
+/// The memory of a connection is bounded by what it says of it.
+#[test]
+fn what_is_watched_counts_as_memory() {
+    let config = ethernet();
+    let mut path = open(&config);
+    assert_eq!(path.memory(), 0);
+    proves(&mut path, 1_460);
+    assert_eq!(path.on_report(&config, 1_000, 1_460, second(1)), Reported::Kept);
+    assert_eq!(path.memory(), size_of::<super::Watched>());
+}

@@ -39,3 +39,14 @@ fn what_is_too_much_to_keep_account_of_is_not_undone() {
     }
     assert!(!undo.arrived_twice(0..u64::MAX));
 }
+
+/// The memory of a connection is bounded by what it says of it.
+#[test]
+fn each_piece_counts_as_memory() {
+    let mut undo = undo();
+    assert_eq!(undo.memory(), size_of::<Undo>());
+    undo.resent(100..200, Instant::ZERO);
+    let pieces = undo.resent.as_ref().map_or(0, Vec::capacity);
+    assert_eq!(undo.memory(), size_of::<Undo>() + pieces * 16);
+    assert!(pieces > 0);
+}
