@@ -1,6 +1,6 @@
 //! What happened between two ends, as a picture and as a capture.
 
-#![cfg(all(feature = "pcap", feature = "drill"))]
+#![cfg(all(feature = "drill", feature = "sim"))]
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -13,6 +13,8 @@ use tcpstate::ladder::{End, Ladder, Look};
 
 #[path = "ladder/net.rs"]
 mod net;
+#[path = "ladder/scripts.rs"]
+mod scripts;
 
 use net::{Act, Net, Way, ms};
 

@@ -162,7 +162,12 @@ fn set_all(kernel: &mut Kernel, now: Instant, pairs: &[&str]) -> Result<ShellOut
 }
 
 /// Sets one sysctl, under whichever of its names.
-fn set(profile: &mut Profile, sysctls: &mut Sysctls, key: &str, value: &str) -> Result<(), SysctlError> {
+pub(super) fn set(
+    profile: &mut Profile,
+    sysctls: &mut Sysctls,
+    key: &str,
+    value: &str,
+) -> Result<(), SysctlError> {
     let key = match key.strip_prefix("/proc/sys/") {
         Some(path) => path.replace('/', "."),
         None => key.replace('/', "."),

@@ -6,7 +6,7 @@
 //!
 //! - a picture: [`Ladder::display`], time downwards, an end and its states on either side;
 //! - with the feature `pcap` a capture that says at each packet what both ends were doing: [`Ladder::write_pcapng`];
-//! - with the feature `drill` a script that does the same to one of the ends: `drill::from_ladder`.
+//! - with the feature `drill` a script that does the same to one of the ends: [`from_ladder`](crate::drill::from_ladder).
 //!
 //! ```
 //! use tcpstate::ladder::{End, Ladder, Look};
@@ -252,6 +252,13 @@ impl Ladder {
     #[must_use]
     pub fn display(&self, look: Look) -> String {
         print::picture(self, look)
+    }
+
+    /// The picture without its heading, and without the first `past` entries: of a run that went two ways, what each of
+    /// them has that the other has not.
+    #[must_use]
+    pub fn display_after(&self, past: usize, look: Look) -> String {
+        print::rest(self, past, look)
     }
 
     fn is_full(&self) -> bool {

@@ -24,18 +24,25 @@ const LEGEND: &str = "seq and ack count from each end's first number; win is in 
                       long the packet took. #7 is packet 7, which arrives further down; x is where one is lost.";
 
 pub(super) fn picture(ladder: &Ladder, look: Look) -> String {
-    let start = ladder.entries().first().map_or(Instant::ZERO, |entry| entry.at);
-    let middle = look.width.saturating_sub(BESIDE).max(LEAST_MIDDLE);
-    let draw = Draw { look, middle, start };
     let mut out = String::new();
     let title = format!("A {}  ⇄  B {}", ladder.socket(End::A), ladder.socket(End::B));
     let _ = writeln!(out, "{}", look.paint(Paint::Heading, title));
     let mut legend = String::new();
     wrap(&mut legend, look.width, 0, LEGEND.split(' '));
     let _ = writeln!(out, "{}\n", look.paint(Paint::Faint, legend.trim_end()));
+    out.push_str(&rest(ladder, 0, look));
+    out
+}
+
+/// What comes after so many entries.
+pub(super) fn rest(ladder: &Ladder, past: usize, look: Look) -> String {
+    let start = ladder.entries().first().map_or(Instant::ZERO, |entry| entry.at);
+    let middle = look.width.saturating_sub(BESIDE).max(LEAST_MIDDLE);
+    let draw = Draw { look, middle, start };
+    let mut out = String::new();
     let names = draw.line("time", ["A", "B"], ['│'; 2], &" ".repeat(middle));
     let _ = writeln!(out, "{}", look.paint(Paint::Heading, names));
-    for rung in rungs(ladder) {
+    for rung in rungs(ladder, past) {
         draw.rung(&mut out, &rung);
     }
     let waiting: Vec<String> = (ladder.packets().iter().enumerate())

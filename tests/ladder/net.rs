@@ -132,6 +132,11 @@ impl Net {
         self.connections[end.index()].is_some() && !self.released[end.index()]
     }
 
+    /// Whether the handshake is done, as far as this end knows.
+    pub(crate) fn is_established(&self, end: End) -> bool {
+        !matches!(self.state(end), State::Closed | State::Listen | State::SynSent | State::SynReceived)
+    }
+
     /// Does something, if there is a connection to do it to; answers whether octets were taken or given.
     pub(crate) fn act(&mut self, end: End, act: Act) -> bool {
         let now = self.now;

@@ -18,24 +18,24 @@ const FIRST_REMOTE_PORT: u16 = 40_001;
 
 /// The initial sequence numbers that a packet is read with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Origins {
+pub(in crate::drill) struct Origins {
     /// Ours on the wire, once a SYN of ours has gone.
-    pub(super) local: Option<u32>,
+    pub(in crate::drill) local: Option<u32>,
     /// What the script has in its place; 0 unless its SYN says something else.
-    pub(super) local_in_script: Option<u32>,
+    pub(in crate::drill) local_in_script: Option<u32>,
     /// The peer's, which is the same on the wire and in the script.
-    pub(super) remote: Option<u32>,
+    pub(in crate::drill) remote: Option<u32>,
     /// The first timestamp of ours that a line has told: in the script, and on the wire.
-    pub(super) stamp: Option<(u32, u32)>,
+    pub(in crate::drill) stamp: Option<(u32, u32)>,
 }
 
 /// Two ends that packets go between.
 #[derive(Clone, Debug)]
-pub(super) struct Flow {
-    pub(super) protocol: IpProtocol,
-    pub(super) local: SocketAddr,
-    pub(super) remote: SocketAddr,
-    pub(super) origins: Origins,
+pub(in crate::drill) struct Flow {
+    pub(in crate::drill) protocol: IpProtocol,
+    pub(in crate::drill) local: SocketAddr,
+    pub(in crate::drill) remote: SocketAddr,
+    pub(in crate::drill) origins: Origins,
     /// What was sent and no line has taken yet.
     pub(super) sent: VecDeque<Sniffed>,
     /// The last packet that was sent, for ICMP errors that do not say what they are about.
@@ -53,7 +53,7 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    fn new(protocol: IpProtocol, local: SocketAddr, remote: SocketAddr) -> Self {
+    pub(in crate::drill) fn new(protocol: IpProtocol, local: SocketAddr, remote: SocketAddr) -> Self {
         Self {
             protocol,
             local,
@@ -78,7 +78,7 @@ impl Flow {
 
     /// A SYN of ours with this number goes out. A number that is not the one before is that of a new connection of the
     /// same name.
-    pub(super) fn syn_goes_out(&mut self, seq: u32, acknowledges: bool) {
+    pub(in crate::drill) fn syn_goes_out(&mut self, seq: u32, acknowledges: bool) {
         if self.origins.local == Some(seq) {
             return;
         }
@@ -90,6 +90,15 @@ impl Flow {
             self.origins.remote = None;
         }
         self.stamps.clear();
+    }
+
+    /// The peer's SYN has this number. It is the one that counts from now on where there is no connection yet; else only
+    /// if it is answered with a SYN of ours that begins a new one.
+    pub(in crate::drill) fn syn_comes_in(&mut self, seq: u32, is_new: bool) {
+        self.offered = Some(seq);
+        if is_new || self.origins.remote.is_none() {
+            self.origins.remote = Some(seq);
+        }
     }
 
     /// A line has told what the wire has for this timestamp of the script.

@@ -73,7 +73,11 @@ pub(super) fn read(octets: &[u8]) -> Result<(IpPacket<'_>, Upper<'_>), String> {
 }
 
 /// The packet in the words of a script, with all that there is to tell of its IP header.
-pub(super) fn packet(octets: &[u8], direction: Direction, origins: &Origins) -> Result<Packet, String> {
+pub(in crate::drill) fn packet(
+    octets: &[u8],
+    direction: Direction,
+    origins: &Origins,
+) -> Result<Packet, String> {
     let (ip, upper) = read(octets)?;
     let body = match upper {
         Upper::Tcp(segment) => Body::Tcp(tcp(&segment, direction, origins)?),

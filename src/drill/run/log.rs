@@ -115,7 +115,7 @@ impl Log {
 }
 
 /// The packet without what scripts seldom tell.
-pub(super) fn as_told(mut packet: Packet, ports: bool) -> Packet {
+pub(in crate::drill) fn as_told(mut packet: Packet, ports: bool) -> Packet {
     let ecn = packet.ip.ecn.filter(|ecn| *ecn != EcnWord::None);
     packet.ip = IpInfo { ecn, ..IpInfo::default() };
     if !ports {

@@ -24,10 +24,10 @@
 mod build;
 mod compare;
 mod expect;
-mod flows;
+pub(super) mod flows;
 mod icmp;
-mod live;
-mod log;
+pub(super) mod live;
+pub(super) mod log;
 mod settings;
 mod world;
 

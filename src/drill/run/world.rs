@@ -375,29 +375,24 @@ impl<'s> World<'s> {
         }
     }
 
-    /// The peer's SYN has this number. It is the one that counts from now on where there is no connection yet; else only if
-    /// it is answered with a SYN of ours that begins a new one.
+    /// The peer's SYN, before it arrives.
     fn offer(&mut self, index: usize, line: &TcpLine) {
         let Some(flow) = self.flows.get_mut(index) else { return };
-        let seq = line.seq;
-        flow.offered = Some(seq);
         if let OptionList::These(words) = &line.options {
             flow.peer_mss = words.iter().find_map(|word| match word {
                 OptionWord::Mss(mss) => Some(*mss),
                 _ => None,
             });
         }
-        if flow.origins.remote.is_none() {
-            flow.origins.remote = Some(seq);
-            return;
-        }
         let tuple = FiveTuple::new(flow.protocol, flow.local, flow.remote);
         let mut connections = self.kernel.host.connections(self.now);
         let connection = connections.find(|connection| connection.tuple == tuple).map(|there| there.state);
         let row = || self.kernel.host.rows().find(|row| row.tuple == tuple).map(|row| row.state);
-        if matches!(connection.or_else(row), None | Some(State::Closed | State::Listen | State::SynSent)) {
-            flow.origins.remote = Some(seq);
-        }
+        let state = connection.or_else(row);
+        flow.syn_comes_in(
+            line.seq,
+            matches!(state, None | Some(State::Closed | State::Listen | State::SynSent)),
+        );
     }
 
     fn shell(&mut self, line: u32, command: &str) -> Result<(), Stop> {

@@ -92,17 +92,29 @@ impl Arrow {
     }
 }
 
-/// The rungs of a ladder.
-pub(super) fn rungs(ladder: &Ladder) -> Vec<Rung> {
+/// The rungs of a ladder after so many entries, below them the states that held then.
+pub(super) fn rungs(ladder: &Ladder, past: usize) -> Vec<Rung> {
     let mut teller = Teller::new(ladder.ends());
     let told: Vec<Told> = ladder.packets().iter().map(|packet| teller.tell(packet)).collect();
     let arrived = vec![false; told.len()];
     let mut maker = Maker { ladder, told, rungs: Vec::new(), joined: None, newest: [None; 2], arrived };
-    let mut rest = ladder.entries();
-    while let Some((entry, behind)) = rest.split_first() {
-        maker.entry(entry, behind);
-        rest = behind;
+    let (before, after) = ladder.entries().split_at_checked(past).unwrap_or((&[], ladder.entries()));
+    // A packet whose fate comes afterwards stands on two lines.
+    maker.entries(before);
+    let states = before.iter().fold([None; 2], |mut states, entry| {
+        if let What::State { end, to, .. } = entry.what
+            && let Some(state) = states.get_mut(end.index())
+        {
+            *state = Some(to);
+        }
+        states
+    });
+    maker.rungs.clear();
+    if states != [None; 2] {
+        let at = before.last().map_or(Instant::ZERO, |entry| entry.at);
+        maker.rungs.push(Rung { at, until: at, timed: false, states, middle: Middle::Bare });
     }
+    maker.entries(after);
     maker.rungs
 }
 
@@ -119,6 +131,14 @@ struct Maker<'l> {
 }
 
 impl Maker<'_> {
+    fn entries(&mut self, entries: &[Entry]) {
+        let mut rest = entries;
+        while let Some((entry, behind)) = rest.split_first() {
+            self.entry(entry, behind);
+            rest = behind;
+        }
+    }
+
     fn entry(&mut self, entry: &Entry, behind: &[Entry]) {
         let at = entry.at;
         match &entry.what {
