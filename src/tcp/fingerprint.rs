@@ -60,7 +60,7 @@ pub struct Horizon {
     pub time: Duration,
     /// So many octets at the most are ever given to send, on either side, and no ICMP message comes. As long as that is no
     /// more than 16, no congestion window holds them back, pacing and the search for the path's MTU have nothing
-    /// to do, and receive windows stay what they are: what is remembered for these does not count.
+    /// to do, and receive windows of 256 octets or more stay what they are: what is remembered for these does not count.
     pub octets: u32,
 }
 
@@ -297,8 +297,8 @@ impl Tcb {
     ///
     /// Two machines with the same fingerprint, each at its own `now`, give the same answers to the same segments, calls
     /// and deadlines for ever, as long as time passes equally for both. "The same" is up to what a run may begin with: moments
-    /// count from `now`, sequence numbers from the initial ones of their stream, and timestamps from the clock of
-    /// the machine at `now`. The answers are those of [`on_segment`](Self::on_segment), [`on_timeout`](Self::on_timeout),
+    /// count from `now`, sequence numbers from the initial ones of their stream, and timestamps, the peer's too, from the
+    /// clock of the machine at `now`. The answers are those of [`on_segment`](Self::on_segment), [`on_timeout`](Self::on_timeout),
     /// [`on_command`](Self::on_command), [`poll_segment`](Self::poll_segment) and [`poll_timeout`](Self::poll_timeout);
     /// what [`info`](Self::info) counts is left out. The choices of the connection ([`TcpConfig`](super::TcpConfig)) count: a
     /// call may change them, and two machines with other choices are not alike.

@@ -72,8 +72,8 @@ impl ReceiveTuning {
     pub(super) fn fold_with(&self, timestamps: bool, into: &mut Folder) {
         let Self { window, before, busiest, rtt, latest, mark, marked, due, from, period } = self;
         window.fold(into);
-        if into.few() {
-            // Twice of what is taken is far less than what there is: it stays.
+        if into.few() && *window >= 256 {
+            // Eight times what is taken is less than what there is: it stays.
             return;
         }
         [before, busiest, rtt, latest].fold(into);

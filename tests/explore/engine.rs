@@ -16,7 +16,7 @@ use super::finding::Finding;
 use super::rules::Rules;
 use super::step::Step;
 use super::visited::{Key, Packed, Plain, Visit, Visited, key};
-use super::world::World;
+use super::world::{CALM, EXPLORED, World};
 
 /// What was explored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +99,8 @@ struct Next {
 struct Given {
     halves: [Vec<Next>; 2],
     figures: Figures,
+    /// States after which nothing happens.
+    ended: Vec<u32>,
     /// The first property that was broken: the state, the number of the step, which property, and why.
     broken: Option<(u32, Option<u8>, String, String)>,
 }
@@ -148,7 +150,7 @@ impl Search<'_> {
     fn run(&mut self) -> Result<(), Unfinished> {
         let world = World::new(self.rules);
         let left = Packed::new(&world.left).expect("a budget of 3 at the most");
-        let key = key(world.fingerprint());
+        let key = key(world.fingerprint(EXPLORED));
         self.visited[half(&key)].visit(key, left);
         self.came_from.push((0, 0));
         self.figures.states = 1;
@@ -174,6 +176,7 @@ impl Search<'_> {
                 self.figures.transitions += transitions;
                 self.figures.ends += ends;
                 self.figures.cut += cut;
+                self.samples.append(&mut given.ended);
                 if let Some((number, step, property, why)) = given.broken.take() {
                     return Err(Unfinished::Found(Box::new(self.finding(number, step, property, why))));
                 }
@@ -245,7 +248,10 @@ impl Search<'_> {
     ) -> Result<(), (String, String)> {
         self.calm_down(open)?;
         open.world.steps(self.rules, steps);
-        given.figures.ends += usize::from(steps.is_empty());
+        if steps.is_empty() {
+            given.figures.ends += 1;
+            given.ended.push(open.number);
+        }
         given.figures.cut += usize::from(open.world.is_cut());
         for (number, &step) in steps.iter().enumerate() {
             let number = u8::try_from(number).expect("few steps");
@@ -257,7 +263,7 @@ impl Search<'_> {
                     .map_err(|it| (it.property.to_owned(), it.why))?;
             }
             let (key, left) =
-                (key(world.fingerprint()), Packed::new(&world.left).expect("it only gets less"));
+                (key(world.fingerprint(EXPLORED)), Packed::new(&world.left).expect("it only gets less"));
             let half = half(&key);
             if !self.visited[half].knows(&key, left) {
                 given.halves[half].push(Next { world, key, left, parent: open.number, step: number });
@@ -274,14 +280,14 @@ impl Search<'_> {
             let mut been = Vec::new();
             let broken = |why: String| (calm.name.to_owned(), why);
             loop {
-                let here = key(world.fingerprint());
+                let here = key(world.fingerprint(CALM));
+                if (calm.over)(&world).map_err(broken)? {
+                    break;
+                }
                 if known.lock().expect("nobody panics with it").contains(&here) {
                     break;
                 }
                 been.push(here);
-                if (calm.over)(&world).map_err(broken)? {
-                    break;
-                }
                 if been.len() > calm.most {
                     return Err(broken(format!("not over after {} steps", calm.most)));
                 }
@@ -398,3 +404,6 @@ pub fn most_memory() -> Option<u64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? >> 10)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tcpstate::Instant;
+use tcpstate::drill::{Profile, Written, from_ladder};
 use tcpstate::ladder::{Call, End, Ladder, Look, PacketId, Returned};
 use tcpstate::tcp::Timer;
 
@@ -42,6 +43,15 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// A packetdrill script in which a host comes to the same in the place of this end.
+    pub fn script(&self, end: usize) -> Written {
+        let mut profile = Profile::library();
+        profile.host.connection.tcp = self.rules.config[end];
+        from_ladder(&self.ladder(), ENDS[end], &profile)
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "VIOLATION {}: {}", self.property, self.why)?;
@@ -49,8 +59,11 @@ impl fmt::Display for Finding {
         for Moment { step, .. } in &self.path {
             write!(f, "{step:?} ")?;
         }
-        let ladder = self.ladder();
-        writeln!(f, "\n\n{}", ladder.display(Look::default()))
+        writeln!(f, "\n\n{}", self.ladder().display(Look::default()))?;
+        for (end, name) in ["A", "B"].into_iter().enumerate() {
+            writeln!(f, "// The same for a host in the place of {name}:\n{}", self.script(end).text)?;
+        }
+        Ok(())
     }
 }
 

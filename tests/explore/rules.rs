@@ -1,5 +1,7 @@
 //! What is explored: the choices of both machines, what users do, and how much may go wrong.
 
+use std::time::Duration;
+
 use tcpstate::tcp::{SegmentMeta, TcpConfig, Verdict};
 
 use super::world::{Budget, OCTETS};
@@ -48,9 +50,12 @@ pub struct Fault {
 impl Rules {
     /// The default machine, called and calling; users do what they like.
     pub fn new(name: &'static str) -> Self {
+        let mut config = TcpConfig::default();
+        // How long they wait makes no difference but to the total: see `EXPLORED`.
+        (config.time_wait, config.fin_wait_2) = (Duration::from_secs(30), Duration::from_secs(20));
         Self {
             name,
-            config: [TcpConfig::default(); 2],
+            config: [config; 2],
             opens: [[true, false], [false, true]],
             octets: [OCTETS as u8; 2],
             whole: false,

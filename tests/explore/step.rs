@@ -152,7 +152,11 @@ impl World {
             return;
         };
         let state = tcb.state();
-        if state == State::Closed || user.closed {
+        if state == State::Closed {
+            return;
+        }
+        if user.closed {
+            out.extend((rules.abort && state != State::Listen).then_some(Step::Abort(end)));
             return;
         }
         if rules.slow_readers && self.ends[end].unread() > 0 {
@@ -205,8 +209,8 @@ impl World {
         (world, happened)
     }
 
-    /// What happens when nothing goes wrong any more and no user does anything: what was sent first of all that is
-    /// on its way arrives, and if nothing is, time comes to the next deadline. None when all is over.
+    /// What happens when nothing goes wrong any more and no user does anything: something that is on its way arrives, what
+    /// was overtaken or doubled first, and if nothing is, time comes to the next deadline. None when all is over.
     pub fn calm_step(&self) -> Option<Step> {
         let on_its_way = (0..2).find_map(|from| {
             let lane = &self.lanes[from];

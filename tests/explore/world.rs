@@ -20,8 +20,12 @@ pub const OCTETS: usize = 2;
 /// When it begins: far enough from the epoch that "never" and "long ago" are the same.
 pub const START: Instant = Instant::from_nanos(1 << 58);
 
-/// How far the future goes: within the bounds all timers together take less time.
-const HORIZON: Horizon = Horizon { time: Duration::from_secs(60), octets: OCTETS as u32 };
+/// How far the future goes that is explored: within the bounds all timers of both ends together take less time, for the two
+/// that would take longer are short here.
+pub const EXPLORED: Horizon = Horizon { time: Duration::from_secs(140), octets: OCTETS as u32 };
+
+/// How far a calm walk goes: keep-alives begin after two hours, and may have to be asked nine times.
+pub const CALM: Horizon = Horizon { time: Duration::from_secs(24 * 3600), ..EXPLORED };
 
 /// Two ends, and what is between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +85,9 @@ pub struct Packet {
     pub offset: u64,
 }
 
+/// How many timers the machine has.
+const TIMERS: usize = 11;
+
 /// What may still happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Budget {
@@ -93,12 +100,11 @@ pub struct Budget {
     /// How often time may come to a deadline while something is on its way that was not overtaken.
     pub delays: u8,
     /// How often each timer of each end may still expire, by its number.
-    pub firings: [[u8; Budget::TIMERS]; 2],
+    pub firings: [[u8; TIMERS]; 2],
 }
 
 impl Budget {
-    /// How many timers the machine has.
-    pub const TIMERS: usize = 11;
+    pub const TIMERS: usize = TIMERS;
 
     /// What may go wrong in CI: two segments are lost, one is doubled, one is overtaken, and each timer of each end expires
     /// three times.
@@ -152,13 +158,27 @@ pub fn iss(end: usize) -> SeqNumber {
 
 impl World {
     /// Stands for everything but what is [`left`](Self::left): moments count from now, and timestamps from the clock.
-    pub fn fingerprint(&self) -> u128 {
+    pub fn fingerprint(&self, horizon: Horizon) -> u128 {
+        self.hashed(|tcb| tcb.fingerprint_within(self.now, horizon).get())
+    }
+
+    /// The same, with something else that stands for each machine.
+    pub fn hashed(&self, of: impl Fn(&Tcb) -> u128) -> u128 {
         let mut hash = SipHasher13::new();
         for end in &self.ends {
             let End { tcb, user, inbox, round } = end;
-            let machine = tcb.as_ref().map_or(0, |tcb| tcb.fingerprint_within(self.now, HORIZON).get());
+            let machine = tcb.as_deref().map_or(0, &of);
             hash.write_u64(machine as u64);
             hash.write_u64((machine >> 64) as u64);
+            if let Some(tcb) = tcb {
+                // A listener that is called a second time takes another number, and the packets have theirs as they are.
+                hash.write_u32(tcb.irs().get());
+                if tcb.state() == State::Closed {
+                    // It will not do anything any more; what it has come to is asked all the same.
+                    (tcb.close_reason(), tcb.peer_has_closed()).hash(&mut hash);
+                    [tcb.snd_una(), tcb.snd_max(), tcb.rcv_nxt()].hash(&mut hash);
+                }
+            }
             let User { queued, taken, shut, closed, aborted } = *user;
             let flags = [shut, closed, aborted].map(u8::from);
             let small = [queued, taken, flags[0], flags[1], flags[2], inbox[0], inbox[1], *round];

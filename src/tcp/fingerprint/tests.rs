@@ -144,6 +144,11 @@ fn start(days: u64) -> Instant {
     Instant::from_epoch(Duration::from_secs(days * 86_400))
 }
 
+/// The clocks of both ends, moved by as much: how far the one is from the other a machine sees.
+fn clocks(by: u32) -> [u32; 2] {
+    [7, 9].map(|clock: u32| clock.wrapping_add(by))
+}
+
 /// `meta`, which comes from the end `from` of `pair`, as the same end of `other` would say it.
 fn translated(pair: &Pair, other: &Pair, from: usize, mut meta: SegmentMeta) -> SegmentMeta {
     let to = 1 - from;
@@ -165,16 +170,16 @@ fn translated(pair: &Pair, other: &Pair, from: usize, mut meta: SegmentMeta) -> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn the_same_run_at_another_time_with_other_numbers_has_the_same_fingerprints(
         config in config(),
         acts in proptest::collection::vec(act(), 0..60),
-        (days, iss, clocks) in (1..9000_u64, any::<[u32; 2]>(), any::<[u32; 2]>()),
+        (days, iss, clock) in (1..9000_u64, any::<[u32; 2]>(), any::<u32>()),
     ) {
         let mut one = Pair::new(config, start(100), [1_000, 2_000], [7, 9]);
-        let mut other = Pair::new(config, start(days + 100), iss, clocks);
+        let mut other = Pair::new(config, start(days + 100), iss, clocks(clock));
         for act in acts {
             prop_assert_eq!(one.prints(), other.prints());
             one.act(act);
@@ -190,13 +195,13 @@ proptest! {
         config in config(),
         runs in proptest::collection::vec(proptest::collection::vec(act(), 0..25), 2..12),
         futures in proptest::collection::vec(act(), 1..40),
-        (days, iss, clocks) in (1..9000_u64, any::<[u32; 2]>(), any::<[u32; 2]>()),
+        (days, iss, clock) in (1..9000_u64, any::<[u32; 2]>(), any::<u32>()),
     ) {
         let mut known = alloc::collections::BTreeMap::new();
         for (number, run) in runs.iter().enumerate() {
             let odd = number % 2 == 1;
             let mut pair = if odd {
-                Pair::new(config, start(days + 100), iss, clocks)
+                Pair::new(config, start(days + 100), iss, clocks(clock))
             } else {
                 Pair::new(config, start(100), [1_000, 2_000], [7, 9])
             };
