@@ -1,4 +1,5 @@
-//! The faults of `tests/faults`, each a patch that violates one requirement: that none has gone stale, in seconds and
+//! The faults of `tests/faults`, each a patch that violates one requirement, and those that only the explorer is to find: that
+//! none has gone stale, in seconds and
 //! without building any. That the tests notice them `bash tests/faults/run` finds out; see `docs/verification.md`.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
@@ -104,7 +105,11 @@ fn root() -> &'static Path {
 }
 
 fn faults() -> Vec<Fault> {
-    let folder = fs::read_dir(root().join("tests/faults")).expect("the faults");
+    faults_in("tests/faults")
+}
+
+fn faults_in(folder: &str) -> Vec<Fault> {
+    let folder = fs::read_dir(root().join(folder)).expect("the faults");
     let mut paths: Vec<_> = folder.map(|entry| entry.expect("an entry").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "patch"));
     paths.sort();
@@ -120,6 +125,7 @@ fn every_fault_applies_to_the_code_as_it_is() {
     let read = |file: &str| fs::read_to_string(root().join(file)).ok();
     let trouble: Vec<String> = faults()
         .iter()
+        .chain(&faults_in("tests/explore/patches"))
         .flat_map(|fault| fault.trouble(read).into_iter().map(|why| format!("{}: {why}", fault.name)))
         .collect();
     assert!(trouble.is_empty(), "{}", trouble.join("\n"));

@@ -15,6 +15,8 @@ use super::super::world::{Budget, World};
 
 /// What is asked of the way on from every state.
 pub const CALM: &[Calm] = &[
+    // No storm (§3.10.7, RFC 5961 §7): with no time passing and no call, deliveries come to an end.
+    Calm { name: "no_storm", begin: calm, next: next_delivery, over: is_quiet, most: 60 },
     // No deadlock (RFC 9293 §3.6, §3.8.3, §3.8.4, §3.8.6.1): with loss over, when both users say that they have no more to send
     // and go on reading, and keep-alives are on, both ends reach CLOSED. Nobody gives up on a peer that answers.
     Calm { name: "liveness", begin: close_both, next: next_of_closing, over: is_closed, most: 400 },
@@ -23,8 +25,6 @@ pub const CALM: &[Calm] = &[
     // With loss over, and users who call nothing and read what comes, all that was queued arrives, and then there is rest
     // (§3.7, §3.8).
     Calm { name: "progress", begin: calm, next: next_of_open, over: is_at_rest, most: 400 },
-    // No storm (§3.10.7, RFC 5961 §7): with no time passing and no call, deliveries come to an end.
-    Calm { name: "no_storm", begin: calm, next: next_delivery, over: is_quiet, most: 60 },
 ];
 
 /// Nothing goes wrong any more.

@@ -5,10 +5,10 @@ use tcpstate::{State, TcpFlags};
 
 use super::{Cause, Sight, Step};
 
-/// A segment that begins exactly where the receiver is, in its window, with an acknowledgment of something sent and not
-/// acknowledged or of nothing new: there is nothing to argue about, and what it says has to count at once (RFC 9293 §3.10.7.2 to
-/// §3.10.7.4). Its acknowledgment moves SND.UNA, its octets and its FIN move RCV.NXT, its reset ends the connection, and the
-/// state follows Figure 5.
+/// A segment that begins where the receiver is, or before that with something new, in its window, with an acknowledgment of
+/// something sent and not acknowledged or of nothing new: there is nothing to argue about, and what it says has to count at once
+/// (RFC 9293 §3.10.7.2 to §3.10.7.4). Its acknowledgment moves SND.UNA, its octets and its FIN move RCV.NXT, its reset ends the
+/// connection, and the state follows Figure 5. What comes behind a gap is kept, and what is old or a SYN is answered.
 pub fn must_move(step: &Step) -> Option<String> {
     let Cause::Segment(seg, _, Some(verdict)) = &step.cause else { return None };
     let own = &step.before;
@@ -61,7 +61,7 @@ fn in_other_states(step: &Step, seg: &SegmentMeta) -> Option<String> {
     let (own, after) = (&step.before, &step.after);
     let has = |flags| seg.flags.contains(flags);
     let at = own.place_received(seg.seq);
-    if at != own.rcv_nxt || has(TcpFlags::SYN) {
+    if has(TcpFlags::RST) && at != own.rcv_nxt {
         return None;
     }
     if has(TcpFlags::RST) {
@@ -72,6 +72,13 @@ fn in_other_states(step: &Step, seg: &SegmentMeta) -> Option<String> {
             _ => State::Closed,
         };
         return (after.state != to).then(|| format!("leads to {} and not to {to}", after.state));
+    }
+    if let Some(why) = draws_no_answer(step, seg, at) {
+        return Some(why);
+    }
+    let end = at + i64::from(seg.seq_len());
+    if has(TcpFlags::SYN) || at > own.rcv_nxt || at < own.rcv_nxt && end <= own.rcv_nxt {
+        return (at > own.rcv_nxt).then(|| forgets(step, seg, at)).flatten();
     }
     let acknowledged = own.place_sent(seg.ack);
     let least = own.una + i64::from(own.state == State::SynReceived);
@@ -90,7 +97,7 @@ fn in_other_states(step: &Step, seg: &SegmentMeta) -> Option<String> {
     let in_window = at + text <= own.rcv_edge;
     let fin = has(TcpFlags::FIN) && !own.peer_closed && at + text < own.rcv_edge;
     let taken = if in_window && !own.peer_closed { text } else { 0 };
-    let to = at + taken + i64::from(fin && in_window);
+    let to = own.rcv_nxt.max(at + taken + i64::from(fin && in_window));
     let moves = after.rcv_nxt >= to;
     if !moves {
         return Some(format!("with {text} octets makes RCV.NXT {} and not {to}", after.rcv_nxt));
@@ -104,6 +111,32 @@ fn in_other_states(step: &Step, seg: &SegmentMeta) -> Option<String> {
     };
     let follows = after.state == state || and_closes == Some(after.state) && after.shut_down;
     (!follows).then(|| format!("acknowledging {acknowledged} leads to {} and not to {state}", after.state))
+}
+
+/// First and fourth check: an old duplicate is acknowledged, and a SYN on an open connection is challenged (RFC 5961 §4.2).
+fn draws_no_answer(step: &Step, seg: &SegmentMeta, at: i64) -> Option<String> {
+    let own = &step.before;
+    let syn = seg.flags.contains(TcpFlags::SYN) && own.state.is_synchronized() && own.una > 0;
+    let old = seg.seq_len() > 0
+        && at + i64::from(seg.seq_len()) <= own.rcv_nxt
+        && !seg.flags.contains(TcpFlags::SYN);
+    let answered = step.sent.iter().any(|sent| sent.meta.flags.contains(TcpFlags::ACK));
+    ((syn || old) && !answered).then(|| format!("draws no acknowledgment, with RCV.NXT {}", own.rcv_nxt))
+}
+
+/// Seventh check: octets behind a gap are kept (SHLD-31), where the window has room for them and all else is in order.
+fn forgets(step: &Step, seg: &SegmentMeta, at: i64) -> Option<String> {
+    let own = &step.before;
+    let (text, acknowledged) = (i64::from(seg.len), own.place_sent(seg.ack));
+    let receives = matches!(own.state, State::Established | State::FinWait1 | State::FinWait2) && !own.let_go;
+    let plain = seg.flags.contains(TcpFlags::ACK) && !seg.flags.contains(TcpFlags::SYN);
+    let fits = at + text <= own.rcv_edge && own.una <= acknowledged && acknowledged <= own.max;
+    if !receives || !plain || !fits || own.una == 0 {
+        return None;
+    }
+    let places = usize::try_from(at - 1).ok()?..usize::try_from(at - 1 + text).ok()?;
+    let kept = step.inbox.get(places)?.iter().all(|&octet| octet != 0);
+    (!kept).then(|| format!("with {text} octets behind a gap at {} is not kept", own.rcv_nxt))
 }
 
 /// Figure 5: after an acknowledgment up to `acknowledged`, and the peer's FIN if it has come.
@@ -125,6 +158,7 @@ fn leads_to(own: &Sight, acknowledged: i64, fin: bool) -> State {
 }
 
 mod tests {
+    use super::super::Sent;
     use super::super::testing::{arrives, open};
     use super::*;
     use tcpstate::Event;
@@ -138,6 +172,30 @@ mod tests {
         let mut step = arrives(open(), TcpFlags::ACK, 2);
         assert!(said(&step, "with 2 octets makes RCV.NXT 1 and not 3"));
         step.after.rcv_nxt = 3;
+        assert_eq!(must_move(&step), None);
+    }
+
+    #[test]
+    fn an_old_segment_without_an_answer_is_found() {
+        let mut step = arrives(open(), TcpFlags::ACK, 1);
+        (step.before.rcv_nxt, step.after.rcv_nxt) = (2, 2);
+        assert!(said(&step, "draws no acknowledgment, with RCV.NXT 2"));
+        let mut answered = step.clone();
+        let ack = SegmentMeta { flags: TcpFlags::ACK, ..SegmentMeta::default() };
+        answered.sent.push(Sent { meta: ack, offset: 0 });
+        assert_eq!(must_move(&answered), None);
+        let Cause::Segment(seg, ..) = &mut step.cause else { panic!("a segment") };
+        (seg.flags, seg.len) = (TcpFlags::SYN, 0);
+        assert!(said(&step, "draws no acknowledgment"));
+    }
+
+    #[test]
+    fn octets_behind_a_gap_that_are_not_kept_are_found() {
+        let mut step = arrives(open(), TcpFlags::ACK, 1);
+        let Cause::Segment(seg, ..) = &mut step.cause else { panic!("a segment") };
+        seg.seq = step.before.irs + 2;
+        assert!(said(&step, "behind a gap at 1 is not kept"));
+        step.inbox[1] = 2;
         assert_eq!(must_move(&step), None);
     }
 
