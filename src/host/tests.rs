@@ -692,3 +692,73 @@ fn a_host_without_memory_refuses_octets_and_gives_up_what_came_out_of_order() {
     b.handle_packet(NOW, &second[..]);
     assert_eq!(b.connection(server).unwrap().unread(), 2_000);
 }
+
+/// A card that cuts packets up, but makes checksums for no others.
+#[test]
+fn packets_are_large_wherever_they_are_cut_up() {
+    let mut config = HostConfig::default();
+    config.addresses.push(LocalAddress::new(A.parse().unwrap(), 24));
+    config.offload = Offload { segmentation: u16::MAX, checksum: false };
+    let (mut a, mut b) = (Host::new(config, [3; 32]).unwrap(), host(B));
+    let (client, _) = connected(NOW, &mut a, &mut b);
+    a.connection(client).unwrap().send(NOW, &[9; 10_000]).unwrap();
+    let transmit = a.poll_transmit(NOW, &mut vec![0; 65_535]).unwrap();
+    assert_eq!((transmit.len, transmit.segment_size), (52 + 6 * 1_448, Some(1_448)));
+}
+
+#[test]
+fn of_packets_that_arrive_together_those_are_counted_that_are_not_ignored() {
+    let (mut a, mut b) = (host(A), host(B));
+    b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
+    let mut out = [0; 1_500];
+    let mut syns = Vec::new();
+    for _ in 0..3 {
+        a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+        let len = a.poll_transmit(NOW, &mut out).unwrap().len;
+        syns.push(out[..len].to_vec());
+    }
+    syns[1][40] ^= 1;
+    assert_eq!(b.handle_packets(NOW, syns.iter().map(|packet| &packet[..])), 2);
+    assert_eq!(b.passive_stats().syns, 2);
+}
+
+/// The memory of a host is bounded by what it says of it, and this is not only what its connections hold.
+#[test]
+fn what_is_held_beside_connections_counts_as_memory() {
+    let mut a = host(A);
+    let before = a.memory();
+    let bind = UdpBind::Socket("10.0.0.1:53".parse().unwrap());
+    let socket = a.udp_bind(bind, UdpOptions::default()).unwrap();
+    let bound = a.memory();
+    assert!(bound > before);
+    let to = "10.0.0.2:53".parse().unwrap();
+    a.udp(socket).unwrap().send_to(NOW, &[7; 1_000], to, &UdpSend::default()).unwrap();
+    assert!(a.memory() >= bound + 1_000, "{bound} and then {}", a.memory());
+    a.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
+    let listening = a.memory();
+    assert!(listening > bound + 1_000);
+}
+
+/// Who was refused room is told when a third of the queue is free, in octets as in datagrams.
+#[test]
+fn a_sender_of_datagrams_hears_when_a_third_of_the_octets_is_free() {
+    let mut a = host(A);
+    let mut options = UdpOptions::default();
+    options.send = UdpQueue { datagrams: 1_000, octets: 30_000 };
+    let bind = UdpBind::Socket("10.0.0.1:53".parse().unwrap());
+    let socket = a.udp_bind(bind, options).unwrap();
+    let to = "10.0.0.2:53".parse().unwrap();
+    let mut queued = 0;
+    while a.udp(socket).unwrap().send_to(NOW, &[7; 1_000], to, &UdpSend::default()).is_ok() {
+        queued += 1;
+    }
+    assert!((20..=30).contains(&queued), "{queued}");
+    events(&mut a);
+    let mut out = [0; 1_500];
+    let mut gone = 0;
+    while events(&mut a).is_empty() {
+        assert!(a.poll_transmit(NOW, &mut out).is_some(), "nobody is told");
+        gone += 1;
+    }
+    assert!((queued / 3..=queued / 3 + 2).contains(&gone), "{gone} of {queued}");
+}

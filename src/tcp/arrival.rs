@@ -113,9 +113,8 @@ impl Tcb {
         }
         let len = u64::from(seg.seq_len());
         let acceptable = match (len, edge - nxt) {
-            (0, 0) => start == nxt,
-            // Table 6 has "<": but a sender that has filled the window stands at its edge, and its
-            // acknowledgments must count even while the octets before them are lost.
+            // Table 6 has "<", and "=" where the window is closed: but a sender that has filled the window stands at
+            // its edge, and its acknowledgments must count even while the octets before them are lost.
             (0, _) => nxt <= start && start <= edge,
             (_, 0) => false,
             _ => nxt <= start && start < edge || nxt < start + len && start + len <= edge,

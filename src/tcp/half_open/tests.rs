@@ -312,6 +312,27 @@ fn only_an_exact_reset_ends_the_attempt() {
     );
 }
 
+/// RFC 5961 §3.2, and RFC 793 §3.4 where that is chosen: in either case the reset has to lie in the window.
+// RFC 5961-3
+#[test]
+fn a_reset_in_the_window_is_challenged_or_ends_the_attempt_and_one_beyond_does_neither() {
+    for insecure_reset in [false, true] {
+        let config = TcpConfig { insecure_reset, receive_window: 5_000, ..TcpConfig::default() };
+        let reset =
+            |offset| row(&config).on_segment(&config, at(1), &segment(offset, TcpFlags::RST, 0, None));
+        for offset in [1, 2_500, 4_999] {
+            match reset(offset) {
+                Heard::Over => assert!(insecure_reset, "{offset}"),
+                Heard::Refused(DropReason::ResetNotExact, Some(_)) => assert!(!insecure_reset, "{offset}"),
+                other => panic!("{offset}: {other:?}"),
+            }
+        }
+        for offset in [-1, 5_000, 5_001] {
+            assert_eq!(reset(offset), Heard::Refused(DropReason::ResetOutsideWindow, None), "{offset}");
+        }
+    }
+}
+
 /// RFC 9293 §3.10.7.4, fifth check.
 #[test]
 fn an_acknowledgment_of_something_else_is_reset_and_the_row_stays() {

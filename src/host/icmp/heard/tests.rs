@@ -203,3 +203,29 @@ fn the_link_is_part_of_the_name_of_a_link_local_flow() {
     let Heard::Udp(tuple, Report::PortUnreachable) = icmp().hear(NOW, &arrived) else { panic!() };
     assert_eq!(tuple.scope(), 3);
 }
+
+/// What RFC 9293 §3.9.2.2 has soft, where the embedder wants it hard: a prohibition and a packet that was too long on its
+/// way, or everything.
+#[test]
+fn who_wants_more_hard_errors_gets_these_and_no_others() {
+    let quote = &sent(IpProtocol::TCP)[..];
+    let router = Ipv4Addr::new(192, 0, 2, 9);
+    let is_hard = |config: IcmpConfig, message: &Icmpv4Message<'_>| match hear(
+        &mut with(config),
+        &icmpv4_packet(router, OURS, message),
+    ) {
+        Heard::TcpError(_, error) => error.hard,
+        other => panic!("{other:?}"),
+    };
+    let more = IcmpConfig { more_hard_errors: true, ..IcmpConfig::default() };
+    let every = IcmpConfig { every_error_hard: true, ..IcmpConfig::default() };
+    for code in (0..16).filter(|&code| code != 4) {
+        let message = Icmpv4Message::Unreachable { code: icmpv4::Unreachable(code), quote };
+        assert_eq!(is_hard(more, &message), matches!(code, 2 | 3 | 9 | 10 | 13..=15), "code {code}");
+        assert!(is_hard(every, &message), "code {code}");
+    }
+    let late = Icmpv4Message::TimeExceeded { code: 0, quote };
+    let problem = Icmpv4Message::ParameterProblem { code: 9, pointer: 1, quote };
+    assert_eq!([&late, &problem].map(|message| is_hard(more, message)), [true, false]);
+    assert_eq!([&late, &problem].map(|message| is_hard(every, message)), [true, true]);
+}
