@@ -13,6 +13,7 @@ pub mod packet;
 pub mod pair;
 pub mod record;
 pub mod replay;
+pub mod reproduce;
 pub mod seeds;
 pub mod tcb_ops;
 

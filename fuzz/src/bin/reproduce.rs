@@ -1,11 +1,58 @@
-//! Runs one input of a target: see `tcpstate_fuzz::run`.
+//! From an input on which a target breaks to a capture with comments and scripts of the packetdrill language; prints what
+//! happened as a ladder.
+//!
+//! ```sh
+//! cargo run --manifest-path fuzz/Cargo.toml --features tools --bin reproduce -- TARGET INPUT [--out DIR]
+//! ```
+//!
+//! It exits with 1 if the input breaks the target, with 0 if it does not, and with 2 if it was not understood.
 
-fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(target), Some(path)) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: reproduce TARGET INPUT");
-        std::process::exit(2);
-    };
-    let input = std::fs::read(path).expect("the input can be read");
-    tcpstate_fuzz::run(&target, &input, &mut tcpstate_fuzz::record::Nobody).expect("there is such a target");
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs};
+
+use tcpstate_fuzz::TARGETS;
+use tcpstate_fuzz::reproduce::reproduce;
+
+fn main() -> ExitCode {
+    match tell(env::args().skip(1)) {
+        Ok(true) => ExitCode::FAILURE,
+        Ok(false) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}\nusage: reproduce TARGET INPUT [--out DIR]\ntargets: {}", TARGETS.join(" "));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn tell(arguments: impl Iterator<Item = String>) -> Result<bool, String> {
+    let (mut plain, mut out) = (Vec::new(), PathBuf::from("."));
+    let mut arguments = arguments.peekable();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--out" => out = arguments.next().ok_or("--out wants a folder")?.into(),
+            _ => plain.push(argument),
+        }
+    }
+    let [target, input] = plain.as_slice() else { return Err("two arguments are wanted".into()) };
+    let octets = fs::read(input).map_err(|error| format!("{input}: {error}"))?;
+    let made = reproduce(target, &octets, |_| {}).ok_or_else(|| format!("there is no target {target}"))?;
+    if let Some(picture) = &made.picture {
+        println!("{picture}");
+    }
+    let name = Path::new(input).file_name().map_or("input".into(), |name| name.to_string_lossy());
+    fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
+    for (ending, octets) in &made.files {
+        let path = out.join(format!("{target}-{name}{ending}"));
+        fs::write(&path, octets).map_err(|error| format!("{}: {error}", path.display()))?;
+        println!("written: {}", path.display());
+    }
+    for note in &made.notes {
+        println!("{note}");
+    }
+    match &made.broke {
+        Some(broke) => println!("BROKE: {broke}"),
+        None => println!("nothing broke"),
+    }
+    Ok(made.broke.is_some())
 }

@@ -187,8 +187,7 @@ impl Maker<'_> {
     fn arrived(&mut self, at: Instant, packet: PacketId) {
         let Some(sent) = self.ladder.packet(packet) else { return };
         let Some(newest) = self.newest.get_mut(sent.from.index()) else { return };
-        let before =
-            self.arrived.get_mut(packet.0).map_or(false, |arrived| core::mem::replace(arrived, true));
+        let before = self.arrived.get_mut(packet.0).is_some_and(|arrived| core::mem::replace(arrived, true));
         let odd = match *newest {
             _ if before => "again",
             Some(newest) if packet < newest => "late",

@@ -1,0 +1,329 @@
+//! What a run tells, kept as it comes, and made a ladder of afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use tcpstate::drill::Profile;
+use tcpstate::host::HostConfig;
+use tcpstate::ladder::{self, End, Ladder, Returned};
+use tcpstate::tcp::{Command, Queue, SegmentMeta, TcpConfig};
+use tcpstate::{Instant, State};
+
+use crate::craft;
+use crate::record::{Call, Entry, Origin, Recorder};
+
+/// Everything that a run has told.
+#[derive(Clone, Debug, Default)]
+pub struct Tape {
+    hosts: [Option<HostConfig>; 2],
+    machine: Option<TcpConfig>,
+    told: Vec<(Instant, Told)>,
+}
+
+/// An entry that owns what it tells.
+#[derive(Clone, Debug)]
+enum Told {
+    Sent { end: usize, octets: Vec<u8> },
+    Arrived { end: usize, octets: Vec<u8>, origin: Origin, verified: bool },
+    Lost { end: usize, octets: Vec<u8> },
+    SegmentSent { end: usize, meta: SegmentMeta },
+    SegmentArrived { end: usize, meta: SegmentMeta },
+    Call { end: usize, which: usize, call: Call },
+    Timeout { end: usize },
+    State { end: usize, which: usize, local: Option<SocketAddr>, remote: Option<SocketAddr>, state: State },
+    Note(String),
+}
+
+impl Recorder for Tape {
+    fn entry(&mut self, now: Instant, entry: &Entry<'_>) {
+        let told = match *entry {
+            Entry::Host { end, config } => {
+                self.hosts[end] = Some(config.clone());
+                return;
+            }
+            Entry::Machine { config, .. } => {
+                self.machine = Some(*config);
+                return;
+            }
+            Entry::Sent { end, octets } => Told::Sent { end, octets: octets.to_vec() },
+            Entry::Arrived { end, octets, origin, verified } => {
+                Told::Arrived { end, octets: octets.to_vec(), origin, verified }
+            }
+            Entry::Lost { end, octets } => Told::Lost { end, octets: octets.to_vec() },
+            Entry::SegmentSent { end, plan } => Told::SegmentSent { end, meta: plan.meta },
+            Entry::SegmentArrived { end, meta } => Told::SegmentArrived { end, meta: *meta },
+            Entry::Call { end, which, call } => Told::Call { end, which, call },
+            Entry::Timeout { end } => Told::Timeout { end },
+            Entry::State { end, which, local, remote, state } => {
+                Told::State { end, which, local, remote, state }
+            }
+            Entry::Note(text) => Told::Note(text.to_owned()),
+        };
+        self.told.push((now, told));
+    }
+}
+
+/// A connection: A's socket and B's.
+type Flow = [SocketAddr; 2];
+
+const fn end_of(number: usize) -> End {
+    if number == 0 { End::A } else { End::B }
+}
+
+/// Both sockets of a packet from this end, A's first.
+fn flow_of(from: usize, octets: &[u8]) -> Option<Flow> {
+    let (source, destination, _) = craft::segment(octets)?;
+    Some(if from == 0 { [source, destination] } else { [destination, source] })
+}
+
+impl Tape {
+    /// How many entries there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.told.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+
+    /// What this end is made of.
+    #[must_use]
+    pub fn profile(&self, end: End) -> Profile {
+        let mut profile = Profile::library();
+        if let Some(host) = &self.hosts[end.index()] {
+            profile.host = host.clone();
+        }
+        if let Some(tcp) = self.machine {
+            profile.host.connection.tcp = tcp;
+        }
+        profile
+    }
+
+    /// The connections of which there is a packet, each with its place on the tape of the last one.
+    fn flows(&self) -> BTreeMap<Flow, usize> {
+        let mut flows = BTreeMap::new();
+        for (place, (_, told)) in self.told.iter().enumerate() {
+            let flow = match told {
+                Told::Sent { end, octets } => flow_of(*end, octets),
+                Told::Arrived { end, octets, .. } => flow_of(1 - end, octets),
+                _ => None,
+            };
+            if let Some(flow) = flow {
+                flows.insert(flow, place);
+            }
+        }
+        flows
+    }
+
+    /// The connection that was heard of last: of all that are told, and not only made up.
+    fn last_flow(&self) -> Option<Flow> {
+        let known: BTreeSet<Flow> = self.names().into_values().collect();
+        let last = |flows: &BTreeMap<Flow, usize>| {
+            flows.iter().max_by_key(|&(_, place)| place).map(|(flow, _)| *flow)
+        };
+        let flows = self.flows();
+        let told: BTreeMap<Flow, usize> =
+            flows.iter().filter(|(flow, _)| known.contains(*flow)).map(|(flow, place)| (*flow, *place)).collect();
+        last(&told).or_else(|| last(&flows))
+    }
+
+    /// Which connection of an end has which name.
+    fn names(&self) -> BTreeMap<(usize, usize), Flow> {
+        let name = |(_, told): &(Instant, Told)| match *told {
+            Told::State { end, which, local: Some(local), remote: Some(remote), .. } => {
+                Some(((end, which), if end == 0 { [local, remote] } else { [remote, local] }))
+            }
+            _ => None,
+        };
+        self.told.iter().filter_map(name).collect()
+    }
+
+    /// The sockets of an end of which there is nothing but its machine.
+    fn usual(&self) -> Flow {
+        let v6 = self.machine.is_some_and(|config| config.ip_header > 20);
+        let socket = |host: u8, port: u16| match v6 {
+            true => ([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(host)], port).into(),
+            false => ([192, 0, 2, host], port).into(),
+        };
+        [socket(1, 40_000), socket(2, 80)]
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn ladder(&self, broke: Option<&str>) -> Ladder {
+        let flow = self.last_flow().unwrap_or_else(|| self.usual());
+        Maker::new(self, flow, true).make(broke)
+    }
+
+    /// What concerns the connection at which it broke, and how many others there are.
+    #[must_use]
+    pub fn focus(&self, broke: Option<&str>) -> (Ladder, usize) {
+        let flow = self.last_flow().unwrap_or_else(|| self.usual());
+        let others = self.flows().len().saturating_sub(1);
+        (Maker::new(self, flow, false).make(broke), others)
+    }
+}
+
+/// Makes a ladder, of all connections or of one.
+struct Maker<'t> {
+    tape: &'t Tape,
+    ladder: Ladder,
+    flow: Flow,
+    all: bool,
+    names: BTreeMap<(usize, usize), Flow>,
+    /// When something was last told of an end: a call that it is as late as it was is none.
+    last: [Option<Instant>; 2],
+    arrived: Option<ladder::PacketId>,
+}
+
+impl<'t> Maker<'t> {
+    fn new(tape: &'t Tape, flow: Flow, all: bool) -> Self {
+        let (ladder, names) = (Ladder::new(flow), tape.names());
+        Self { tape, ladder, flow, all, names, last: [None; 2], arrived: None }
+    }
+
+    fn make(mut self, broke: Option<&str>) -> Ladder {
+        // Both hosts listen; of a machine its first state tells.
+        for end in [0, 1] {
+            if let Some((now, _)) = self.tape.told.first().filter(|_| self.tape.hosts[end].is_some()) {
+                let listens = self.tape.told.iter().any(|(_, told)| {
+                    matches!(told, Told::Call { end: of, call: Call::Listen(_), .. } if *of == end)
+                });
+                let opens = self.names.iter().any(|(&(of, which), flow)| {
+                    let call = |(_, told): &(Instant, Told)| {
+                        matches!(*told, Told::Call { end, which: number, call: Call::Connect }
+                            if (end, number) == (of, which))
+                    };
+                    of == end && *flow == self.flow && self.tape.told.iter().any(call)
+                });
+                let state = if listens && !opens { State::Listen } else { State::Closed };
+                self.ladder.state(*now, end_of(end), state);
+            }
+        }
+        for (now, told) in &self.tape.told {
+            self.entry(*now, told);
+        }
+        let end = self.tape.told.last().map_or(Instant::ZERO, |(now, _)| *now);
+        if let Some(broke) = broke {
+            self.ladder.note(end, None, format!("broke: {broke}"));
+        }
+        self.ladder
+    }
+
+    fn is_told(&self, from: usize, octets: &[u8]) -> bool {
+        self.all || flow_of(from, octets) == Some(self.flow)
+    }
+
+    fn entry(&mut self, now: Instant, told: &Told) {
+        match told {
+            Told::Sent { end, octets } if self.is_told(*end, octets) => {
+                self.last[*end] = Some(now);
+                self.ladder.sent(now, end_of(*end), octets.clone());
+            }
+            Told::Arrived { end, octets, origin, verified } => {
+                self.arrived = None;
+                if self.is_told(1 - end, octets) {
+                    self.last[*end] = Some(now);
+                    self.arrive(now, *end, octets, *origin, *verified);
+                }
+            }
+            Told::Lost { end, octets } if self.is_told(*end, octets) => {
+                if let Some(id) = self.ladder.find(end_of(*end), octets) {
+                    self.ladder.lost(now, id);
+                }
+            }
+            Told::SegmentSent { end, meta } => {
+                self.last[*end] = Some(now);
+                self.ladder.delivered_segment(now, end_of(*end), meta, &[]);
+            }
+            Told::SegmentArrived { end, meta } => {
+                self.last[*end] = Some(now);
+                self.arrived = Some(self.ladder.delivered_segment(now, end_of(1 - end), meta, &[]));
+            }
+            Told::Call { end, which, call } => self.call(now, *end, *which, *call),
+            Told::Timeout { end } => {
+                if self.last[*end].is_none_or(|last| last < now) {
+                    self.ladder.timer(now, end_of(*end), "");
+                }
+                self.last[*end] = Some(now);
+            }
+            Told::State { end, which, local, state, .. } => {
+                if local.is_none() || self.names.get(&(*end, *which)) == Some(&self.flow) {
+                    self.ladder.state(now, end_of(*end), *state);
+                } else if self.all {
+                    self.ladder.note(now, Some(end_of(*end)), format!("connection {which} is {state}"));
+                }
+            }
+            Told::Note(text) => match (text.strip_prefix("refused: "), self.arrived) {
+                (Some(why), Some(packet)) => self.ladder.refused(packet, why),
+                (Some(_), None) => {}
+                (None, _) => self.ladder.note(now, None, text.clone()),
+            },
+            Told::Sent { .. } | Told::Lost { .. } => {}
+        }
+    }
+
+    fn arrive(&mut self, now: Instant, end: usize, octets: &[u8], origin: Origin, verified: bool) {
+        let from = end_of(1 - end);
+        let same = self.ladder.find(from, octets).filter(|_| matches!(origin, Origin::Network | Origin::Copy));
+        let id = match same {
+            Some(id) => {
+                self.ladder.arrived(now, id);
+                id
+            }
+            None => {
+                let what = if origin == Origin::Injected { "nobody has sent this" } else { "changed on its way" };
+                self.ladder.note(now, Some(from), what);
+                self.ladder.delivered(now, from, octets.to_vec())
+            }
+        };
+        if verified {
+            self.ladder.note(now, Some(end_of(end)), "its checksum was said to be right");
+        }
+        self.arrived = Some(id);
+    }
+
+    fn call(&mut self, now: Instant, end: usize, which: usize, call: Call) {
+        let is_machine = self.tape.machine.is_some();
+        let is_focus = is_machine || self.names.get(&(end, which)) == Some(&self.flow);
+        self.last[end] = Some(now);
+        let (told, done) = match call {
+            // Connections name their ports where there are several.
+            Call::Listen(_) => (ladder::Call::Listen, 0),
+            Call::Accept | Call::Release if is_focus => {
+                self.ladder.note(now, Some(end_of(end)), format!("{call:?}").to_lowercase());
+                return;
+            }
+            _ if !is_focus && !self.all => return,
+            _ if !is_focus => (ladder::Call::Other(format!("connection {which}: {call:?}")), 0),
+            Call::Connect => (ladder::Call::Connect, 0),
+            Call::Send(len) => (ladder::Call::Write(len), len),
+            Call::Recv(len) => (ladder::Call::Read(len), len),
+            Call::Shutdown => (ladder::Call::Shutdown, 0),
+            Call::Close => (ladder::Call::Close, 0),
+            Call::Abort => (ladder::Call::Abort, 0),
+            Call::Command(command) => of_command(command),
+            other => (ladder::Call::Other(format!("{other:?}")), 0),
+        };
+        self.ladder.call(now, end_of(end), told, Returned::Done(done));
+    }
+}
+
+/// A command to a machine, and how many octets it is about.
+fn of_command(command: Command) -> (ladder::Call, usize) {
+    match command {
+        Command::Open => (ladder::Call::Connect, 0),
+        Command::Queue(Queue { len, push: false, more: false, urgent: false }) => {
+            (ladder::Call::Write(len as usize), len as usize)
+        }
+        Command::Consumed(len) => (ladder::Call::Read(len as usize), len as usize),
+        Command::Shutdown => (ladder::Call::Shutdown, 0),
+        Command::Close => (ladder::Call::Close, 0),
+        Command::Abort => (ladder::Call::Abort, 0),
+        Command::SetNagle(on) => (ladder::Call::Nagle(on), 0),
+        other => (ladder::Call::Other(format!("{other:?}")), 0),
+    }
+}
