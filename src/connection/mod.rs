@@ -556,6 +556,8 @@ impl Connection {
                 self.send.restart();
                 self.recv.restart();
             }
+            // Nothing comes behind the peer's FIN.
+            _ if self.tcb.peer_has_closed() => drop(self.recv.forget_waiting()),
             _ => {}
         }
         self.rest_if_over();

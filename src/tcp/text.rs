@@ -22,6 +22,7 @@ impl Tcb {
         arrived: &Arrived,
         out: &mut Verdict,
     ) -> Result<(), Stop> {
+        self.doubt_early_fin(seg, arrived);
         if seg.len == 0 {
             let fin_again =
                 seg.flags.contains(TcpFlags::FIN) && self.rcv.fin.get().is_some_and(|fin| arrived.end > fin);
@@ -67,6 +68,17 @@ impl Tcb {
             len: u32::try_from(len).unwrap_or(u32::MAX),
         });
         Ok(())
+    }
+
+    /// A FIN that has come early, and something behind its place: one of the two is not the peer's. To forget the FIN
+    /// does no harm, for the peer sends it until it is acknowledged. To believe in it would let whoever forges one, anywhere
+    /// in the window, hold up the stream.
+    // RFC 9293 X-10
+    fn doubt_early_fin(&mut self, seg: &SegmentMeta, arrived: &Arrived) {
+        let goes_on = seg.len > 0 || seg.flags.contains(TcpFlags::FIN);
+        if goes_on && self.rcv.fin.get().is_some_and(|fin| self.rcv.nxt <= fin && fin < arrived.end) {
+            self.rcv.fin = Maybe::NONE;
+        }
     }
 
     /// What begins behind the peer's FIN is no news of anything to Linux.
@@ -177,10 +189,14 @@ impl Tcb {
             && arrived.end == self.rcv.nxt;
         let owed = self.ack_now || !waits;
         self.ack_now |= seg.flags.contains(TcpFlags::FIN);
-        if seg.flags.contains(TcpFlags::FIN) && self.rcv.fin.is_none() {
-            let fin = arrived.end;
-            let behind_all = fin >= self.rcv.nxt && self.rcv.ranges.end().is_none_or(|end| fin >= end);
-            if behind_all && fin < self.rcv.edge {
+        let fin = arrived.end;
+        if seg.flags.contains(TcpFlags::FIN) && !self.rcv.fin_received() && fin < self.rcv.edge {
+            let behind_all = fin > self.rcv.nxt && self.rcv.ranges.end().is_none_or(|end| fin >= end);
+            if fin == self.rcv.nxt {
+                // All before it is here, so it counts: what waits behind it is not the peer's.
+                self.rcv.fin = Maybe::some(fin);
+                self.rcv.ranges.clear();
+            } else if behind_all && self.rcv.fin.is_none() {
                 self.rcv.fin = Maybe::some(fin);
             }
         }

@@ -461,3 +461,74 @@ fn a_fin_out_of_order_is_acknowledged_each_time() {
         state!(s, Established);
     });
 }
+
+/// §3.10.7.4, eighth check: a FIN at RCV.NXT is the end of the stream. What was kept from behind its place is not the
+/// peer's, and must not keep the connection open for ever.
+// RFC 9293 X-10
+#[test]
+fn a_fin_in_order_counts_although_octets_behind_it_have_come() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        send!(s, seq: 101, ack: 1, len: 10);
+        expect!(s, seq: 1, ack: 1);
+        send!(s, FIN, seq: 1, ack: 1, len: 50);
+        state!(s, CloseWait);
+        assert_eq!(s.tcb.readable_to(), 50);
+        assert_eq!(s.tcb.out_of_order().len(), 0);
+        expect!(s, seq: 1, ack: 52, win: 9_949);
+        // The octets that were missing between them do not bring the others back.
+        refuse!(s, DataAfterFin, seq: 51, ack: 1, len: 60);
+        expect!(s, seq: 1, ack: 52, win: 9_949);
+        assert_eq!(s.tcb.readable_to(), 50);
+    });
+}
+
+/// The same where another FIN has come early, from somebody who has guessed a number in the window.
+// RFC 9293 X-10
+#[test]
+fn a_fin_in_order_counts_although_another_one_has_come_early() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        send!(s, FIN, seq: 501, ack: 1);
+        state!(s, Established);
+        expect!(s, seq: 1, ack: 1);
+        send!(s, FIN, seq: 1, ack: 1, len: 50);
+        state!(s, CloseWait);
+        expect!(s, seq: 1, ack: 52, win: 9_949);
+    });
+}
+
+/// A FIN that has come early is no reason to refuse octets behind its place: they show that it was none.
+// RFC 9293 X-10
+#[test]
+fn octets_behind_a_fin_that_came_early_are_taken() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        send!(s, FIN, seq: 101, ack: 1);
+        expect!(s, seq: 1, ack: 1);
+        send!(s, seq: 1, ack: 1, len: 200);
+        state!(s, Established);
+        assert_eq!(s.tcb.readable_to(), 200);
+        advance!(s, 40 ms, { 40 ms => (seq: 1, ack: 201, win: 9_800) });
+        send!(s, FIN, seq: 201, ack: 1);
+        state!(s, CloseWait);
+        expect!(s, seq: 1, ack: 202, win: 9_799);
+    });
+}
+
+/// The same when they come out of order themselves.
+// RFC 9293 X-10
+#[test]
+fn octets_beyond_a_gap_and_an_early_fin_are_kept() {
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        send!(s, FIN, seq: 101, ack: 1);
+        expect!(s, seq: 1, ack: 1);
+        send!(s, seq: 51, ack: 1, len: 100);
+        expect!(s, seq: 1, ack: 1);
+        send!(s, seq: 1, ack: 1, len: 50);
+        state!(s, Established);
+        assert_eq!(s.tcb.readable_to(), 150);
+        expect!(s, seq: 1, ack: 151, win: 9_850);
+    });
+}
