@@ -42,7 +42,7 @@ pub fn worlds() -> Vec<Rules> {
         with("simultaneous", &|rules| (rules.opens[1], rules.budget.copies) = ([true, false], 0)),
         // The octets come one by one, and do not wait for each other.
         with("pieces", &|rules| {
-            (rules.whole, rules.octets) = (false, [2, 0]);
+            (rules.whole, rules.octets, rules.budget.copies) = (false, [2, 0], 0);
             configure(rules, |config| config.nagle = false);
         }),
         // What is doubled may arrive at any time later, after any timer.
@@ -95,6 +95,11 @@ pub fn deep_worlds() -> Vec<Rules> {
         with("everything", &|rules| (rules.half_close, rules.abort) = (true, true)),
         with("timestamps, everything wrong", &|rules| configure(rules, |config| config.timestamps = true)),
         with("half-close, everything wrong", &|rules| (rules.close, rules.half_close) = (false, true)),
+        with("simultaneous, everything wrong", &|rules| rules.opens[1] = [true, false]),
+        with("pieces, everything wrong", &|rules| {
+            (rules.whole, rules.octets) = (false, [2, 0]);
+            configure(rules, |config| config.nagle = false);
+        }),
     ]
 }
 

@@ -3,6 +3,8 @@
 //! Two threads take blocks of a layer and look at what may follow; then each of two others takes in what falls into its
 //! half of the fingerprints, in the order of the blocks. So the result does not depend on who was faster.
 
+#![allow(clippy::disallowed_methods, reason = "the search has two threads and says how long it took")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -109,8 +109,8 @@ impl Record {
             let id = self.ladder.sent_segment(now, ENDS[sent.from], &sent.packet.meta, &payload);
             self.queues[sent.from].push_back(id);
         }
-        for end in 0..2 {
-            self.ladder.state(now, ENDS[end], after.ends[end].state());
+        for (end, name) in after.ends.iter().zip(ENDS) {
+            self.ladder.state(now, name, end.state());
         }
     }
 

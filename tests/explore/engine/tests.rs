@@ -1,7 +1,7 @@
 //! The search itself: that it finds everything, and the shortest way; that it is the same each time; and that what it takes for the
 //! same is the same.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use tcpstate::State;
@@ -164,7 +164,7 @@ fn projected(world: &World) -> u64 {
 /// Everything there is, kept as it is: machines compared by all of their fields, time by the clock, nothing left out and nothing
 /// covered by anything. Answers what is seen of it, and how many worlds those are.
 fn without_fingerprints(rules: &Rules) -> (BTreeSet<u64>, usize) {
-    let mut worlds: HashMap<u64, Vec<World>> = HashMap::new();
+    let mut worlds: BTreeMap<u64, Vec<World>> = BTreeMap::new();
     let mut open = VecDeque::from([World::new(rules)]);
     let (mut seen, mut count, mut steps) = (BTreeSet::new(), 0, Vec::new());
     while let Some(world) = open.pop_front() {
