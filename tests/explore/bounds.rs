@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tcpstate::tcp::TcpConfig;
+use tcpstate::tcp::{Keepalive, TcpConfig};
 
 use super::checks::Checks;
 use super::engine::{Limits, Unfinished, explore, most_memory};
@@ -71,6 +71,14 @@ pub fn worlds() -> Vec<Rules> {
             configure(rules, |config| {
                 (config.sack, config.window_scaling, config.tail_probes) = (false, false, false);
             });
+        }),
+        // Somebody else forges a segment against an end.
+        with("stranger", &|rules| rules.budget = Budget { forgeries: 1, ..budget(1, 0, 0) }),
+        // Silent peers are asked.
+        with("keep-alive", &|rules| {
+            let (idle, interval) = (Duration::from_secs(2), Duration::from_millis(500));
+            rules.budget = budget(1, 0, 0);
+            configure(rules, |config| config.keepalive = Some(Keepalive { idle, interval, count: 2 }));
         }),
         with("slow readers", &|rules| (rules.slow_readers, rules.budget) = (true, lost)),
         // Room for one octet, and a reader who takes his time.
@@ -143,7 +151,7 @@ fn nothing_is_broken_within_deeper_bounds() {
     deep_worlds().iter().for_each(|rules| run(rules, limits));
 }
 
-/// The one that `TCPSTATE_EXPLORE_WORLD` names. What is in the variables `DROPS`, `COPIES`, `REORDERS`, `DELAYS` and `FIRINGS` counts
+/// The one that `TCPSTATE_EXPLORE_WORLD` names. What is in the variables `DROPS`, `COPIES`, `REORDERS`, `DELAYS`, `FORGERIES` and `FIRINGS` counts
 /// instead of its bounds.
 #[test]
 #[ignore = "for one world at a time"]
@@ -155,8 +163,14 @@ fn one_world() {
         .find(|rules| rules.name == name)
         .expect("a world of this name");
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u8>().ok());
-    let Budget { drops, copies, reorders, delays, firings } = &mut rules.budget;
-    for (name, bound) in [("DROPS", drops), ("COPIES", copies), ("REORDERS", reorders), ("DELAYS", delays)] {
+    let Budget { drops, copies, reorders, delays, forgeries, firings } = &mut rules.budget;
+    for (name, bound) in [
+        ("DROPS", drops),
+        ("COPIES", copies),
+        ("REORDERS", reorders),
+        ("DELAYS", delays),
+        ("FORGERIES", forgeries),
+    ] {
         *bound = number(name).unwrap_or(*bound);
     }
     if let Some(most) = number("FIRINGS") {

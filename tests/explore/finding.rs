@@ -142,6 +142,15 @@ impl Record {
                 }
                 return;
             }
+            Step::Forge(at, forgery) => {
+                if let Some(arrived) = happened.arrived {
+                    let payload = vec![b'!'; arrived.packet.meta.len as usize];
+                    let id = self.ladder.sent_segment(now, ENDS[1 - at], &arrived.packet.meta, &payload);
+                    self.ladder.note(now, Some(end), format!("a stranger has forged this: {forgery:?}"));
+                    self.ladder.arrived(now, id);
+                }
+                return;
+            }
             Step::Drop(_) | Step::Copy(_) | Step::Overtake(_) => return,
         };
         let returned = match happened.refused {

@@ -5,6 +5,7 @@
 //! | `world.rs` | two ends and what is between them |
 //! | `rules.rs` | the bounds: who may do what, how often |
 //! | `step.rs` | what may happen next, and what becomes of it |
+//! | `stranger.rs` | what a third party forges |
 //! | `checks.rs` | what a property is |
 //! | `visited.rs` | where the search has been |
 //! | `engine.rs` | the search |
@@ -20,5 +21,6 @@ mod planted;
 mod properties;
 mod rules;
 mod step;
+mod stranger;
 mod visited;
 mod world;

@@ -22,6 +22,13 @@ fn worlds() -> Vec<Rules> {
         Rules { name: "let_go", close: true, half_close: false, slow_readers: true, ..plain.clone() },
         // The window has room for one octet, and the user reads late.
         Rules { name: "closed_window", octets: [2, 0], slow_readers: true, ..plain.clone() },
+        // A stranger forges a segment.
+        Rules {
+            name: "stranger",
+            octets: [1, 0],
+            budget: Budget { forgeries: 1, ..budget(0, 0, 0) },
+            ..plain.clone()
+        },
         // With timestamps and SACK.
         Rules { name: "options", octets: [2, 0], ..plain.clone() },
         // One overtakes another; each carries one octet.
@@ -53,7 +60,7 @@ fn small(name: &'static str) -> Rules {
 }
 
 fn budget(drops: u8, copies: u8, reorders: u8) -> Budget {
-    Budget { drops, copies, reorders, delays: 0, firings: [[2; Budget::TIMERS]; 2] }
+    Budget { drops, copies, reorders, firings: [[2; Budget::TIMERS]; 2], ..Budget::CI }
 }
 
 /// Explores the world that TCPSTATE_EXPLORE_WORLD names, or all of them: nothing may be found.

@@ -9,6 +9,7 @@ use tcpstate::tcp::{
 use tcpstate::{Event, Instant};
 
 use super::rules::Rules;
+use super::stranger::{self, Forgery};
 use super::world::{Budget, End, OCTETS, Packet, User, World, iss};
 
 /// How a user opens.
@@ -41,6 +42,8 @@ pub enum Step {
     Overtake(usize),
     /// Time comes to the next deadline of this end.
     Fire(usize),
+    /// A segment arrives at this end that its peer has not sent.
+    Forge(usize, Forgery),
 }
 
 impl Step {
@@ -57,7 +60,8 @@ impl Step {
             | Self::Drop(end)
             | Self::Copy(end)
             | Self::Overtake(end)
-            | Self::Fire(end) => end,
+            | Self::Fire(end)
+            | Self::Forge(end, _) => end,
         }
     }
 }
@@ -132,6 +136,11 @@ impl World {
         }
         for end in 0..2 {
             self.calls(rules, end, out);
+        }
+        if self.left.forgeries > 0 {
+            let forged =
+                |end| stranger::choices(&self.ends[end]).map(move |forgery| Step::Forge(end, forgery));
+            out.extend((0..2).flat_map(forged));
         }
         if let Some(at) = self.next_deadline()
             && (self.left.delays > 0 || !self.is_busy(rules))
@@ -280,6 +289,12 @@ impl Turn<'_> {
                 return;
             }
             Step::Fire(_) => self.fire(end),
+            Step::Forge(_, forgery) => {
+                self.world.left.forgeries = self.world.left.forgeries.saturating_sub(1);
+                if let Some(meta) = stranger::segment(&self.world.ends[end], forgery) {
+                    self.arrive(end, Packet { meta, offset: 0 });
+                }
+            }
         }
         self.settle(end);
     }
@@ -439,6 +454,12 @@ impl Turn<'_> {
 
 impl Budget {
     /// Nothing goes wrong any more, and time passes as long as it likes.
-    pub const CALM: Self =
-        Self { drops: 0, copies: 0, reorders: 0, delays: 3, firings: [[u8::MAX; Self::TIMERS]; 2] };
+    pub const CALM: Self = Self {
+        drops: 0,
+        copies: 0,
+        reorders: 0,
+        delays: 3,
+        forgeries: 0,
+        firings: [[u8::MAX; Self::TIMERS]; 2],
+    };
 }

@@ -17,8 +17,9 @@ pub struct Packed(u64);
 impl Packed {
     /// None if a number is too large.
     pub fn new(budget: &Budget) -> Option<Self> {
-        let Budget { drops, copies, reorders, delays, firings } = budget;
-        let numbers = [drops, copies, reorders, delays].into_iter().chain(firings.iter().flatten());
+        let Budget { drops, copies, reorders, delays, forgeries, firings } = budget;
+        let numbers =
+            [drops, copies, reorders, delays, forgeries].into_iter().chain(firings.iter().flatten());
         let packed = numbers.map(|&number| (number <= 3).then_some(u64::from(number)));
         packed.enumerate().try_fold(0, |all, (place, number)| Some(all | number? << (2 * place))).map(Self)
     }

@@ -99,6 +99,8 @@ pub struct Budget {
     pub reorders: u8,
     /// How often time may come to a deadline while something is on its way that was not overtaken.
     pub delays: u8,
+    /// Segments that a stranger may still forge.
+    pub forgeries: u8,
     /// How often each timer of each end may still expire, by its number.
     pub firings: [[u8; TIMERS]; 2],
 }
@@ -109,7 +111,7 @@ impl Budget {
     /// What may go wrong in CI: two segments are lost, one is doubled, one is overtaken, and each timer of each end expires
     /// three times.
     pub const CI: Self =
-        Self { drops: 2, copies: 1, reorders: 1, delays: 0, firings: [[3; Self::TIMERS]; 2] };
+        Self { drops: 2, copies: 1, reorders: 1, delays: 0, forgeries: 0, firings: [[3; Self::TIMERS]; 2] };
 }
 
 impl World {

@@ -28,7 +28,7 @@ fn seen(before: &World, taken: Taken, after: &World, happened: &Happened) -> Opt
         Taken::Shutdown(_) => Cause::Call(Command::Shutdown, answer),
         Taken::Close(_) => Cause::Call(Command::Close, answer),
         Taken::Abort(_) => Cause::Call(Command::Abort, answer),
-        Taken::Deliver(_) | Taken::DeliverStray(..) => {
+        Taken::Deliver(_) | Taken::DeliverStray(..) | Taken::Forge(..) => {
             let arrived = happened.arrived?;
             Cause::Segment(arrived.packet.meta, arrived.packet.offset, arrived.verdict)
         }

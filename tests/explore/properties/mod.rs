@@ -7,6 +7,7 @@
 
 mod adapter;
 mod answers;
+mod blind;
 mod calm;
 mod edges;
 mod isn;
@@ -27,8 +28,11 @@ use super::checks::{Checks, PathProperty, Property, Violation};
 use sight::{Cause, Sent, Sight, Step};
 
 /// All that is asked.
-pub const ALL: Checks =
-    Checks { steps: &[Property { check: adapter::check }], calm: calm::CALM, paths: PATHS };
+pub const ALL: Checks = Checks {
+    steps: &[Property { check: adapter::check }, Property { check: blind::blind }],
+    calm: calm::CALM,
+    paths: PATHS,
+};
 
 #[cfg(feature = "pcap")]
 const PATHS: &[PathProperty] = observer::PATHS;
@@ -60,5 +64,8 @@ fn of_step(step: &Step) -> Option<Violation> {
 
 /// Every name under which the explorer may tell a violation.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    OF_STEPS.iter().map(|&(name, _)| name).chain(["no_storm", "liveness", "progress", "observer", "panic"])
+    OF_STEPS
+        .iter()
+        .map(|&(name, _)| name)
+        .chain(["blind", "no_storm", "liveness", "progress", "observer", "panic"])
 }
