@@ -1,7 +1,8 @@
 //! Any segments, calls and times, near what the machine expects next, for a machine of any choices. What must hold: its
 //! own promises (debug assertions); that it comes to rest after each of them, and answers one segment with no more than
 //! a few; that no deadline has passed once it was served; that nothing is taken back that was said, to the user or to the
-//! peer; that what it sends is what there is to send; and that `step` is the same as the call.
+//! peer; that what it sends is what there is to send; that `step` is the same as the call; and that a twin, which began at
+//! another time and with another ISN, does the same at every step.
 //!
 //! Input: choices, then operations, an octet for the kind and a few for its arguments.
 
@@ -10,7 +11,7 @@ use core::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use tcpstate::tcp::{
     Command, CongestionAlgorithm, Cookie, Dialect, Input, Keepalive, NetworkError, Output, PathMtu, Queue,
-    SegmentMeta, SegmentPlan, Tcb, TcpConfig, Timestamps, Unpredictable,
+    SackList, SegmentMeta, SegmentPlan, Tcb, TcpConfig, Timestamps, Unpredictable,
 };
 use tcpstate::{EcnCodepoint, Instant, SeqNumber, State, TcpFlags};
 
@@ -112,42 +113,116 @@ impl Place {
     }
 }
 
+/// The same machine at another time, and elsewhere in sequence space.
+struct Twin(Tcb);
+
+impl Twin {
+    /// How much later. In whole milliseconds, so that the clocks of both machines tick together.
+    const LATER: Duration = Duration::from_millis(777_777);
+    /// How much further.
+    const FURTHER: u32 = 0x9000_0001;
+
+    /// The same input, for the twin.
+    fn input(input: Input) -> Input {
+        let further = |seq: SeqNumber| seq + Self::FURTHER;
+        match input {
+            Input::Segment(mut meta) => {
+                meta.ack = further(meta.ack);
+                let blocks = meta.options.sack;
+                meta.options.sack = SackList::default();
+                for &(left, right) in blocks.as_slice() {
+                    meta.options.sack.push(further(left), further(right));
+                }
+                Input::Segment(meta)
+            }
+            Input::Command(Command::NetworkError(error)) => {
+                Input::Command(Command::NetworkError(NetworkError { seq: further(error.seq), ..error }))
+            }
+            Input::Command(Command::PathMtu(report)) => {
+                Input::Command(Command::PathMtu(PathMtu { seq: further(report.seq), ..report }))
+            }
+            other => other,
+        }
+    }
+
+    /// Whether the twin sends what the other sends. A reset for a segment without ACK has no number of its own.
+    fn sends(&self, own: Option<SegmentPlan>, other: Option<&SegmentPlan>) -> bool {
+        let (Some(mut own), Some(other)) = (own, other) else { return own.is_none() == other.is_none() };
+        if own.meta.seq != other.meta.seq || own.meta.seq != SeqNumber::new(0) {
+            own.meta.seq = own.meta.seq - Self::FURTHER;
+        }
+        own == *other
+    }
+}
+
 /// A machine, and what was seen of it.
 struct Run<'a, R: ?Sized> {
     tcb: Tcb,
+    twin: Option<Twin>,
     now: Instant,
     recorder: &'a mut R,
     /// The right edge of the window, as it was last promised.
     edge: Option<SeqNumber>,
     state: Option<State>,
+    was_open: bool,
 }
 
-fn begin(from: &mut Unstructured<'_>) -> (Tcb, TcpConfig, Instant) {
-    let mut config = choice::tcp(from);
-    let ways = choice::octet(from);
-    if ways & 8 != 0 {
-        config.ip_header = 40;
+/// A machine as the input wants it.
+struct Beginning {
+    config: TcpConfig,
+    ways: u8,
+    secrets: Unpredictable,
+    now: Instant,
+}
+
+impl Beginning {
+    fn of(from: &mut Unstructured<'_>) -> Self {
+        let mut config = choice::tcp(from);
+        let ways = choice::octet(from);
+        if ways & 8 != 0 {
+            config.ip_header = 40;
+        }
+        let iss = if ways & 16 != 0 { from.arbitrary().unwrap_or(0) } else { u32::MAX - 2_000 };
+        let seconds = match ways & 33 {
+            32 => 0,
+            33 => 5,
+            _ => 200_000,
+        };
+        let now = Instant::from_nanos(seconds * 1_000_000_000);
+        Self { config, ways, secrets: Unpredictable { iss: SeqNumber::new(iss), timestamp_offset: iss }, now }
     }
-    let iss = if ways & 16 != 0 { from.arbitrary().unwrap_or(0) } else { u32::MAX - 2_000 };
-    let now = Instant::from_nanos(u64::from(ways & 1) * 5_000_000_000);
-    let secrets = Unpredictable { iss: SeqNumber::new(iss), timestamp_offset: iss };
-    if ways & 6 == 0 {
-        return (Tcb::connect(config, secrets, now), config, now);
+
+    fn machine(&self, secrets: Unpredictable, now: Instant) -> Tcb {
+        if self.ways & 6 == 0 {
+            return Tcb::connect(self.config, secrets, now);
+        }
+        let mut tcb = Tcb::listen(self.config);
+        // Who forgets to prepare is served as well.
+        if self.ways & 6 != 6 {
+            tcb.prepare(secrets);
+        }
+        tcb
     }
-    let mut tcb = Tcb::listen(config);
-    // Who forgets to prepare is served as well.
-    if ways & 6 != 6 {
-        tcb.prepare(secrets);
+
+    /// One input in two has a twin; who was not prepared has no ISN that could be another.
+    fn twin(&self) -> Option<Twin> {
+        let secrets = Unpredictable {
+            iss: self.secrets.iss + Twin::FURTHER,
+            timestamp_offset: self.secrets.timestamp_offset.wrapping_sub(Twin::LATER.as_millis() as u32),
+        };
+        let has_one = self.ways & 32 == 0 && self.ways & 6 != 6;
+        has_one.then(|| Twin(self.machine(secrets, self.now + Twin::LATER)))
     }
-    (tcb, config, now)
 }
 
 /// One input.
 pub fn run<R: Recorder + ?Sized>(octets: &[u8], recorder: &mut R) {
     let mut from = Unstructured::new(octets);
-    let (tcb, config, now) = begin(&mut from);
-    recorder.entry(now, &Entry::Machine { end: 0, config: &config });
-    let mut run = Run { tcb, now, recorder, edge: None, state: None };
+    let beginning = Beginning::of(&mut from);
+    let (now, tcb) = (beginning.now, beginning.machine(beginning.secrets, beginning.now));
+    recorder.entry(now, &Entry::Machine { end: 0, config: &beginning.config });
+    let mut run =
+        Run { tcb, twin: beginning.twin(), now, recorder, edge: None, state: None, was_open: false };
     run.rest();
     while let Ok(op) = Op::arbitrary(&mut from) {
         run.op(&op);
@@ -173,9 +248,13 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
         match *op {
             Op::Configure(what) => self.configure(what),
             Op::OpenEarly => {
-                let _ = self.tcb.open_early();
+                let opened = self.tcb.open_early();
+                assert!(self.twin.as_mut().is_none_or(|twin| twin.0.open_early() == opened), "another twin");
             }
-            Op::Rest => self.tcb.rest(),
+            Op::Rest => {
+                self.tcb.rest();
+                self.twin.iter_mut().for_each(|twin| twin.0.rest());
+            }
             _ => {
                 let input = self.input(op);
                 self.step(input);
@@ -199,7 +278,7 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
     }
 
     fn configure(&mut self, what: u8) {
-        let changed = self.tcb.configure(self.now, |config| match what % 8 {
+        let change = |config: &mut TcpConfig| match what % 8 {
             0 => config.receive_window = 1 << (what >> 4),
             1 => config.receive_window = 1 << 20,
             2 => config.congestion = CongestionAlgorithm::NewReno,
@@ -208,8 +287,12 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
             5 => config.keepalive = Some(Keepalive::default()),
             6 => config.pacing = !config.pacing,
             _ => *config = TcpConfig::default(),
-        });
+        };
+        let changed = self.tcb.configure(self.now, change);
         assert_eq!(changed.is_err(), self.tcb.state() == State::Closed);
+        if let Some(twin) = &mut self.twin {
+            assert_eq!(twin.0.configure(self.now + Twin::LATER, change), changed, "another twin");
+        }
         self.edge = None;
     }
 
@@ -356,6 +439,15 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
             Input::Poll => Output::Poll(tcb.poll_segment(now)),
         };
         assert!(after == *tcb && called == output, "step differs from the call");
+        if let Some(twin) = &mut self.twin {
+            let (after, same) = twin.0.clone().step(now + Twin::LATER, Twin::input(input));
+            let is_same = match (same, output) {
+                (Output::Command(same), Output::Command(output)) => same.is_ok() == output.is_ok(),
+                (same, output) => same == output,
+            };
+            assert!(is_same, "the twin does something else: {same:?} {output:?}");
+            twin.0 = after;
+        }
         if let Output::Segment(verdict) = output
             && let Some(placed) = verdict.store
         {
@@ -367,7 +459,13 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
     /// Polls until there is nothing more; says how many segments had no octets, and no SYN and FIN.
     fn rest(&mut self) -> u32 {
         let (mut polls, mut answers) = (0, 0);
-        while let Some(plan) = self.tcb.poll_segment(self.now) {
+        loop {
+            let plan = self.tcb.poll_segment(self.now);
+            if let Some(twin) = &mut self.twin {
+                let own = twin.0.poll_segment(self.now + Twin::LATER);
+                assert!(twin.sends(own, plan.as_ref()), "the twin sends something else: {own:?} {plan:?}");
+            }
+            let Some(plan) = plan else { break };
             self.recorder.entry(self.now, &Entry::SegmentSent { end: 0, plan: &plan });
             self.check(&plan);
             polls += 1;
@@ -398,12 +496,17 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
         }
     }
 
-    /// Tells of another state.
+    /// Looks at the twin, and tells of another state.
     fn see(&mut self) {
         let state = self.tcb.state();
-        if state == State::Listen {
-            // Whoever comes next is promised something else.
-            self.edge = None;
+        self.was_open |= state != State::Listen;
+        if state == State::Listen && self.was_open {
+            // Whoever comes next is promised something else, and without another ISN there is nothing to compare.
+            (self.edge, self.twin) = (None, None);
+        }
+        if let Some(twin) = &self.twin {
+            let due = self.tcb.poll_timeout().map(|at| at + Twin::LATER);
+            assert_eq!(twin.0.poll_timeout(), due, "the twin is due at another time");
         }
         if self.recorder.is_on() && self.state != Some(state) {
             self.state = Some(state);
