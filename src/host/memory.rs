@@ -38,6 +38,7 @@ impl Host {
             + self.icmp.memory()
             + self.identifications.memory()
             + self.own.memory()
+            + self.config.addresses.capacity() * size_of::<super::LocalAddress>()
             + self.fragments.memory()
             + self.accepts.memory()
             + self.ports.memory()

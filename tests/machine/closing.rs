@@ -14,6 +14,7 @@ use super::script::{plain, plain_but, play};
 fn a_close_by_us_goes_through_fin_wait_and_time_wait() {
     play(|stage| {
         let mut s = stage.established(&plain());
+        assert!(!s.tcb.has_shut_down());
         call!(s, Close);
         state!(s, Established); // until the network is told
         assert!(s.tcb.has_shut_down());

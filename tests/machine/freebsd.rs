@@ -406,6 +406,32 @@ fn without_rack_three_segments_beyond_a_gap_tell_of_a_loss() {
     });
 }
 
+/// RFC 6675 §4 counts octets or segments: three small ones beyond a gap tell as much as three large ones. Once: what is sent
+/// again may be under way.
+// RFC 6675-3
+#[test]
+fn without_rack_three_small_segments_beyond_a_gap_tell_of_a_loss() {
+    play(|stage| {
+        let config = plain_but(|config| {
+            (config.sack, config.loss_detection, config.tail_probes) = (true, LossDetection::Sack, false);
+            config.nagle = false;
+        });
+        let mut s = stage.established(&config);
+        for n in 0..6 {
+            call!(s, queue 10, push);
+            let sent = s.burst();
+            assert_eq!((sent.len(), sent[0].seq, sent[0].len), (1, 1 + 10 * n, 10));
+        }
+        send!(s, seq: 1, ack: 1, sack: [(11, 21)]);
+        send!(s, seq: 1, ack: 1, sack: [(11, 31)]);
+        expect_none!(s);
+        send!(s, seq: 1, ack: 1, sack: [(11, 41)]);
+        expect!(s, seq: 1, ack: 1, len: 10);
+        send!(s, seq: 1, ack: 1, sack: [(11, 51)]);
+        expect_none!(s);
+    });
+}
+
 #[test]
 fn without_rack_the_tail_waits_for_the_timeout() {
     play(|stage| {

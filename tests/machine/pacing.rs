@@ -152,3 +152,49 @@ fn a_retransmission_at_the_expiry_of_the_timer_is_not_paced() {
         assert_eq!(times(&mut s, span!(3 s)), each);
     });
 }
+
+/// Of two segments in flight none is held back for longer than a quarter of the round trip, though the window does not
+/// double any more: the gap would lengthen the round trip that it is made from.
+#[test]
+fn a_window_of_two_segments_is_paced_as_in_slow_start() {
+    play(|stage| {
+        let mut config = paced(sacking());
+        (config.initial_window, config.tail_probes) = (2, false);
+        let mut s = opened(stage, &config);
+        call!(s, queue 2_000);
+        assert_eq!(s.burst().len(), 2);
+        // Two timeouts leave an ssthresh of two segments, and a window of one.
+        s.pass(span!(3_500 ms));
+        assert_eq!(s.tcb.cwnd(), 1_000);
+        send!(s, seq: 1, ack: 1_001);
+        s.pass(span!(100 ms));
+        send!(s, seq: 1, ack: 2_001);
+        let (cwnd, ssthresh) = (s.tcb.cwnd(), s.tcb.ssthresh());
+        assert_eq!((cwnd, ssthresh), (2_000, 2_000));
+        call!(s, queue 4_000);
+        let rtt = s.tcb.srtt().expect("a round trip").as_micros();
+        let sent = times(&mut s, span!(500 ms));
+        assert_eq!((sent[0], sent[1].1), ((0, 2_001), 3_001));
+        assert_eq!(sent[1].0, rtt / 4);
+    });
+}
+
+/// After slow start a window of n segments goes out in five sixths of the round trip: a fifth faster than one round trip
+/// asks for, so that pacing itself does not limit.
+#[test]
+fn after_slow_start_the_window_goes_out_a_fifth_faster_than_a_round_trip() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage, &paced(sacking()), 20_000);
+        s.advance(span!(100 ms), &[]);
+        report(&mut s, 1, (1_001, 10_001));
+        s.pass(span!(100 ms));
+        let max = i64::from(s.tcb.snd_max().distance_from(s.ours(0)));
+        send!(s, seq: 1, ack: max);
+        let (cwnd, ssthresh) = (s.tcb.cwnd(), s.tcb.ssthresh());
+        assert!(cwnd >= ssthresh && cwnd >= 4_000, "{cwnd} and {ssthresh}");
+        let rtt = s.tcb.srtt().expect("a round trip").as_nanos();
+        let sent = times(&mut s, span!(200 ms));
+        let gap = rtt * 5_000 / (u128::from(cwnd) * 6) / 1_000;
+        assert_eq!((sent[0].0, sent[1].0), (0, gap));
+    });
+}

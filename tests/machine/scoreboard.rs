@@ -291,3 +291,20 @@ fn losses_beyond_a_window_that_was_taken_back_do_not_hold_up_the_first() {
         assert_eq!(places(&s.burst())[0], 3_001);
     });
 }
+
+/// RFC 5681 §2 (a): where nothing is outstanding nothing is a duplicate.
+// RFC 5681-1
+#[test]
+fn no_duplicate_is_counted_while_nothing_is_outstanding() {
+    play(|stage| {
+        let mut s = stage.established(&sacking());
+        for _ in 0..4 {
+            send!(s, seq: 1, ack: 1);
+        }
+        assert_eq!(s.tcb.duplicate_acks(), 0);
+        call!(s, queue 1_000);
+        expect!(s, PSH, seq: 1, ack: 1, len: 1_000);
+        send!(s, seq: 1, ack: 1);
+        assert_eq!(s.tcb.duplicate_acks(), 1);
+    });
+}

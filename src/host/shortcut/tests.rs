@@ -180,3 +180,36 @@ fn a_packet_in_our_own_name_does_not_come_by_the_short_way() {
     assert_eq!(hand_in(&mut a, Packet::from(&out[..len])), Ingress::Ignored(IgnoreReason::InvalidSource));
     assert_eq!(a.connection(server).unwrap().unread(), 0);
 }
+
+/// That it leads where the long way does, the other tests hold; but a short way that nobody went would be none.
+#[test]
+fn a_segment_of_a_connection_that_is_there_goes_the_short_way() {
+    for (here, there) in [(A, B), ("2001:db8::1", "2001:db8::2")] {
+        let (mut a, mut b) = (host(here), host(there));
+        b.listen(ListenOn::ANYTHING, &ListenConfig::default()).unwrap();
+        let clients = [80, 81].map(|port| a.connect(NOW, (b.config.addresses[0].ip, port).into()).unwrap());
+        super::super::tests::carry(NOW, &mut a, &mut b);
+        let mut out = [0; 1_500];
+        // The other connection, the same again, and one whose checksum somebody has looked at.
+        for (client, checksums) in [
+            (0, Checksums::Unknown),
+            (1, Checksums::Unknown),
+            (1, Checksums::Unknown),
+            (0, Checksums::Verified),
+        ] {
+            a.connection(clients[client]).unwrap().set_nagle(NOW, false).unwrap();
+            a.connection(clients[client]).unwrap().send(NOW, b"octets").unwrap();
+            let len = a.poll_transmit(NOW, &mut out).unwrap().len;
+            let mut packet = Packet::from(&out[..len]).with_checksums(checksums);
+            assert!(b.take_common(NOW, &mut packet).is_some(), "from {here} on {client}");
+        }
+        // No connection, and a wrong checksum: not this way.
+        a.connect(NOW, (b.config.addresses[0].ip, 82).into()).unwrap();
+        let len = a.poll_transmit(NOW, &mut out).unwrap().len;
+        assert!(b.take_common(NOW, &mut Packet::from(&out[..len])).is_none());
+        a.connection(clients[0]).unwrap().send(NOW, b"octets").unwrap();
+        let len = a.poll_transmit(NOW, &mut out).unwrap().len;
+        out[len - 1] ^= 1;
+        assert!(b.take_common(NOW, &mut Packet::from(&out[..len])).is_none());
+    }
+}

@@ -458,3 +458,17 @@ fn what_is_watched_counts_as_memory() {
     assert_eq!(path.on_report(&config, 1_000, 1_460, second(1)), Reported::Kept);
     assert_eq!(path.memory(), size_of::<super::Watched>());
 }
+
+/// RFC 1191 §5: an old router names no size, and the next of the plateaus is tried. Linux takes its least size.
+#[test]
+fn a_report_without_a_size_leads_to_the_next_plateau() {
+    let mut path = open(&ethernet());
+    assert_eq!(path.on_report(&ethernet(), 0, 5, second(1)), Reported::Lowered);
+    assert_eq!(path.size(), 1_492 - 40);
+    assert_eq!(path.on_report(&ethernet(), 0, 5, second(1)), Reported::Lowered);
+    assert_eq!(path.size(), 1_006 - 40);
+    let config = TcpConfig { dialect: crate::tcp::Dialect::Linux, ..ethernet() };
+    let mut path = open(&config);
+    assert_eq!(path.on_report(&config, 0, 5, second(1)), Reported::Lowered);
+    assert_eq!(path.size(), u32::from(config.min_path_mtu) - 40);
+}

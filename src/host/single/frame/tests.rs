@@ -1,8 +1,9 @@
 use super::*;
 use crate::SeqNumber;
 use crate::tcp::{SackList, Timestamps};
-use core::net::Ipv6Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 use proptest::prelude::*;
+use std::vec;
 use std::vec::Vec;
 
 const V4: [&str; 2] = ["192.0.2.1:80", "192.0.2.2:49152"];
@@ -432,5 +433,55 @@ proptest! {
             Ok(frame) => prop_assert!(frame.payload.len() <= octets.len() - 20),
             Err(reason) => prop_assert_eq!(reason, IgnoreReason::TcpHeader),
         }
+    }
+}
+
+/// What almost every packet is has a short way of its own, out and in, up to the limits of the headers. That it leads where
+/// the long one does, the other tests hold; but a short way that nobody went would be none.
+#[test]
+fn what_is_common_goes_the_short_way_up_to_the_limits_of_the_headers() {
+    let v4 = (Ipv4Addr::new(192, 0, 2, 2), Ipv4Addr::new(192, 0, 2, 1));
+    let v6: (Ipv6Addr, Ipv6Addr) = ("2001:db8::2".parse().unwrap(), "2001:db8::1".parse().unwrap());
+    for timestamps in [None, Some(Timestamps { val: 7, ecr: 9 })] {
+        let header = if timestamps.is_some() { 32 } else { 20 };
+        let meta = |payload: usize| {
+            let mut meta = SegmentMeta { len: payload as u32, ..meta(TcpFlags::ACK) };
+            meta.options.timestamps = timestamps;
+            meta
+        };
+        let four = |framing: &Framing, room: usize, payload: usize| {
+            let (mut out, octets) = (vec![0; room], vec![5; payload]);
+            let written = framing.emit_v4(v4, &mut out, &meta(payload), &mut [&octets[..]].into_iter());
+            (written.is_some(), out)
+        };
+        let six = |framing: &Framing, room: usize, payload: usize| {
+            let (mut out, octets) = (vec![0; room], vec![5; payload]);
+            let written = framing.emit_v6(v6, &mut out, &meta(payload), &mut [&octets[..]].into_iter());
+            (written.is_some(), out)
+        };
+        let (most_4, most_6) = (65_535 - 20 - header, 65_535 - header);
+        for payload in [0, 5, most_4] {
+            let (framing, room) = (Framing { dscp: 63, ..framing(V4) }, 20 + header + payload);
+            let (written, packet) = four(&framing, room, payload);
+            let common = Common::v4(&packet).unwrap();
+            let mut seen = SegmentMeta::default();
+            common.read(&mut seen);
+            assert!(written && common.is_whole() && seen.options.timestamps == timestamps);
+            assert_eq!((common.ports(), common.payload_start()), ((49_152, 80), 20 + header));
+            assert!(!four(&framing, room - 1, payload).0, "there is no room");
+        }
+        for payload in [0, 5, most_6] {
+            let (framing, room) = (Framing { flow_label: 0xf_ffff, ..framing(V6) }, 40 + header + payload);
+            let (written, packet) = six(&framing, room, payload);
+            let common = Common::v6(&packet).unwrap();
+            let mut seen = SegmentMeta::default();
+            common.read(&mut seen);
+            assert!(written && common.is_whole() && seen.options.timestamps == timestamps);
+            assert_eq!((common.ports(), common.payload_start()), ((49_152, 80), 40 + header));
+            assert!(!six(&framing, room - 1, payload).0, "there is no room");
+        }
+        assert!(!four(&framing(V4), 70_000, most_4 + 1).0 && !six(&framing(V6), 70_000, most_6 + 1).0);
+        assert!(!four(&Framing { dscp: 64, ..framing(V4) }, 100, 5).0);
+        assert!(!six(&Framing { flow_label: 0x10_0000, ..framing(V6) }, 100, 5).0);
     }
 }
