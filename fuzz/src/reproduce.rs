@@ -12,10 +12,11 @@
 
 mod tape;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 
 use tcpstate::drill::{Profile, RunOptions, Traced, Verdict, from_ladder, parse, run as run_script};
 use tcpstate::ladder::{Call, End, Ladder, Returned};
@@ -40,32 +41,43 @@ pub struct Reproduced {
 }
 
 thread_local! {
-    /// What the last panic of this thread said.
+    /// What the last panic of this thread said, while somebody wants to know.
     static SAID: RefCell<Option<String>> = const { RefCell::new(None) };
+    static LISTENS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs something that may panic, and says what it said then. Nothing of it is printed.
+/// Panics that somebody waits for are kept, and all others told as usual.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !LISTENS.get() {
+                return usual(info);
+            }
+            let message = info.payload_as_str().unwrap_or("a panic without words");
+            let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line()));
+            let said = format!("{message}{}", place.unwrap_or_default());
+            SAID.with_borrow_mut(|last| *last = Some(said));
+        }));
+    });
+}
+
+/// Runs something that may panic, and says what it said then.
 pub fn broken_by(run: impl FnOnce()) -> Option<String> {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|info| {
-        let message = info.payload_as_str().unwrap_or("a panic without words");
-        let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
-        SAID.with_borrow_mut(|said| *said = Some(format!("{message}{place}")));
-    }));
+    listen();
+    let before = LISTENS.replace(true);
     let broke = catch_unwind(AssertUnwindSafe(run)).is_err();
-    std::panic::set_hook(usual);
+    LISTENS.set(before);
     broke.then(|| SAID.take().unwrap_or_else(|| "a panic".into()))
 }
 
-/// Runs an input of a target, and tells what happened; `None` if there is no such target. `then` is run after it, with
-/// the tape: an oracle of one's own.
-pub fn reproduce(target: &str, input: &[u8], then: impl FnOnce(&Tape)) -> Option<Reproduced> {
-    let mut tape = Tape::default();
+/// Runs an input of a target, and tells what happened; `None` if there is no such target. It breaks on purpose after so
+/// many entries, if that is asked for: to try what comes of it.
+pub fn reproduce(target: &str, input: &[u8], break_after: Option<usize>) -> Option<Reproduced> {
+    let mut tape = Tape::new(break_after);
     let mut known = true;
-    let broke = broken_by(|| {
-        known = crate::run(target, input, &mut tape as &mut dyn Recorder).is_some();
-        then(&tape);
-    });
+    let broke = broken_by(|| known = crate::run(target, input, &mut tape as &mut dyn Recorder).is_some());
     if !known {
         return None;
     }
@@ -78,7 +90,8 @@ pub fn reproduce(target: &str, input: &[u8], then: impl FnOnce(&Tape)) -> Option
         _ => {
             let is_new = input.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]);
             made.files.push((if is_new { ".pcapng" } else { ".pcap" }, input.to_vec()));
-            made.notes.push("no script: the input is a capture, of which `tcpstate replay` tells more".into());
+            made.notes
+                .push("no script: the input is a capture, of which `tcpstate replay` tells more".into());
         }
     }
     Some(made)
@@ -120,6 +133,7 @@ fn script(
     profile: &Profile,
 ) {
     let written = from_ladder(ladder, end, profile);
+    let base = Profile::from_name(profile.name).unwrap_or_else(|_| Profile::library());
     let mut text = String::new();
     let broke = made.broke.as_deref().unwrap_or("nothing");
     let broke: Vec<&str> = broke.split_whitespace().collect();
@@ -130,14 +144,22 @@ fn script(
     text.push_str(&written.text);
     let said = match parse(&text, &[]) {
         Err(error) => format!("is no script: {error}"),
-        Ok(script) => match run_script(&script, &RunOptions::new(Profile::library())).verdict {
+        Ok(script) => match run_script(&script, &RunOptions::new(base)).verdict {
             Verdict::Pass => "does the same again".into(),
-            Verdict::Fail(failure) => format!("does not do the same: {failure}"),
+            Verdict::Fail(failure) => {
+                format!("does not do the same again, line {}: {}", failure.line, failure.message)
+            }
             Verdict::Unsupported(failure) => format!("asks for what there is not: {failure}"),
         },
     };
     made.notes.push(format!("{name}: {said}"));
-    made.notes.extend(written.left_out.iter().map(|what| format!("{name}: not in it: {what}")));
+    // Which settings they are stands in the script.
+    let settings = written.left_out.iter().filter(|what| what.what.starts_with("the setting ")).count();
+    if settings > 0 {
+        made.notes.push(format!("{name}: not in it: {settings} settings"));
+    }
+    let others = written.left_out.iter().filter(|what| !what.what.starts_with("the setting "));
+    made.notes.extend(others.map(|what| format!("{name}: not in it: {what}")));
     made.files.push((name, text.into_bytes()));
 }
 
@@ -242,3 +264,6 @@ fn of_script(made: &mut Reproduced, input: &[u8]) {
     made.picture = Some(ladder.to_string());
     capture(made, &ladder);
 }
+
+#[cfg(test)]
+mod tests;

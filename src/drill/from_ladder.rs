@@ -111,6 +111,7 @@ pub fn from_ladder(ladder: &Ladder, end: End, profile: &Profile) -> Written {
         several: several(ladder),
         sockets: Sockets::default(),
         state: State::Closed,
+        is_known: false,
         events: String::new(),
         left_out: Vec::new(),
         acted_at: None,
@@ -134,6 +135,8 @@ struct Writer<'l> {
     several: bool,
     sockets: Sockets,
     state: State,
+    /// Whether states are told at all.
+    is_known: bool,
     events: String,
     left_out: Vec<LeftOut>,
     /// When a packet last arrived or the user called, and no deadline has come since.
@@ -178,7 +181,9 @@ impl Writer<'_> {
         let at = entry.at;
         match &entry.what {
             What::Sent(id) => {
-                if let Some(packet) = self.ladder.packet(*id).filter(|packet| packet.from == self.end) {
+                if let Some(packet) =
+                    self.ladder.packet(*id).filter(|packet| packet.from == self.end && !packet.forged)
+                {
                     self.packet(at, *id, packet, Direction::Out);
                 }
             }
@@ -225,7 +230,7 @@ impl Writer<'_> {
             }
             (Some(_), to) => self.comment(to.name()),
         }
-        self.state = to;
+        (self.state, self.is_known) = (to, true);
     }
 
     fn packet(&mut self, at: Instant, id: PacketId, packet: &Packet, direction: Direction) {

@@ -33,6 +33,8 @@ pub struct Packet {
     pub octets: Bytes,
     /// What became of it.
     pub fate: Fate,
+    /// That end has not sent it: somebody else pretends to be it.
+    pub forged: bool,
 }
 
 /// What becomes of a packet on its way. With no arrival and no loss it is still under way.

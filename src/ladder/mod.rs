@@ -152,7 +152,7 @@ impl Ladder {
             return PacketId(usize::MAX);
         }
         self.octets += octets.len();
-        self.packets.push(Packet { from, sent: now, octets, fate: Fate::default() });
+        self.packets.push(Packet { from, sent: now, octets, fate: Fate::default(), forged: false });
         self.push(now, What::Sent(id));
         id
     }
@@ -195,6 +195,16 @@ impl Ladder {
     /// An end sends a packet that arrives at once.
     pub fn delivered(&mut self, now: Instant, from: End, octets: impl Into<Bytes>) -> PacketId {
         let packet = self.sent(now, from, octets);
+        self.arrived(now, packet);
+        packet
+    }
+
+    /// A packet arrives that says it is from this end, which has not sent it.
+    pub fn forged(&mut self, now: Instant, from: End, octets: impl Into<Bytes>) -> PacketId {
+        let packet = self.sent(now, from, octets);
+        if let Some(packet) = self.packets.get_mut(packet.0) {
+            packet.forged = true;
+        }
         self.arrived(now, packet);
         packet
     }

@@ -50,7 +50,8 @@ impl Ladder {
                     let Some(packet) = self.packet(*id) else { continue };
                     let mut comment = core::mem::take(&mut since);
                     let fate = fate(packet);
-                    let _ = writeln!(comment, "{} sends{fate}", name(packet.from));
+                    let sends = if packet.forged { "has not sent this: it is forged" } else { "sends" };
+                    let _ = writeln!(comment, "{} {sends}{fate}", name(packet.from));
                     frames.push((packet, comment));
                 }
                 What::State { end, to, .. } => {

@@ -163,6 +163,14 @@ fn packets_of_other_connections_say_which() {
 }
 
 #[test]
+fn a_forged_packet_says_so() {
+    let mut ladder = ladder();
+    let octets = packet_of(ladder.socket(End::B), ladder.socket(End::A), &segment(1, 0), &[]).unwrap();
+    ladder.forged(AT, End::B, octets);
+    assert!(lines(&ladder, 100).concat().contains("─ forged: ACK seq 1 ack 1 win 100 ──│"), "{ladder}");
+}
+
+#[test]
 fn a_packet_is_found_by_its_octets_the_first_on_its_way_before_all_others() {
     let mut ladder = ladder();
     let octets = |number: u8| vec![number; 20];

@@ -25,18 +25,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn tell(arguments: impl Iterator<Item = String>) -> Result<bool, String> {
-    let (mut plain, mut out) = (Vec::new(), PathBuf::from("."));
-    let mut arguments = arguments.peekable();
+fn tell(mut arguments: impl Iterator<Item = String>) -> Result<bool, String> {
+    let (mut plain, mut out, mut break_after) = (Vec::new(), PathBuf::from("."), None);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--out" => out = arguments.next().ok_or("--out wants a folder")?.into(),
+            // Breaks on purpose, to try what comes of it.
+            "--break-after" => {
+                let number = arguments.next().and_then(|number| number.parse().ok());
+                break_after = Some(number.ok_or("--break-after wants a number of entries")?);
+            }
             _ => plain.push(argument),
         }
     }
     let [target, input] = plain.as_slice() else { return Err("two arguments are wanted".into()) };
     let octets = fs::read(input).map_err(|error| format!("{input}: {error}"))?;
-    let made = reproduce(target, &octets, |_| {}).ok_or_else(|| format!("there is no target {target}"))?;
+    let made =
+        reproduce(target, &octets, break_after).ok_or_else(|| format!("there is no target {target}"))?;
     if let Some(picture) = &made.picture {
         println!("{picture}");
     }

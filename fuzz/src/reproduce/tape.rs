@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use tcpstate::drill::Profile;
 use tcpstate::host::HostConfig;
 use tcpstate::ladder::{self, End, Ladder, Returned};
-use tcpstate::tcp::{Command, Queue, SegmentMeta, TcpConfig};
-use tcpstate::{Instant, State};
+use tcpstate::tcp::{Command, Dialect, Queue, SegmentMeta, TcpConfig};
+use tcpstate::{Instant, State, TcpFlags};
 
 use crate::craft;
 use crate::record::{Call, Entry, Origin, Recorder};
@@ -18,6 +18,7 @@ pub struct Tape {
     hosts: [Option<HostConfig>; 2],
     machine: Option<TcpConfig>,
     told: Vec<(Instant, Told)>,
+    break_after: Option<usize>,
 }
 
 /// An entry that owns what it tells.
@@ -60,6 +61,7 @@ impl Recorder for Tape {
             Entry::Note(text) => Told::Note(text.to_owned()),
         };
         self.told.push((now, told));
+        assert!(self.break_after.is_none_or(|most| self.told.len() < most), "it was asked for");
     }
 }
 
@@ -77,26 +79,27 @@ fn flow_of(from: usize, octets: &[u8]) -> Option<Flow> {
 }
 
 impl Tape {
-    /// How many entries there are.
+    /// An empty one, at which a run breaks on purpose after so many entries.
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.told.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.told.is_empty()
+    pub fn new(break_after: Option<usize>) -> Self {
+        Self { break_after, ..Self::default() }
     }
 
     /// What this end is made of.
     #[must_use]
     pub fn profile(&self, end: End) -> Profile {
-        let mut profile = Profile::library();
-        if let Some(host) = &self.hosts[end.index()] {
+        let host = self.hosts[end.index()].as_ref();
+        let tcp = self.machine.or(host.map(|host| host.connection.tcp));
+        // The profile that is nearest.
+        let mut profile = match tcp.map(|tcp| tcp.dialect) {
+            Some(Dialect::Linux) => Profile::linux(),
+            Some(Dialect::FreeBsd) => Profile::freebsd(),
+            _ => Profile::library(),
+        };
+        if let Some(host) = host {
             profile.host = host.clone();
         }
-        if let Some(tcp) = self.machine {
+        if let Some(tcp) = tcp {
             profile.host.connection.tcp = tcp;
         }
         profile
@@ -125,20 +128,46 @@ impl Tape {
             flows.iter().max_by_key(|&(_, place)| place).map(|(flow, _)| *flow)
         };
         let flows = self.flows();
-        let told: BTreeMap<Flow, usize> =
-            flows.iter().filter(|(flow, _)| known.contains(*flow)).map(|(flow, place)| (*flow, *place)).collect();
+        let told: BTreeMap<Flow, usize> = flows
+            .iter()
+            .filter(|(flow, _)| known.contains(*flow))
+            .map(|(flow, place)| (*flow, *place))
+            .collect();
         last(&told).or_else(|| last(&flows))
     }
 
-    /// Which connection of an end has which name.
+    /// Which connection of an end has which name: as its states tell, or else the first whose SYN goes out after the call
+    /// to connect, or which came before it was accepted.
     fn names(&self) -> BTreeMap<(usize, usize), Flow> {
-        let name = |(_, told): &(Instant, Told)| match *told {
-            Told::State { end, which, local: Some(local), remote: Some(remote), .. } => {
-                Some(((end, which), if end == 0 { [local, remote] } else { [remote, local] }))
+        let mut names = BTreeMap::new();
+        let mut calling: [Option<usize>; 2] = [None; 2];
+        let mut waiting: [Vec<Flow>; 2] = [Vec::new(), Vec::new()];
+        let mut seen = BTreeSet::new();
+        for (_, told) in &self.told {
+            match told {
+                Told::Sent { end, octets } => {
+                    let Some((_, _, segment)) = craft::segment(octets) else { continue };
+                    let Some(flow) = flow_of(*end, octets) else { continue };
+                    if segment.flags.contains(TcpFlags::SYN) && seen.insert(flow) {
+                        waiting[1 - end].push(flow);
+                        if let Some(which) = calling[*end].take() {
+                            names.insert((*end, which), flow);
+                        }
+                    }
+                }
+                &Told::Call { end, which, call: Call::Connect } => calling[end] = Some(which),
+                &Told::Call { end, which, call: Call::Accept } if !waiting[end].is_empty() => {
+                    names.insert((end, which), waiting[end].remove(0));
+                }
+                _ => {}
             }
-            _ => None,
-        };
-        self.told.iter().filter_map(name).collect()
+        }
+        for (_, told) in &self.told {
+            if let Told::State { end, which, local: Some(local), remote: Some(remote), .. } = *told {
+                names.insert((end, which), if end == 0 { [local, remote] } else { [remote, local] });
+            }
+        }
+        names
     }
 
     /// The sockets of an end of which there is nothing but its machine.
@@ -176,31 +205,28 @@ struct Maker<'t> {
     names: BTreeMap<(usize, usize), Flow>,
     /// When something was last told of an end: a call that it is as late as it was is none.
     last: [Option<Instant>; 2],
+    connected: [bool; 2],
     arrived: Option<ladder::PacketId>,
 }
 
 impl<'t> Maker<'t> {
     fn new(tape: &'t Tape, flow: Flow, all: bool) -> Self {
         let (ladder, names) = (Ladder::new(flow), tape.names());
-        Self { tape, ladder, flow, all, names, last: [None; 2], arrived: None }
+        Self { tape, ladder, flow, all, names, last: [None; 2], connected: [false; 2], arrived: None }
     }
 
     fn make(mut self, broke: Option<&str>) -> Ladder {
-        // Both hosts listen; of a machine its first state tells.
+        let start = self.tape.told.first().map_or(Instant::ZERO, |(now, _)| *now);
         for end in [0, 1] {
-            if let Some((now, _)) = self.tape.told.first().filter(|_| self.tape.hosts[end].is_some()) {
-                let listens = self.tape.told.iter().any(|(_, told)| {
-                    matches!(told, Told::Call { end: of, call: Call::Listen(_), .. } if *of == end)
-                });
-                let opens = self.names.iter().any(|(&(of, which), flow)| {
-                    let call = |(_, told): &(Instant, Told)| {
-                        matches!(*told, Told::Call { end, which: number, call: Call::Connect }
-                            if (end, number) == (of, which))
-                    };
-                    of == end && *flow == self.flow && self.tape.told.iter().any(call)
-                });
-                let state = if listens && !opens { State::Listen } else { State::Closed };
-                self.ladder.state(*now, end_of(end), state);
+            let is_told =
+                |(_, told): &(Instant, Told)| matches!(told, Told::State { end: of, .. } if *of == end);
+            let listens = self.opens(end) == Some(false);
+            if self.tape.told.iter().any(is_told) {
+                let state = if listens { State::Listen } else { State::Closed };
+                self.ladder.state(start, end_of(end), state);
+            }
+            if listens {
+                self.ladder.call(start, end_of(end), ladder::Call::Listen, Returned::Done(0));
             }
         }
         for (now, told) in &self.tape.told {
@@ -213,6 +239,28 @@ impl<'t> Maker<'t> {
         self.ladder
     }
 
+    /// Whether this end opens the connection actively; `None` if it does not open it at all. Its first SYN tells.
+    fn opens(&self, of: usize) -> Option<bool> {
+        self.tape.told.iter().find_map(|(_, told)| {
+            let flags = match told {
+                Told::Sent { end, octets } if *end == of && flow_of(of, octets) == Some(self.flow) => {
+                    craft::segment(octets)?.2.flags
+                }
+                Told::SegmentSent { end, meta } if *end == of => meta.flags,
+                _ => return None,
+            };
+            flags.contains(TcpFlags::SYN).then(|| !flags.contains(TcpFlags::ACK))
+        })
+    }
+
+    /// Before its first SYN of its own, an end was called to connect.
+    fn before(&mut self, now: Instant, end: usize, flags: TcpFlags) {
+        let syn = flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK);
+        if syn && !std::mem::replace(&mut self.connected[end], true) {
+            self.ladder.call(now, end_of(end), ladder::Call::Connect, Returned::Done(0));
+        }
+    }
+
     fn is_told(&self, from: usize, octets: &[u8]) -> bool {
         self.all || flow_of(from, octets) == Some(self.flow)
     }
@@ -221,6 +269,11 @@ impl<'t> Maker<'t> {
         match told {
             Told::Sent { end, octets } if self.is_told(*end, octets) => {
                 self.last[*end] = Some(now);
+                if let Some((_, _, segment)) = craft::segment(octets)
+                    && flow_of(*end, octets) == Some(self.flow)
+                {
+                    self.before(now, *end, segment.flags);
+                }
                 self.ladder.sent(now, end_of(*end), octets.clone());
             }
             Told::Arrived { end, octets, origin, verified } => {
@@ -237,7 +290,13 @@ impl<'t> Maker<'t> {
             }
             Told::SegmentSent { end, meta } => {
                 self.last[*end] = Some(now);
+                self.before(now, *end, meta.flags);
                 self.ladder.delivered_segment(now, end_of(*end), meta, &[]);
+                if meta.flags.contains(TcpFlags::SYN) {
+                    let answers = meta.flags.contains(TcpFlags::ACK);
+                    let state = if answers { State::SynReceived } else { State::SynSent };
+                    self.ladder.state(now, end_of(*end), state);
+                }
             }
             Told::SegmentArrived { end, meta } => {
                 self.last[*end] = Some(now);
@@ -268,14 +327,16 @@ impl<'t> Maker<'t> {
 
     fn arrive(&mut self, now: Instant, end: usize, octets: &[u8], origin: Origin, verified: bool) {
         let from = end_of(1 - end);
-        let same = self.ladder.find(from, octets).filter(|_| matches!(origin, Origin::Network | Origin::Copy));
+        let same =
+            self.ladder.find(from, octets).filter(|_| matches!(origin, Origin::Network | Origin::Copy));
         let id = match same {
             Some(id) => {
                 self.ladder.arrived(now, id);
                 id
             }
             None => {
-                let what = if origin == Origin::Injected { "nobody has sent this" } else { "changed on its way" };
+                let what =
+                    if origin == Origin::Injected { "nobody has sent this" } else { "changed on its way" };
                 self.ladder.note(now, Some(from), what);
                 self.ladder.delivered(now, from, octets.to_vec())
             }
@@ -291,15 +352,15 @@ impl<'t> Maker<'t> {
         let is_focus = is_machine || self.names.get(&(end, which)) == Some(&self.flow);
         self.last[end] = Some(now);
         let (told, done) = match call {
-            // Connections name their ports where there are several.
-            Call::Listen(_) => (ladder::Call::Listen, 0),
+            // That is told from the packets.
+            Call::Listen(_) => return,
+            Call::Connect if is_focus => return,
             Call::Accept | Call::Release if is_focus => {
                 self.ladder.note(now, Some(end_of(end)), format!("{call:?}").to_lowercase());
                 return;
             }
             _ if !is_focus && !self.all => return,
             _ if !is_focus => (ladder::Call::Other(format!("connection {which}: {call:?}")), 0),
-            Call::Connect => (ladder::Call::Connect, 0),
             Call::Send(len) => (ladder::Call::Write(len), len),
             Call::Recv(len) => (ladder::Call::Read(len), len),
             Call::Shutdown => (ladder::Call::Shutdown, 0),
@@ -315,7 +376,6 @@ impl<'t> Maker<'t> {
 /// A command to a machine, and how many octets it is about.
 fn of_command(command: Command) -> (ladder::Call, usize) {
     match command {
-        Command::Open => (ladder::Call::Connect, 0),
         Command::Queue(Queue { len, push: false, more: false, urgent: false }) => {
             (ladder::Call::Write(len as usize), len as usize)
         }

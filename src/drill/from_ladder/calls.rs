@@ -147,6 +147,7 @@ impl Writer<'_> {
         };
         let listens = self.sockets.listener && self.sockets.connection.is_none();
         let there = match self.state {
+            _ if !self.is_known => return,
             _ if self.sockets.closed => false,
             State::Listen => listens,
             State::SynReceived | State::Closed | State::TimeWait if listens => false,

@@ -207,9 +207,10 @@ impl Maker<'_> {
             Leg::Comes { .. } | Leg::LostLater if odd.is_empty() => told.short.clone(),
             Leg::Comes { .. } | Leg::LostLater => format!("{odd}: {}", told.short),
         };
+        let text = if sent.forged { format!("forged: {text}") } else { text };
         let alone = matches!(leg, Leg::Whole { .. } | Leg::LostAtOnce);
         let numbered = !alone || sent.fate.arrivals.len() + sent.fate.losses > 1;
-        let odd = !odd.is_empty();
+        let odd = sent.forged || !odd.is_empty();
         self.push(at, Middle::Arrow(Arrow { packet, from: sent.from, leg, text, numbered, odd }));
     }
 
