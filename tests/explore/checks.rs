@@ -27,8 +27,8 @@ pub struct Calm {
     pub name: &'static str,
     /// What both users do from now on, and that nothing is lost.
     pub begin: fn(&Rules, &World) -> World,
-    /// The next of the path; none if nothing is left to happen.
-    pub next: fn(&Rules, &World) -> Option<World>,
+    /// The next of the path, whose step is checked like any other; none if nothing is left to happen.
+    pub next: fn(&Rules, &World) -> Result<Option<World>, Violation>,
     /// Whether this is a good end.
     pub over: fn(&World) -> Result<bool, String>,
     /// A path with more steps is a loop.

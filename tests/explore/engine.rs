@@ -13,7 +13,7 @@ use std::time::{Duration, Instant as Clock};
 
 use hashbrown::HashSet;
 
-use super::checks::{Checks, Moment};
+use super::checks::{Checks, Moment, Violation};
 use super::finding::Finding;
 use super::rules::Rules;
 use super::step::Step;
@@ -294,6 +294,7 @@ impl Search<'_> {
                     return Err(broken(format!("not over after {} steps", calm.most)));
                 }
                 world = (calm.next)(self.rules, &world)
+                    .map_err(|Violation { property, why }| (property.to_owned(), format!("later, {why}")))?
                     .ok_or_else(|| broken("nothing is left to happen, and it is not over".into()))?;
             }
             known.lock().expect("nobody panics with it").extend(been);

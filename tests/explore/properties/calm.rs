@@ -8,10 +8,11 @@ use tcpstate::tcp::{CloseReason, Command, Keepalive};
 
 use std::sync::Arc;
 
-use super::super::checks::Calm;
+use super::super::checks::{Calm, Violation};
 use super::super::rules::Rules;
 use super::super::step::Step;
-use super::super::world::{Budget, World};
+use super::super::world::{Budget, End, World};
+use super::adapter::check;
 
 /// What is asked of the way on from every state.
 pub const CALM: &[Calm] = &[
@@ -82,16 +83,24 @@ pub fn deliveries(world: &World) -> Option<Step> {
     world.calm_step().filter(|step| !matches!(step, Step::Fire(_)))
 }
 
-fn next_of_closing(rules: &Rules, world: &World) -> Option<World> {
-    closing(world).map(|step| world.take(rules, step).0)
+fn next_of_closing(rules: &Rules, world: &World) -> Result<Option<World>, Violation> {
+    take(rules, world, closing(world))
 }
 
-fn next_of_open(rules: &Rules, world: &World) -> Option<World> {
-    open(world).map(|step| world.take(rules, step).0)
+fn next_of_open(rules: &Rules, world: &World) -> Result<Option<World>, Violation> {
+    take(rules, world, open(world))
 }
 
-fn next_delivery(rules: &Rules, world: &World) -> Option<World> {
-    deliveries(world).map(|step| world.take(rules, step).0)
+fn next_delivery(rules: &Rules, world: &World) -> Result<Option<World>, Violation> {
+    take(rules, world, deliveries(world))
+}
+
+/// Takes a step, of which everything is asked that is asked of those that are explored.
+fn take(rules: &Rules, world: &World, step: Option<Step>) -> Result<Option<World>, Violation> {
+    let Some(step) = step else { return Ok(None) };
+    let (after, happened) = world.take(rules, step);
+    check(world, step, &after, &happened)?;
+    Ok(Some(after))
 }
 
 /// Why a connection is given up although its peer answers.
@@ -112,7 +121,20 @@ fn given_up(world: &World) -> Result<(), String> {
 
 fn is_closed(world: &World) -> Result<bool, String> {
     given_up(world)?;
-    Ok(world.is_quiet() && world.ends.iter().all(|end| end.state() == State::Closed))
+    let closed = world.is_quiet() && world.ends.iter().all(|end| end.state() == State::Closed);
+    if closed {
+        reset_by_nobody(world)?;
+    }
+    Ok(closed)
+}
+
+/// Who was reset has a peer that has given up, has refused or deleted the connection, or did not know of it any more: and that
+/// says so. Two ends that were both reset have been reset by nobody.
+fn reset_by_nobody(world: &World) -> Result<(), String> {
+    let was_reset =
+        |end: &End| end.tcb.as_ref().is_some_and(|tcb| tcb.close_reason() == Some(CloseReason::Reset));
+    let both = world.ends.iter().all(was_reset);
+    if both { Err("both ends were reset, and neither has given up".to_owned()) } else { Ok(()) }
 }
 
 fn is_quiet(world: &World) -> Result<bool, String> {
@@ -141,7 +163,7 @@ mod tests {
 
     /// Takes steps until nothing is left to do, in a network that loses everything.
     fn in_vain(mut world: World, rules: &Rules) -> World {
-        while let Some(next) = next_of_open(rules, &world) {
+        while let Ok(Some(next)) = next_of_open(rules, &world) {
             world = next;
             world.lanes = Default::default();
         }
@@ -168,7 +190,7 @@ mod tests {
         let (world, _) = world.take(&rules, Step::Open(0, Opening::Active));
         assert_eq!(is_quiet(&world), Ok(false));
         let mut world = close_both(&rules, &world);
-        while let Some(next) = next_of_closing(&rules, &world) {
+        while let Ok(Some(next)) = next_of_closing(&rules, &world) {
             world = next;
         }
         assert_eq!(is_closed(&world), Ok(true));

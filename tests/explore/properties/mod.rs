@@ -13,7 +13,6 @@ mod edges;
 mod isn;
 mod must_move;
 mod normal_close;
-#[cfg(feature = "pcap")]
 mod observer;
 mod resets;
 mod sight;
@@ -24,21 +23,22 @@ mod window;
 
 mod testing;
 
-use super::checks::{Checks, PathProperty, Property, Violation};
+use super::checks::{Checks, Property, Violation};
 use sight::{Cause, Sent, Sight, Step};
 
 /// All that is asked.
 pub const ALL: Checks = Checks {
     steps: &[Property { check: adapter::check }, Property { check: blind::blind }],
     calm: calm::CALM,
-    paths: PATHS,
+    paths: observer::PATHS,
 };
 
-#[cfg(feature = "pcap")]
-const PATHS: &[PathProperty] = observer::PATHS;
-/// Without `replay` there is no observer.
-#[cfg(not(feature = "pcap"))]
-const PATHS: &[PathProperty] = &[];
+/// Of how many ends of paths the observer was asked for its opinion, and of how many nobody could have one.
+pub fn judged() -> (usize, usize) {
+    let [left_out, judged] =
+        observer::JUDGED.each_ref().map(|count| count.load(std::sync::atomic::Ordering::Relaxed));
+    (judged, left_out)
+}
 
 /// A property of single steps: `None` if it holds, or why it does not.
 type OfStep = fn(&Step) -> Option<String>;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tcpstate::capture::Frame;
 use tcpstate::ladder::packet_of;
@@ -45,11 +46,16 @@ fn observer(rules: &Rules, path: &[Moment]) -> Result<(), String> {
     Ok(())
 }
 
+/// How many ends of paths were not judged, for no onlooker could know, and how many were: the figures say so.
+pub static JUDGED: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
 /// Whether the observer agrees with the machines at the end of this path.
 fn agrees_with(path: &[Moment]) -> Result<(), String> {
     let mut onlooker = Onlooker::default();
     path.iter().for_each(|moment| onlooker.see(moment));
     let known: Vec<usize> = (0..2).filter(|&end| onlooker.could_know(end)).collect();
+    JUDGED[0].fetch_add(2 - known.len(), Ordering::Relaxed);
+    JUDGED[1].fetch_add(known.len(), Ordering::Relaxed);
     if known.is_empty() {
         return Ok(());
     }
