@@ -99,8 +99,8 @@ pub fn deep_worlds() -> Vec<Rules> {
         rules
     };
     vec![
-        // All calls of all users, with everything that may go wrong.
-        with("everything", &|rules| (rules.half_close, rules.abort) = (true, true)),
+        // All calls of all users, with everything that may go wrong, but only one loss.
+        with("everything", &|rules| (rules.half_close, rules.abort, rules.budget.drops) = (true, true, 1)),
         with("timestamps, everything wrong", &|rules| configure(rules, |config| config.timestamps = true)),
         with("half-close, everything wrong", &|rules| (rules.close, rules.half_close) = (false, true)),
         with("simultaneous, everything wrong", &|rules| rules.opens[1] = [true, false]),

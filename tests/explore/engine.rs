@@ -18,7 +18,7 @@ use super::finding::Finding;
 use super::rules::Rules;
 use super::step::Step;
 use super::visited::{Key, Packed, Plain, Visit, Visited, key};
-use super::world::{CALM, EXPLORED, World};
+use super::world::{CALM, EXPLORED, START, World};
 
 /// What was explored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,16 +39,18 @@ pub struct Figures {
     pub widest: usize,
     /// Whole paths that were looked at.
     pub paths: usize,
+    /// How long it was until the latest of all states, in milliseconds.
+    pub millis: u64,
 }
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { states, visits, transitions, depth, ends, cut, widest, paths } = self;
+        let Self { states, visits, transitions, depth, ends, cut, widest, paths, millis } = self;
         write!(
             f,
             "{states} states ({visits} with what is left), {transitions} transitions, depth {depth}, "
         )?;
-        write!(f, "{ends} ends, {cut} cut, widest layer {widest}, {paths} whole paths")
+        write!(f, "{ends} ends, {cut} cut, {millis} ms, widest layer {widest}, {paths} whole paths")
     }
 }
 
@@ -174,7 +176,8 @@ impl Search<'_> {
             let blocks: Vec<&[Open]> = batch.chunks(BLOCK).collect();
             let mut given: Vec<Given> = self.look(&blocks);
             for given in &mut given {
-                let Figures { transitions, ends, cut, .. } = given.figures;
+                let Figures { transitions, ends, cut, millis, .. } = given.figures;
+                self.figures.millis = self.figures.millis.max(millis);
                 self.figures.transitions += transitions;
                 self.figures.ends += ends;
                 self.figures.cut += cut;
@@ -255,6 +258,15 @@ impl Search<'_> {
             given.ended.push(open.number);
         }
         given.figures.cut += usize::from(open.world.is_cut());
+        let passed = open.world.now - START;
+        given.figures.millis =
+            given.figures.millis.max(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
+        if passed > EXPLORED.time {
+            return Err((
+                "horizon".into(),
+                format!("{passed:?} have passed: fingerprints do not look so far"),
+            ));
+        }
         for (number, &step) in steps.iter().enumerate() {
             let number = u8::try_from(number).expect("few steps");
             *at = Some(number);

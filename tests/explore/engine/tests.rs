@@ -15,7 +15,14 @@ use super::{Figures, Limits, Unfinished, explore};
 
 /// Both open, and nothing else ever happens.
 fn handshake() -> Rules {
-    let budget = Budget { drops: 0, copies: 0, reorders: 0, delays: 0, forgeries: 0, firings: [[0; Budget::TIMERS]; 2] };
+    let budget = Budget {
+        drops: 0,
+        copies: 0,
+        reorders: 0,
+        delays: 0,
+        forgeries: 0,
+        firings: [[0; Budget::TIMERS]; 2],
+    };
     let rules = Rules {
         octets: [0, 0],
         half_close: false,
@@ -29,7 +36,14 @@ fn handshake() -> Rules {
 
 /// A small world with something of everything in it.
 fn small() -> Rules {
-    let budget = Budget { drops: 1, copies: 0, reorders: 0, delays: 0, forgeries: 0, firings: [[1; Budget::TIMERS]; 2] };
+    let budget = Budget {
+        drops: 1,
+        copies: 0,
+        reorders: 0,
+        delays: 0,
+        forgeries: 0,
+        firings: [[1; Budget::TIMERS]; 2],
+    };
     let mut rules = Rules { octets: [1, 0], abort: false, half_close: false, budget, ..Rules::new("small") };
     rules.config.iter_mut().for_each(|config| config.timestamps = false);
     rules
