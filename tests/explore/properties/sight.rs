@@ -192,9 +192,4 @@ impl Step {
             _ => None,
         }
     }
-
-    /// Whether the end and its peer belong to the same connection, as far as they know of each other.
-    pub fn is_between(own: &Sight, peer: &Sight) -> bool {
-        (!own.knows_peer() || own.irs == peer.iss) && (!peer.knows_peer() || peer.irs == own.iss)
-    }
 }

@@ -81,13 +81,10 @@ fn segment(step: &Step, sent: &Sent) -> Option<String> {
     {
         return Some(format!("{what} offers octets up to {told}, and {} were offered", before.rcv_edge));
     }
-    // The peer may have offered more than this end has heard of, and takes back nothing.
-    let offered = own.una.max(before.una) + i64::from(own.snd_wnd.max(before.snd_wnd));
-    let most = if peer.knows_peer() && peer.irs == own.iss {
-        offered.min(peer.rcv_edge.max(offered))
-    } else {
-        offered
-    };
+    // No more than this end has heard of; and that is no more than the peer has offered, who takes back nothing.
+    let heard = own.una.max(before.una) + i64::from(own.snd_wnd.max(before.snd_wnd));
+    let is_known = peer.knows_peer() && peer.irs == own.iss && peer.state != State::Closed;
+    let most = if is_known { heard.min(peer.rcv_edge) } else { heard };
     let probe = own.snd_wnd == 0 && len == 1 && start == own.una;
     if len > 0 && !meta.flags.contains(TcpFlags::SYN) && end > most && !probe {
         return Some(format!("{what} goes beyond the window, which ends at {most}"));
@@ -163,6 +160,15 @@ mod tests {
         said(&step, "goes beyond the window, which ends at 1");
         step.sent[0].meta.len = 1;
         assert_eq!(window(&step), None, "a probe");
+    }
+
+    #[test]
+    fn octets_beyond_what_the_peer_has_offered_are_found_whatever_this_end_has_heard() {
+        let mut step = sends(2, TcpFlags::PSH);
+        step.peer.rcv_edge = 2;
+        said(&step, "goes beyond the window, which ends at 2");
+        step.peer.state = State::Closed;
+        assert_eq!(window(&step), None, "it has no window any more");
     }
 
     #[test]
