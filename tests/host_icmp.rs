@@ -156,6 +156,19 @@ fn a_ping_is_answered() {
     assert_eq!(us.icmp_stats().sent(IcmpKind::EchoReply), 2);
 }
 
+/// RFC 1122 §3.2.2.6: the answer comes from the address that was asked, whichever of ours it is.
+#[test]
+fn a_ping_is_answered_by_the_address_that_was_asked() {
+    let other = Ipv4Addr::new(10, 0, 0, 77);
+    let mut us = with(1, |config| config.addresses.push(LocalAddress::new(other.into(), 24)));
+    let request = Echo { id: 1, seq: 2, data: b"data" };
+    for asked in [US, other] {
+        us.handle_packet(NOW, &message(ROUTER, asked, &Icmpv4Message::EchoRequest(request))[..]);
+        let answer = sent(&mut us).unwrap();
+        assert_eq!(answer[12..16], asked.octets());
+    }
+}
+
 #[test]
 fn a_ping_to_all_is_answered_only_if_asked_for() {
     // RFC 1122 §3.2.2.6.

@@ -762,3 +762,18 @@ fn a_sender_of_datagrams_hears_when_a_third_of_the_octets_is_free() {
     }
     assert!((queued / 3..=queued / 3 + 2).contains(&gone), "{gone} of {queued}");
 }
+
+/// What does not fit waits for a buffer that is large enough; nothing empty is sent meanwhile.
+#[test]
+fn a_packet_that_does_not_fit_waits() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (client, server) = connected(NOW, &mut a, &mut b);
+    a.connection(client).unwrap().send(NOW, &[7; 100]).unwrap();
+    assert_eq!(a.poll_transmit(NOW, &mut [0; 60]), None);
+    carry(NOW, &mut a, &mut b);
+    carry(NOW + core::time::Duration::from_secs(1), &mut a, &mut b);
+    let now = NOW + core::time::Duration::from_secs(5);
+    a.handle_timeout(now);
+    carry(now, &mut a, &mut b);
+    assert_eq!(b.connection(server).unwrap().unread(), 100);
+}

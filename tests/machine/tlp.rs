@@ -276,3 +276,16 @@ fn the_answer_to_the_probe_starts_the_recovery() {
         assert!(s.tcb.cwnd() <= half && s.tcb.ssthresh() <= half, "{} of {half}", s.tcb.cwnd());
     });
 }
+
+/// RFC 8985 §7.2: whatever is sent puts the probe off: it counts from the last segment, and not from the first.
+// RFC 8985-16
+#[test]
+fn each_new_segment_puts_the_probe_off() {
+    play(|stage| {
+        let mut s = in_flight(stage, &sacking(), 2, 0);
+        assert_eq!(within(&mut s, span!(150 ms)), []);
+        call!(s, queue 1_000);
+        assert_eq!(within(&mut s, span!(199 ms)), [(250, 2_001)]);
+        assert_eq!(within(&mut s, span!(1 ms)), [(450, 2_001)]);
+    });
+}
