@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers")]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tcpstate::tcp::{
@@ -303,7 +303,7 @@ fn compare(kind: &Kind, one: &Met, other: &Met, random: &mut Random) {
 
 /// What was met so far, and how often two met that had come by other ways.
 struct Meetings {
-    met: HashMap<u128, Vec<Met>>,
+    met: BTreeMap<u128, Vec<Met>>,
     compared: usize,
 }
 
@@ -402,7 +402,7 @@ fn walks() -> u64 {
 }
 
 fn all_walks(kind: &Kind) {
-    let mut meetings = Meetings { met: HashMap::new(), compared: 0 };
+    let mut meetings = Meetings { met: BTreeMap::new(), compared: 0 };
     for seed in 0..walks() {
         walk(kind, seed, &mut meetings);
     }
