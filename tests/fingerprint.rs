@@ -97,9 +97,9 @@ impl Met {
         match deed {
             Deed::Segment(meta) => {
                 let mut meta = *meta;
-                meta.seq = meta.seq + self.peer;
+                meta.seq += self.peer;
                 let iss = self.tcb.iss().get();
-                meta.ack = meta.ack + iss;
+                meta.ack += iss;
                 if let Some(times) = &mut meta.options.timestamps {
                     times.val = times.val.wrapping_add(self.clock()).wrapping_add(self.ahead);
                     times.ecr = times.ecr.wrapping_add(self.clock());
@@ -114,8 +114,8 @@ impl Met {
             Deed::Call(command) => {
                 let mut command = *command;
                 match &mut command {
-                    Command::NetworkError(error) => error.seq = error.seq + self.tcb.iss().get(),
-                    Command::PathMtu(report) => report.seq = report.seq + self.tcb.iss().get(),
+                    Command::NetworkError(error) => error.seq += self.tcb.iss().get(),
+                    Command::PathMtu(report) => report.seq += self.tcb.iss().get(),
                     _ => {}
                 }
                 match self.tcb.on_command(now, command) {
@@ -124,7 +124,7 @@ impl Met {
                 }
             }
             Deed::Wait(time) => {
-                self.now = now + *time;
+                self.now = self.now + *time;
                 match self.tcb.poll_timeout() {
                     Some(at) if at <= self.now => format!("{:?}", self.tcb.on_timeout(self.now)),
                     _ => String::new(),

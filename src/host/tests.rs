@@ -743,8 +743,8 @@ fn what_is_held_beside_connections_counts_as_memory() {
 #[test]
 fn a_sender_of_datagrams_hears_when_a_third_of_the_octets_is_free() {
     let mut a = host(A);
-    let mut options = UdpOptions::default();
-    options.send = UdpQueue { datagrams: 1_000, octets: 30_000 };
+    let send = UdpQueue { datagrams: 1_000, octets: 30_000 };
+    let options = UdpOptions { send, ..UdpOptions::default() };
     let bind = UdpBind::Socket("10.0.0.1:53".parse().unwrap());
     let socket = a.udp_bind(bind, options).unwrap();
     let to = "10.0.0.2:53".parse().unwrap();

@@ -10,6 +10,9 @@ use crate::tcp::{
 };
 use crate::{Instant, SeqNumber, State, TcpFlags};
 
+/// Changes one variable.
+type Change<'a> = &'a dyn Fn(&mut Tcb);
+
 /// What happens to one of two ends next.
 #[derive(Clone, Copy, Debug)]
 enum Act {
@@ -278,7 +281,7 @@ fn whatever_changes_what_a_machine_will_do_changes_its_fingerprint() {
     for meta in &pair.lanes[1] {
         try_out("a segment", &|tcb| _ = tcb.on_segment(now, meta));
     }
-    let changes: [(&str, &dyn Fn(&mut Tcb)); 24] = [
+    let changes: [(&str, Change<'_>); 24] = [
         ("una", &|tcb| tcb.snd.una -= 1),
         ("wnd", &|tcb| tcb.snd.wnd -= 1),
         ("wl1", &|tcb| tcb.snd.wl1 -= 1),

@@ -28,10 +28,10 @@ mod tests {
         let good = open();
         assert_eq!(isn(&good), None);
         let mut bad = good.clone();
-        bad.after.irs = bad.after.irs + 1;
+        bad.after.irs += 1;
         assert!(isn(&bad).is_some_and(|why| why.starts_with("A has IRS")));
         let mut bad = good;
-        bad.peer.irs = bad.peer.irs + 1;
+        bad.peer.irs += 1;
         assert!(isn(&bad).is_some_and(|why| why.starts_with("A has ISS")));
         bad.peer.state = tcpstate::State::SynSent;
         assert_eq!(isn(&bad), None, "nothing is agreed on as yet");
