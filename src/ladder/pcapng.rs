@@ -99,7 +99,10 @@ fn tell(out: &mut String, ladder: &Ladder, entry: &Entry) {
             };
             writeln!(out, "{} calls {call} = {result}", name(*end))
         }
-        What::Timer { end, name: timer } => writeln!(out, "{}: a timer {timer}", name(*end)),
+        What::Timer { end, name: timer } => {
+            let colon = if timer.is_empty() { "" } else { ": " };
+            writeln!(out, "{}: timer{colon}{timer}", name(*end))
+        }
         What::Note { end, text } => match end {
             Some(end) => writeln!(out, "{}: {text}", name(*end)),
             None => writeln!(out, "{text}"),

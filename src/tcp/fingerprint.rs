@@ -1,6 +1,6 @@
 //! What of a machine decides what it will do: [`Tcb::fingerprint`].
 //!
-//! Each file says what of its own variables counts, beside them, by [`fold!`](fold): it names every field, folded in or left out,
+//! Each file says what of its own variables counts, beside them, by `fold!`: it names every field, folded in or left out,
 //! so that a new one does not compile before somebody has thought of it. Left out is
 //!
 //! - what only tells people something: counters, rates, how long something has held us back;
