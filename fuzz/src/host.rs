@@ -295,6 +295,16 @@ impl End {
             }
             is_there
         });
+        // What only tells something may be asked at any time.
+        let rows = self.host.rows().count();
+        assert!(rows <= 17, "{rows} rows of half-open connections and of TIME-WAIT");
+        assert!(self.host.stats().reasons().all(|(name, _)| !name.is_empty()));
+        for &id in &self.sockets {
+            let Some(socket) = self.host.udp(id) else { continue };
+            let (here, there) = socket.waiting();
+            assert!(here <= 256 && there <= 256, "{here} datagrams to read, {there} to send");
+            let _ = (socket.local(), socket.remote(), socket.bound(), socket.options(), socket.dropped());
+        }
         assert!(self.stale.last().is_none_or(|&id| self.host.connection(id).is_none()), "a stale id lives");
     }
 }

@@ -15,6 +15,7 @@ pub mod record;
 pub mod replay;
 pub mod reproduce;
 pub mod seeds;
+pub mod single;
 pub mod tcb_ops;
 
 use record::Recorder;

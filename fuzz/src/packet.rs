@@ -1,6 +1,7 @@
 //! Any octets, read as a frame of any link type: every part that a parser answers lies inside what it was given,
 //! lengths agree with one another, what was read can be written and read again, and where etherparse reads the
-//! packet too, both read the same. What is too large and may be cut into fragments is put together again.
+//! packet too, both read the same. What is too large and may be cut into fragments is put together again. And a flow
+//! without a host gets it, from whom it may be.
 //!
 //! Input: an octet that picks the link type, one that says how much of the frame was not captured, the frame.
 
@@ -15,6 +16,8 @@ use tcpstate::wire::{
     IpProtocol, Ipv4Header, Ipv4Repr, LengthSource, LinkType, Network, Quote, QuotedUpper, Reassembler,
     TcpFlags, TcpRepr, TcpSegment, UdpDatagram, UdpRepr, checksum, link,
 };
+
+use crate::single;
 
 /// The link types that the first octet of an input picks from.
 pub const LINK_TYPES: [LinkType; 12] = [
@@ -91,6 +94,7 @@ fn check_ip(bytes: &[u8], wire_len: usize) {
     check_quote(bytes, &packet);
     check_examined(bytes, &packet, whole);
     check_pieces(bytes);
+    single::run(bytes, &packet);
 }
 
 /// With the right checksum: the fuzzer need not find it.

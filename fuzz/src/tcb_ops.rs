@@ -244,6 +244,8 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
             }
             _ => self.now,
         };
+        // Near the end of time, which is as far as 64 bits of nanoseconds go, nothing is later any more.
+        self.twin.take_if(|_| self.now > Instant::from_nanos(u64::MAX / 2));
         let (readable, acked) = (self.tcb.readable_to(), self.tcb.acked_to());
         match *op {
             Op::Configure(what) => self.configure(what),
@@ -508,6 +510,8 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
             let due = self.tcb.poll_timeout().map(|at| at + Twin::LATER);
             assert_eq!(twin.0.poll_timeout(), due, "the twin is due at another time");
         }
+        let prints = [&self.tcb, &self.tcb.clone()].map(|tcb| tcb.fingerprint(self.now));
+        assert_eq!(prints[0], prints[1], "a copy has another fingerprint: {:?}", self.tcb);
         if self.recorder.is_on() && self.state != Some(state) {
             self.state = Some(state);
             let entry = Entry::State { end: 0, which: 0, local: None, remote: None, state };
