@@ -34,16 +34,22 @@ pub fn names() -> Vec<&'static str> {
 /// In the order in which they are tried; several may share a name.
 pub const CLASSES: &[Class] = &[
     Class { name: "panic", is: |d| d.theirs.wrong.iter().any(|wrong| wrong.starts_with("panic")) },
-    Class { name: "window-edge", is: |d| d.strayed },
+    Class { name: "window-edge", is: |d| d.strayed || reaches_over(d) },
     Class {
-        name: "window-edge",
-        is: |d| one_ended(d) && segment(d, |a| a.edge <= Some(a.seq) && d.their_edge > Some(a.seq)),
+        name: "combined-flags",
+        is: |d| goes_astray(d) && came(d, |_, a| (a.flags & (SYN | FIN | RST)).count_ones() > 1),
     },
-    Class { name: "combined-flags", is: |d| segment(d, |a| (a.flags & (SYN | FIN | RST)).count_ones() > 1) },
     Class {
         name: "malformed-options",
-        is: |d| segment(d, |a| matches!(a.options, Options::LengthZero | Options::TooLong)),
+        is: |d| opening_differs(d) && came(d, |_, a| a.flags & SYN != 0 && is_malformed(a)),
     },
+    // The other's window has moved with its user's reading, and it has not told that yet.
+    Class {
+        name: "window-edge",
+        is: |d| reset(d, &["above", "edge"]) && one_ended(d) && segment(d, |a| a.edge > Some(a.seq - 20_000)),
+    },
+    Class { name: "combined-flags", is: |d| segment(d, |a| (a.flags & (SYN | FIN | RST)).count_ones() > 1) },
+    Class { name: "malformed-options", is: |d| segment(d, is_malformed) },
     // Calls.
     Class {
         name: "send-before-handshake",
@@ -51,7 +57,10 @@ pub const CLASSES: &[Class] = &[
     },
     Class { name: "unread-octets-when-over", is: unread_when_over },
     Class { name: "call-result", is: |d| only(d, &[Part::Call]) && !moves_octets(d) },
-    Class { name: "reset-when-given-up", is: |d| gives_up(d) && only(d, &[Part::Reset, Part::Call]) },
+    Class {
+        name: "reset-when-given-up",
+        is: |d| gives_up(d) && only(d, &[Part::Reset, Part::Call, Part::Again, Part::Ack]),
+    },
     Class {
         name: "abort-in-time-wait",
         is: |d| {
@@ -118,7 +127,7 @@ pub const CLASSES: &[Class] = &[
         is: |d| flag(d, SYN) && d.theirs.reset.is_some() && closed(d.theirs.state) && !closed(d.ours.state),
     },
     Class { name: "syn-challenge", is: |d| flag(d, SYN) && answers_only(d) },
-    Class { name: "syn-trimmed", is: |d| flag(d, SYN) && lies(d, &["overlap"]) && takes_text(d) },
+    Class { name: "syn-trimmed", is: |d| flag(d, SYN) && lies(d, &["overlap"]) && !d.rejoined },
     Class { name: "reset-challenge", is: |d| flag(d, RST) && answers_only(d) },
     Class { name: "reset-numbers", is: |d| only(d, &[Part::Reset, Part::Again, Part::Ack]) && both_reset(d) },
     // Acknowledgments.
@@ -167,7 +176,7 @@ pub const CLASSES: &[Class] = &[
         is: |d| {
             before(d, &[State::LastAck])
                 && closed(d.ours.state)
-                && only(d, &[Part::State, Part::Ack, Part::Bare])
+                && only(d, &[Part::State, Part::Ack, Part::Bare, Part::Again])
         },
     },
     Class {
@@ -308,6 +317,20 @@ fn takes_text(d: &Difference) -> bool {
 /// Where the last of the new octets ends.
 fn last(answer: &Answer) -> i64 {
     answer.new.last().map_or(0, |range| range.1)
+}
+
+fn is_malformed(arriving: &Arriving) -> bool {
+    matches!(arriving.options, Options::LengthZero | Options::TooLong)
+}
+
+/// The segment reaches over the edge of our window, and the other one has told a larger one.
+fn reaches_over(d: &Difference) -> bool {
+    segment(d, |a| a.edge < Some(a.seq + a.len.max(1)) && d.their_edge > a.edge && a.edge.is_some())
+}
+
+/// One of the two has gone on to another connection.
+fn goes_astray(d: &Difference) -> bool {
+    opening_differs(d) || d.ours.call.is_some() != d.theirs.call.is_some()
 }
 
 fn moves_octets(d: &Difference) -> bool {

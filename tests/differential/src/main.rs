@@ -21,6 +21,7 @@ use stack::Library;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
+use tcpstate::State;
 
 const USAGE: &str = "\
 Usage: differential [--seeds N] [--first S] [--class NAME] [--examples]
@@ -100,6 +101,24 @@ struct Totals {
     /// Steps that were compared, by library.
     steps: BTreeMap<Library, u64>,
     same: BTreeMap<Library, u64>,
+    /// Steps that were made up.
+    made: u64,
+    /// Segments of the peer that were compared, by the state in which they came.
+    states: BTreeMap<State, BTreeMap<Library, u64>>,
+}
+
+impl Totals {
+    /// As many steps of a run were compared.
+    fn compared(&mut self, library: Library, ours: &Record, steps: usize) {
+        *self.steps.entry(library).or_default() += steps as u64;
+        let mut before = ours.opening.state;
+        for played in ours.played.iter().take(steps) {
+            if let Some(state) = before.filter(|_| played.arriving.is_some()) {
+                *self.states.entry(state).or_default().entry(library).or_default() += 1;
+            }
+            before = played.answer.state;
+        }
+    }
 }
 
 fn count(args: &Args) -> Totals {
@@ -107,12 +126,13 @@ fn count(args: &Args) -> Totals {
     for seed in args.first..args.first + args.seeds {
         let script = generate::script(seed);
         let ours = play(Library::Tcpstate, &script);
+        totals.made += script.steps.len() as u64;
         for library in Library::OTHERS {
             let found = judged(library, &ours, &play_other(library, &script));
-            let all = ours.played.len() as u64;
             let ended = found.last().filter(|(difference, _)| !difference.rejoined);
-            *totals.steps.entry(library).or_default() +=
-                ended.map_or(all, |(difference, _)| difference.at.map_or(0, |at| at as u64 + 1));
+            let steps =
+                ended.map_or(ours.played.len(), |(difference, _)| difference.at.map_or(0, |at| at + 1));
+            totals.compared(library, &ours, steps);
             *totals.same.entry(library).or_default() += u64::from(found.is_empty());
             for (difference, name) in found {
                 let entry = match name {
@@ -149,12 +169,19 @@ fn print(args: &Args, totals: &Totals) {
     for library in Library::OTHERS {
         let of = |table: &BTreeMap<Library, u64>| table.get(&library).copied().unwrap_or_default();
         println!(
-            "{}: {} of {} runs without any difference; {} steps compared",
+            "{}: {} of {} runs without any difference; {} of {} steps compared",
             library.name(),
             of(&totals.same),
             args.seeds,
-            of(&totals.steps)
+            of(&totals.steps),
+            totals.made
         );
+    }
+    println!("segments compared, by the state in which they came:");
+    for (state, by) in &totals.states {
+        let [smoltcp, netstack3] =
+            Library::OTHERS.map(|library| by.get(&library).copied().unwrap_or_default());
+        println!("{:<30} {smoltcp:>12} {netstack3:>12}", state.to_string());
     }
     for (signature, found) in &totals.unknown {
         println!("NO CLASS, {} times, first seed {}: {signature}", found.times, found.seed);
