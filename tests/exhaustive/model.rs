@@ -324,17 +324,16 @@ impl<'a> Judge<'a> {
         if octets.is_empty() {
             return;
         }
+        if self.k.peer_fin {
+            return self.acknowledge();
+        }
+        // Nothing can follow a FIN: if something does, one that has come early was none.
         if let Some(fin) = self.k.fin {
-            // "This should not occur": nothing can follow the FIN. It may come again with octets before it, though.
             let behind: Vec<u32> = numbers(fin, 64).collect();
-            let last_text = octets.iter().rfind(|&&(_, octet)| octet == Octet::Text);
-            let refused = match last_text {
-                Some((number, _)) => behind.contains(number),
-                None => behind[1..].contains(&octets[0].0),
+            let doubts = |&(number, octet): &(u32, Octet)| {
+                behind.contains(&number) && (octet == Octet::Text || number != fin)
             };
-            if refused || self.k.peer_fin {
-                return self.acknowledge();
-            }
+            self.k.fin = self.k.fin.filter(|_| !octets.iter().any(doubts));
         }
         let read: Vec<u32> = numbers(self.k.nxt.wrapping_sub(64), 64).collect();
         let beyond = |&(number, octet): &(u32, Octet)| octet == Octet::Text && !read.contains(&number);
@@ -359,22 +358,33 @@ impl<'a> Judge<'a> {
                 self.fresh.insert(number);
             }
         }
-        if let Some(fin) = fin.filter(|_| self.k.fin.is_none())
-            && !numbers(fin, 64).any(|behind| self.k.held.contains(&behind))
-        {
-            self.k.fin = Some(fin);
+        self.read_on();
+        let ahead: Vec<u32> = numbers(self.k.nxt, 64).collect();
+        if let Some(fin) = fin.filter(|fin| ahead.contains(fin)) {
+            let is_last = !numbers(fin, 64).any(|behind| self.k.held.contains(&behind));
+            if fin == self.k.nxt {
+                // It counts, and what is kept from behind it is not the peer's.
+                self.k.fin = Some(fin);
+                self.k.held.clear();
+            } else if is_last && self.k.fin.is_none() {
+                self.k.fin = Some(fin);
+            }
         }
         self.settle();
     }
 
+    /// RCV.NXT moves over what is there.
+    fn read_on(&mut self) {
+        while self.k.held.remove(&self.k.nxt) {
+            (self.k.nxt, self.k.wnd) = (self.k.nxt.wrapping_add(1), self.k.wnd - 1);
+        }
+    }
+
     /// RCV.NXT moves over what is there, and over the FIN.
     fn settle(&mut self) {
-        let take = |k: &mut Known| (k.nxt, k.wnd) = (k.nxt.wrapping_add(1), k.wnd - 1);
-        while self.k.held.remove(&self.k.nxt) {
-            take(&mut self.k);
-        }
+        self.read_on();
         if self.k.fin == Some(self.k.nxt) {
-            take(&mut self.k);
+            (self.k.nxt, self.k.wnd) = (self.k.nxt.wrapping_add(1), self.k.wnd - 1);
             self.k.peer_fin = true;
             self.k.state = match self.k.state {
                 State::Established => State::CloseWait,
