@@ -56,7 +56,7 @@ impl fmt::Debug for Fingerprint {
 /// remembers will never be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Horizon {
-    /// So long from now on.
+    /// So long from now on, in which R2 stays what it is.
     pub time: Duration,
     /// So many octets at the most are ever given to send, on either side, and no ICMP message comes. As long as that is no
     /// more than 16, no congestion window holds them back, pacing and the search for the path's MTU have nothing
@@ -153,8 +153,17 @@ impl Folder {
 
     /// When something was first sent that is not acknowledged: it is asked for by R2, and where timestamps tell round trips.
     pub(in crate::tcp) fn first_sent(&mut self, at: Instant) {
-        let (least, most) = self.patience;
         if self.timestamps {
+            at.fold(self);
+        } else {
+            self.patience(at);
+        }
+    }
+
+    /// Since when somebody has been waiting for as long as R2, which the user may change at any time.
+    pub(in crate::tcp) fn patience(&mut self, at: Instant) {
+        let (least, most) = self.patience;
+        if self.horizon.is_none() {
             at.fold(self);
         } else {
             self.age(at, least, most);

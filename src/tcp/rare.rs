@@ -122,7 +122,7 @@ impl Tcb {
         into.flags([*timed_out == self.snd.una, *challenging]);
         into.word(u64::from(unanswered_since.is_some()));
         if let Some(since) = unanswered_since {
-            into.age(*since, self.config.r2, self.config.r2);
+            into.patience(*since);
         }
         // They count anew a second after the last.
         let rest = Duration::from_secs(1).max(self.config.challenge_interval);

@@ -18,7 +18,8 @@ fn budget(drops: u8, copies: u8, reorders: u8) -> Budget {
 /// Every world that is explored in CI, by its name, with its bounds. What is lost, doubled and overtaken is as much as
 /// [`Budget::CI`] says where nothing else is said.
 pub fn worlds() -> Vec<Rules> {
-    // The default machine, but without timestamps, which tell the times of day of all that was sent; called and calling.
+    // The default machine with a short TIME-WAIT and FIN-WAIT-2, and without timestamps, which tell when all was sent; called
+    // and calling.
     // Each user sends two octets at once, at any moment, and lets go, at any moment.
     let mut close =
         Rules { whole: true, half_close: false, abort: false, late_strays: false, ..Rules::new("close") };

@@ -3,8 +3,8 @@
 //! From every state one way on is taken: what is on its way arrives in order, users read what there is, and when nothing is
 //! left to do time comes to the next deadline.
 
-use tcpstate::State;
-use tcpstate::tcp::{CloseReason, Command, Keepalive};
+use tcpstate::tcp::{CloseReason, Command, Keepalive, Timer};
+use tcpstate::{SeqNumber, State};
 
 use std::sync::Arc;
 
@@ -133,7 +133,11 @@ fn is_closed(world: &World) -> Result<bool, String> {
 fn reset_by_nobody(world: &World) -> Result<(), String> {
     let was_reset =
         |end: &End| end.tcb.as_ref().is_some_and(|tcb| tcb.close_reason() == Some(CloseReason::Reset));
-    let both = world.ends.iter().all(was_reset);
+    // The reset of a closed port has the number 0 (§3.10.7.1): it counts where that is expected next, though it may be from
+    // before somebody listened there.
+    let by_chance =
+        |end: &End| end.tcb.as_ref().is_some_and(|tcb| was_reset(end) && tcb.rcv_nxt() == SeqNumber::new(0));
+    let both = world.ends.iter().all(was_reset) && !world.ends.iter().any(by_chance);
     if both { Err("both ends were reset, and neither has given up".to_owned()) } else { Ok(()) }
 }
 
@@ -154,7 +158,11 @@ fn is_at_rest(world: &World) -> Result<bool, String> {
         let fin = !tcb.has_shut_down() || tcb.snd_una() == tcb.snd_max();
         resting && (tcb.state() == State::Closed || acknowledged && fin)
     };
-    Ok(world.is_quiet() && world.next_deadline().is_none() && rests(0) && rests(1))
+    // A silent peer may be asked for ever.
+    let waits = |end: &End| {
+        end.tcb.as_ref().is_some_and(|tcb| tcb.deadlines().any(|(timer, _)| timer != Timer::Keepalive))
+    };
+    Ok(world.is_quiet() && !world.ends.iter().any(waits) && rests(0) && rests(1))
 }
 
 mod tests {
