@@ -777,3 +777,12 @@ fn a_packet_that_does_not_fit_waits() {
     carry(now, &mut a, &mut b);
     assert_eq!(b.connection(server).unwrap().unread(), 100);
 }
+
+#[test]
+fn each_reason_to_ignore_a_packet_is_counted_by_its_name() {
+    let mut a = host(A);
+    assert_eq!(a.stats().reasons().count(), 0);
+    a.handle_packet(NOW, &[0_u8; 3][..]);
+    a.handle_packet(NOW, &[0_u8; 3][..]);
+    assert_eq!(a.stats().reasons().collect::<Vec<_>>(), [("not_ip", 2)]);
+}

@@ -1,7 +1,8 @@
 //! The congestion window: RFC 5681 §3.1 and §4.1, RFC 6928.
 
-use tcpstate::tcp::TcpConfig;
+use tcpstate::tcp::{CongestionAlgorithm, TcpConfig};
 
+use super::flight::{sacking, ten_in_flight};
 use super::script::{Script, plain, plain_but, play};
 
 /// RFC 6928 §2: ten segments.
@@ -248,4 +249,30 @@ fn the_first_slow_start_has_no_end_but_a_loss() {
         }
         assert_eq!((s.tcb.cwnd(), s.tcb.ssthresh()), (80_000, u32::MAX));
     });
+}
+
+/// RFC 9406 §4.2: where eight round trips of a round are an eighth longer than the shortest of the round before, slow start
+/// goes on at a quarter of its speed.
+#[test]
+fn a_round_trip_that_grows_slows_slow_start_down() {
+    for (trip, cwnd) in [(span!(100 ms), 40_000..=40_000), (span!(160 ms), 28_000..=32_000)] {
+        play(|stage| {
+            let mut config = sacking();
+            config.congestion = CongestionAlgorithm::Cubic;
+            let mut s = ten_in_flight(stage, &config, 100_000);
+            s.peer_window = 65_000;
+            s.advance(span!(100 ms), &[]);
+            for una in (1..=10).map(|n| n * 1_000 + 1) {
+                s.deliver(&seg!(seq: 1, ack: una));
+                s.burst();
+            }
+            assert_eq!(s.tcb.cwnd(), 20_000);
+            s.advance(trip, &[]);
+            for una in (11..=30).map(|n| n * 1_000 + 1) {
+                s.deliver(&seg!(seq: 1, ack: una));
+                s.burst();
+            }
+            assert!(cwnd.contains(&s.tcb.cwnd()), "{} after {trip:?}", s.tcb.cwnd());
+        });
+    }
 }

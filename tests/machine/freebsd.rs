@@ -188,6 +188,27 @@ fn an_abort_in_last_ack_tells_the_peer() {
     });
 }
 
+/// New octets for a user who is gone are reset before anything else is looked at, old ones are only answered.
+#[test]
+fn after_a_close_new_octets_are_reset_whatever_they_acknowledge() {
+    play(|stage| {
+        let mut s = stage.established(&freebsd());
+        send!(s, seq: 1, ack: 1, len: 100);
+        call!(s, consumed 100);
+        s.burst();
+        call!(s, Close);
+        s.burst();
+        send!(s, seq: 101, ack: 2);
+        state!(s, FinWait2);
+        s.deliver_any(&seg!(seq: 1, ack: 2, len: 100));
+        s.burst();
+        state!(s, FinWait2);
+        refuse!(s, DataAfterClose, seq: 101, ack: 50, len: 10);
+        expect!(s, RST, seq: 50);
+        state!(s, Closed);
+    });
+}
+
 /// TIME-WAIT: what has no ACK is dropped, and what is not just an acknowledgment of all is answered by one.
 #[test]
 fn time_wait_answers_what_has_an_ack_and_says_anything() {

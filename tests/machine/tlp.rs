@@ -287,5 +287,11 @@ fn each_new_segment_puts_the_probe_off() {
         call!(s, queue 1_000);
         assert_eq!(within(&mut s, span!(199 ms)), [(250, 2_001)]);
         assert_eq!(within(&mut s, span!(1 ms)), [(450, 2_001)]);
+
+        let mut s = in_flight(stage, &sacking(), 2, 0);
+        assert_eq!(within(&mut s, span!(150 ms)), []);
+        call!(s, Shutdown);
+        assert_eq!(within(&mut s, span!(199 ms)), [(250, 2_001)]);
+        assert_eq!(within(&mut s, span!(1 ms)), [(450, 2_001)]);
     });
 }

@@ -393,3 +393,19 @@ fn a_cookie_without_timestamps_gives_no_round_trip() {
     tcb.on_segment(at(500), &segment(0, TcpFlags::ACK, 1, Some(10)));
     assert_eq!((tcb.state(), tcb.srtt()), (State::Established, Some(Duration::from_millis(50))));
 }
+
+/// RFC 9293 §3.10.7.4, Table 6: a segment lies in the window with its first or its last octet. One that begins before it and
+/// ends behind it does neither.
+// RFC 9293 X-4
+#[test]
+fn a_segment_that_reaches_over_both_edges_is_not_acceptable() {
+    let config = TcpConfig { receive_window: 10, ..TcpConfig::default() };
+    let hear = |offset, len| {
+        let seg = SegmentMeta { len, ..segment(offset, TcpFlags::ACK, 1, Some(11)) };
+        row(&config).on_segment(&config, at(1), &seg)
+    };
+    assert!(matches!(hear(-5, 30), Heard::Refused(DropReason::BelowWindow, Some(_))));
+    for (offset, len) in [(-5, 6), (-5, 15), (0, 30), (9, 30)] {
+        assert_eq!(hear(offset, len), Heard::Acknowledged, "{len} octets at {offset}");
+    }
+}
