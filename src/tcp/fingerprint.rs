@@ -321,7 +321,7 @@ impl Tcb {
     /// use tcpstate::{Instant, SeqNumber};
     ///
     /// let config = TcpConfig::default();
-    /// let called = |iss, day| {
+    /// let called = |iss, day: u64| {
     ///     let now = Instant::from_epoch(Duration::from_secs(day * 86_400));
     ///     let mut tcb = Tcb::connect(&config, Unpredictable { iss: SeqNumber::new(iss), timestamp_offset: 0 }, now);
     ///     tcb.poll_segment(now); // the SYN
