@@ -786,3 +786,36 @@ fn each_reason_to_ignore_a_packet_is_counted_by_its_name() {
     a.handle_packet(NOW, &[0_u8; 3][..]);
     assert_eq!(a.stats().reasons().collect::<Vec<_>>(), [("not_ip", 2)]);
 }
+
+#[test]
+fn answers_that_have_not_left_yet_are_counted_as_memory() {
+    let (mut a, mut b) = (host(A), host(B));
+    let (before, mut out) = (b.memory(), [0; 1500]);
+    for _ in 0..100 {
+        a.connect(NOW, "10.0.0.2:81".parse().unwrap()).unwrap();
+        let syn = a.poll_transmit(NOW, &mut out).unwrap().len;
+        b.handle_packet(NOW, &out[..syn]);
+    }
+    // A queue has room for twice as many at the most.
+    let (grown, each) = (b.memory() - before, size_of::<passive::Reply>());
+    assert!((100 * each..=200 * each).contains(&grown), "{grown} octets for 100 answers of {each}");
+    assert_eq!(core::iter::from_fn(|| b.poll_transmit(NOW, &mut out)).count(), 100);
+}
+
+#[test]
+fn the_order_in_which_connections_were_released_is_counted_as_memory() {
+    let (mut a, mut b) = (host(A), host(B));
+    b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
+    let remote = "10.0.0.2:80".parse().unwrap();
+    let clients: Vec<_> = (0..100).map(|_| a.connect(NOW, remote).unwrap()).collect();
+    carry(NOW, &mut a, &mut b);
+    events(&mut a);
+    let before = a.memory() - a.held;
+    for client in clients {
+        a.release(NOW, client);
+    }
+    assert_eq!(a.orphans.len(), 100);
+    // An id and a moment each; the queue has room for twice as many at the most.
+    let (grown, each) = (a.memory() - a.held - before, size_of::<(ConnId, Instant)>());
+    assert!((100 * each..=200 * each).contains(&grown), "{grown} octets for 100 orphans of {each}");
+}

@@ -394,3 +394,46 @@ fn the_window_can_be_kept_over_a_silence() {
         assert_eq!(s.tcb.cwnd(), before);
     });
 }
+
+/// Slow start grows if more than half of the window was in use at any time of a round trip, and not only when the round
+/// trip began.
+#[test]
+fn what_is_sent_later_in_a_round_trip_counts_as_use_of_the_window() {
+    for (later, cwnd) in [(0, 10_000), (1_000, 10_000), (2_000, 16_000)] {
+        play(|stage| {
+            let mut s = opened(stage, &windows_as_linux());
+            call!(s, queue 4_000);
+            assert_eq!(s.burst().len(), 4);
+            s.advance(span!(50 ms), &[]);
+            if later > 0 {
+                call!(s, queue later);
+                assert_eq!(s.burst().len(), later as usize / 1_000);
+            }
+            s.advance(span!(50 ms), &[]);
+            send!(s, seq: 1, ack: i64::from(later) + 4_001);
+            assert_eq!(s.tcb.cwnd(), cwnd, "{later} octets later");
+        });
+    }
+}
+
+/// In congestion avoidance the window grows if all of it was in use: so much that another segment would not have fitted.
+#[test]
+fn congestion_avoidance_grows_a_window_that_holds_something_back() {
+    for (more, cwnd) in [(4_000, 5_000), (5_000, 6_000)] {
+        play(|stage| {
+            let mut config = windows_as_linux();
+            config.congestion = CongestionAlgorithm::NewReno;
+            let mut s = ten_in_flight(stage, &config, 0);
+            s.advance(span!(100 ms), &[]);
+            assert_eq!(report(&mut s, 1, (1_001, 10_001)), [1]);
+            s.advance(span!(100 ms), &[]);
+            send!(s, seq: 1, ack: 10_001);
+            assert_eq!((s.tcb.cwnd(), s.tcb.ssthresh(), s.tcb.in_recovery()), (5_000, 5_000, false));
+            call!(s, queue more);
+            assert_eq!(s.burst().len(), more as usize / 1_000);
+            s.advance(span!(100 ms), &[]);
+            send!(s, seq: 1, ack: i64::from(more) + 10_001);
+            assert_eq!(s.tcb.cwnd(), cwnd, "{more} octets of 5,000");
+        });
+    }
+}

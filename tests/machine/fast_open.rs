@@ -240,3 +240,21 @@ fn a_repeated_syn_is_answered_with_the_same_acknowledgment() {
         expect_none!(s);
     });
 }
+
+/// RFC 7413 §4.2.2, RFC 9293 §3.10.7.4: what is read before the SYN,ACK leaves makes room that the SYN,ACK offers, and what
+/// is offered is taken, up to the last octet.
+#[test]
+fn the_window_of_a_syn_ack_begins_behind_the_octets_of_the_syn() {
+    play(|stage| {
+        let mut s = stage.listen(&fast());
+        send!(s, SYN, PSH, seq: 0, len: 100, mss: 1_000, cookie: COOKIE);
+        assert!(s.tcb.open_early());
+        call!(s, consumed 100);
+        expect!(s, SYN, seq: 0, ack: 101, mss: 1_000, win: 10_000);
+        send!(s, seq: 10_001, ack: 1, len: 100);
+        assert_eq!(s.stored(), Some((10_000, 0, 100)));
+        expect!(s, seq: 1, ack: 101, win: 10_000);
+        refuse!(s, AboveWindow, seq: 10_101, ack: 1, len: 1);
+        expect!(s, seq: 1, ack: 101, win: 10_000);
+    });
+}

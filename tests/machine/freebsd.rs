@@ -789,3 +789,24 @@ fn challenges_are_counted_from_the_first() {
         expect!(s, seq: 1, ack: 1);
     });
 }
+
+/// RFC 6675 §5 (4.2): the loss that reports tell of begins a recovery, and takes half of what is under way, once.
+#[test]
+fn without_rack_a_loss_halves_the_window() {
+    play(|stage| {
+        let config = plain_but(|config| {
+            (config.sack, config.loss_detection, config.tail_probes) = (true, LossDetection::Sack, false);
+        });
+        let mut s = stage.established(&config);
+        call!(s, queue 10_000);
+        assert_eq!(s.burst().len(), 10);
+        advance!(s, 100 ms);
+        send!(s, seq: 1, ack: 1, sack: [(1_001, 3_001)]);
+        assert_eq!((s.tcb.in_recovery(), s.tcb.ssthresh()), (false, u32::MAX));
+        send!(s, seq: 1, ack: 1, sack: [(1_001, 4_001)]);
+        assert_eq!((s.tcb.in_recovery(), s.tcb.ssthresh()), (true, 5_000));
+        expect!(s, seq: 1, ack: 1, len: 1_000);
+        send!(s, seq: 1, ack: 1, sack: [(1_001, 5_001)]);
+        assert_eq!((s.tcb.in_recovery(), s.tcb.ssthresh()), (true, 5_000));
+    });
+}

@@ -1,6 +1,6 @@
 //! Tail loss probes: RFC 8985 §7. A round trip takes 100 ms, the RTO is a second: both count from the sending.
 
-use tcpstate::tcp::TcpConfig;
+use tcpstate::tcp::{SmallSegments, TcpConfig};
 
 use super::flight::{
     ack, acknowledge, in_flight, opened, places, report, sacking, stamped, ten_in_flight, within,
@@ -294,4 +294,29 @@ fn each_new_segment_puts_the_probe_off() {
         assert_eq!(within(&mut s, span!(199 ms)), [(250, 2_001)]);
         assert_eq!(within(&mut s, span!(1 ms)), [(450, 2_001)]);
     });
+}
+
+/// RFC 8985 §7.3: a probe may be less than a segment, where the peer's window has no room for more.
+#[test]
+fn a_probe_of_new_data_is_cut_to_the_peers_window() {
+    for (small_segments, window, seq, len) in [
+        (SmallSegments::Rfc9293, 10_400, 10_001, 400),
+        (SmallSegments::Rfc9293, 12_000, 10_001, 1_000),
+        // Linux does not cut it.
+        (SmallSegments::Minshall, 10_400, 9_001, 1_000),
+        (SmallSegments::Minshall, 12_000, 10_001, 1_000),
+    ] {
+        play(|stage| {
+            let mut config = sacking();
+            config.small_segments = small_segments;
+            let mut s = opened(stage, &config);
+            s.peer_window = window;
+            send!(s, seq: 1, ack: 1);
+            call!(s, queue 20_000);
+            assert_eq!(s.burst().len(), 10);
+            let sent = s.pass(span!(200 ms));
+            let sent: Vec<_> = sent.iter().map(|(at, seg)| (*at, seg.seq, seg.len)).collect();
+            assert_eq!(sent, [(span!(200 ms), seq, len)]);
+        });
+    }
 }

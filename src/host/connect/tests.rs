@@ -134,3 +134,12 @@ fn a_cookie_is_kept_with_the_mss_of_its_server() {
     carry(NOW, &mut a, &mut b);
     assert!(a.machine(id).unwrap().took_syn_data());
 }
+
+/// RFC 2474 §3: a code point has six bits.
+#[test]
+fn a_connection_may_have_the_largest_code_point() {
+    let mut a = host(A);
+    let options = ConnectOptions { dscp: Some(63), ..ConnectOptions::default() };
+    a.connect_with(NOW, server(), &options).unwrap();
+    assert_eq!(packet(&mut a)[1] >> 2, 63);
+}

@@ -343,3 +343,27 @@ fn an_early_connection_whose_peer_is_silent_ends() {
     let connection = b.connection(server).unwrap();
     assert_eq!(connection.close_reason(), Some(CloseReason::RetransmissionsExhausted));
 }
+
+/// RFC 7413 §7.3: a server may do without cookies: octets of a SYN that shows none are read at once there,
+/// as long as there is room for another connection.
+#[test]
+fn octets_of_a_syn_without_a_cookie_are_taken_where_none_is_asked_for_and_there_is_room() {
+    let mut config = crate::host::HostConfig::default();
+    config.addresses.push(crate::host::LocalAddress::new(A.parse().unwrap(), 24));
+    (config.connection.tcp.fast_open, config.connection.tcp.fast_open_unproven) = (true, true);
+    let mut a = Host::new(config.clone(), [1; 32]).unwrap();
+    config.addresses[0].ip = B.parse().unwrap();
+    config.limits.connections = 1;
+    let mut b = Host::new(config, [2; 32]).unwrap();
+    let config = ListenConfig { fast_open: true, fast_open_unproven: true, ..ListenConfig::default() };
+    let listener = b.listen(ListenOn::port(80), &config).unwrap();
+    for (early, half_open) in [(1, 0), (1, 1)] {
+        let client = a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+        a.connection(client).unwrap().send(NOW, b"question").unwrap();
+        assert!(one(&mut a, &mut b));
+        assert_eq!((b.passive_stats().opened_early, b.passive.half_open()), (early, half_open));
+    }
+    let server = b.accept(listener).unwrap();
+    let read = b.connection(server).unwrap().recv(NOW, 99);
+    assert_eq!(read, crate::connection::Received::Data("question".into()));
+}

@@ -360,3 +360,18 @@ fn a_syn_with_a_fin_may_be_dropped() {
         assert_eq!(side.replies().len(), usize::from(!dropped));
     }
 }
+
+#[test]
+fn a_call_that_is_reset_for_want_of_room_is_counted_as_gone() {
+    let mut side = Side::new(limits());
+    let config = ListenConfig { backlog: 1, reset_on_overflow: true, ..ListenConfig::default() };
+    side.listen("10.0.0.1:80", &config);
+    let acks: Vec<_> = (0..3).map(|n| ack(&side.call(&peer(n)))).collect();
+    side.promoted(&peer(0), &acks[0]);
+    for (n, gone) in [(1, 1), (2, 2)] {
+        assert!(matches!(side.segment(&peer(n), &acks[n as usize]), Outcome::Reply(_)));
+        let stats = side.passive.stats();
+        assert_eq!((stats.completed, stats.backlog_full, stats.gone), (1, gone, gone));
+    }
+    assert_eq!(side.passive.half_open(), 0);
+}

@@ -383,3 +383,29 @@ fn step_is_of_the_same_mind() {
     assert_eq!(said, Output::Poll(None));
     assert_eq!(stepped.fingerprint(pair.now), pair.ends[0].fingerprint(pair.now));
 }
+
+/// A moment counts by how far it is from now. "Never" is the epoch, which is not far from now within the first day: only
+/// then it counts when now is.
+#[test]
+fn a_moment_counts_by_its_distance_and_never_by_the_time_only_within_the_first_day() {
+    let folded = |at: Instant, now: Instant| {
+        let mut into = Folder {
+            hash: SipHasher13::new(),
+            now,
+            clock: 0,
+            numbers: (Vec::new(), 0),
+            horizon: None,
+            patience: (Duration::ZERO, Duration::ZERO),
+            timestamps: false,
+        };
+        at.fold(&mut into);
+        into.hash.finish128().as_u128()
+    };
+    let [early, late] = [10, 20].map(|seconds| Instant::from_epoch(Duration::from_secs(seconds)));
+    let second = Duration::from_secs(1);
+    assert_eq!(folded(early + second, early), folded(late + second, late));
+    assert_ne!(folded(early + second, early), folded(early + second + second, early));
+    assert_eq!(folded(Instant::MAX, early), folded(Instant::MAX, late));
+    assert_ne!(folded(Instant::ZERO, early), folded(Instant::ZERO, late));
+    assert_eq!(folded(Instant::ZERO, start(1)), folded(Instant::ZERO, start(2)));
+}

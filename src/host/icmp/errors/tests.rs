@@ -20,6 +20,19 @@ fn silence(packet: &[u8], complaint: Complaint) -> Option<Silence> {
     done
 }
 
+/// The octets of `packet`, put together from fragments of 1,400 octets.
+fn put_together(packet: &[u8]) -> crate::wire::Reassembled {
+    let (mut pieces, mut out) = (Pieces::of(packet, 1400, 1).unwrap(), vec![0; 1400]);
+    let mut fragments = Fragments::new(default_limits());
+    while let Some(len) = pieces.emit_next(&mut out).unwrap() {
+        let piece = IpPacket::parse(&out[..len], len).unwrap();
+        if let Taken::Whole(whole) = fragments.take(NOW, &out[..len], &piece) {
+            return whole;
+        }
+    }
+    panic!("a fragment is missing");
+}
+
 const OPTION: Complaint = Complaint::Parameter(Problem { code: ParameterCode::OPTION, pointer: 42 });
 
 #[test]
@@ -106,17 +119,8 @@ fn whose_fragments_do_not_come_is_told_about_the_first() {
 #[test]
 fn about_what_was_put_together_a_plain_header_is_quoted() {
     for (packet, max) in [(udp(3000), 548), (udp_6(3000), 1232)] {
-        let (mut pieces, mut out) = (Pieces::of(&packet, 1400, 1).unwrap(), vec![0; 1400]);
-        let mut fragments = Fragments::new(default_limits());
-        let mut whole = None;
-        while let Some(len) = pieces.emit_next(&mut out).unwrap() {
-            let piece = IpPacket::parse(&out[..len], len).unwrap();
-            if let Taken::Whole(done) = fragments.take(NOW, &out[..len], &piece) {
-                whole = Some(done);
-            }
-        }
         let mut icmp = icmp();
-        icmp.complain_about_whole(NOW, &whole.unwrap(), &about(&[]), Complaint::Port).unwrap();
+        icmp.complain_about_whole(NOW, &put_together(&packet), &about(&[]), Complaint::Port).unwrap();
         let sent = drain(&mut icmp).remove(0);
         let quote = match sent[0] >> 4 {
             4 => match read_v4(&sent).1 {
@@ -130,6 +134,34 @@ fn about_what_was_put_together_a_plain_header_is_quoted() {
         };
         assert_eq!(quote, &packet[..max]);
     }
+}
+
+/// RFC 1122 §3.2.2, RFC 4443 §2.4 (c): what is quoted is what has come, with the hops and the traffic class that it had.
+#[test]
+fn hops_and_traffic_class_are_quoted_of_what_was_put_together() {
+    let quoted = |packet: &[u8]| {
+        let mut icmp = icmp();
+        icmp.complain_about_whole(NOW, &put_together(packet), &about(&[]), Complaint::Port).unwrap();
+        let sent = drain(&mut icmp).remove(0);
+        sent[sent.len() - if sent[0] >> 4 == 4 { 548 } else { 1232 }..].to_vec()
+    };
+    let mut packet = udp(3000);
+    let repr = Ipv4Repr {
+        dscp: 46,
+        ecn: 2,
+        ttl: 9,
+        payload_len: 3000,
+        dont_fragment: false,
+        ..Ipv4Repr::new(THEIRS, OURS, IpProtocol::UDP)
+    };
+    repr.emit(&mut packet).unwrap();
+    assert_eq!((packet[1], packet[8]), (46 << 2 | 2, 9));
+    assert_eq!(quoted(&packet), packet[..548]);
+
+    let mut packet = udp_6(3000);
+    packet[..2].copy_from_slice(&[0x6b, 0xa0]);
+    packet[7] = 9;
+    assert_eq!(quoted(&packet), packet[..1232]);
 }
 
 #[test]

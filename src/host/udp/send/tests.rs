@@ -156,3 +156,20 @@ fn options_of_one_datagram_win_over_those_of_the_socket() {
     let header = crate::wire::Ipv4Header::parse(&packet, packet.len()).unwrap();
     assert_eq!((header.ttl, header.dscp, header.ecn, header.dont_fragment), (255, 46, 2, false));
 }
+
+/// Who has a peer has one address and one port: he may name them, and leave the port out.
+#[test]
+fn a_connected_socket_sends_from_its_own_address_and_port_alone() {
+    let mut host = tester();
+    let id = host.bind("10.0.0.2:7");
+    host.udp(id).connect(addr(PEER)).unwrap();
+    for from in ["10.0.0.2:7", "10.0.0.2:0"] {
+        let how = UdpSend { from: Some(addr(from)), ..UdpSend::default() };
+        assert_eq!(send_with(&mut host, id, PEER, &how), Ok(()), "{from}");
+        assert_eq!(sent_from(&mut host), addr("10.0.0.2:7"));
+    }
+    for from in ["10.0.0.2:8", "10.0.0.1:7", "10.0.0.1:0"] {
+        let how = UdpSend { from: Some(addr(from)), ..UdpSend::default() };
+        assert_eq!(send_with(&mut host, id, PEER, &how), Err(UdpSendError::Source(how.from)), "{from}");
+    }
+}
