@@ -181,7 +181,8 @@ impl Tcb {
     /// (SHLD-29, SHLD-30).
     fn probe_interval(&self) -> Duration {
         let first = match (self.rtt.srtt(), self.rtt.rttvar()) {
-            (Some(srtt), Some(rttvar)) if self.config.is_freebsd() => srtt * 4 + rttvar * 8,
+            // Where round trips take no time, one probe does not follow the other at the same instant.
+            (Some(srtt), Some(rttvar)) if self.config.is_freebsd() => (srtt * 4 + rttvar * 8).max(TICK),
             _ => self.rto(),
         };
         let doubled = first.saturating_mul(1 << self.probes.min(30));
