@@ -403,6 +403,23 @@ fn probes_keep_to_their_limits() {
     });
 }
 
+/// RFC 9293 §3.8.6.1: they come further and further apart, also where a round trip takes no time, so that four of them are
+/// none at all.
+#[test]
+fn probes_move_apart_where_round_trips_take_no_time() {
+    play(|stage| {
+        let mut s = stage.established(&freebsd());
+        send!(s, seq: 1, ack: 1, win: 0);
+        call!(s, queue 100);
+        advance!(s, to 15 ms, {
+            1 ms => (seq: 1, ack: 1, len: 1),
+            3 ms => (seq: 1, ack: 1, len: 1),
+            7 ms => (seq: 1, ack: 1, len: 1),
+            15 ms => (seq: 1, ack: 1, len: 1),
+        });
+    });
+}
+
 /// RFC 6675 §5: two segments beyond a gap are nothing, the third is a loss; and no probe of the tail is sent.
 #[test]
 fn without_rack_three_segments_beyond_a_gap_tell_of_a_loss() {
