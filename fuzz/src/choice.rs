@@ -270,6 +270,8 @@ pub fn is_patient(config: &TcpConfig) -> bool {
         && config.syn_r2 >= usual.syn_r2
         && (config.retries, config.syn_retries, config.syn_ack_retries) == (None, None, None)
         && config.connect_timeout.is_none()
+        // The last SYN,ACK to come may answer a SYN with other options than the last SYN to arrive.
+        && config.plain_syn_after.is_none()
         && config.user_timeout.is_none()
         && config.keepalive.is_none()
         && config.max_rto <= s(60)

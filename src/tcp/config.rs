@@ -130,7 +130,9 @@ pub struct TcpConfig {
     /// there). Default: none.
     pub connect_timeout: Option<Duration>,
     /// After so many retransmissions our SYN goes without window scale, timestamps and SACK: something on the way may
-    /// not like them (FreeBSD's `rexmit_drop_options`: 3). Default: none.
+    /// not like them (FreeBSD's `rexmit_drop_options`: 3). From then on a SYN,ACK agrees to none of them, even one that
+    /// answers an earlier SYN and comes late: a peer that goes on with what it has agreed to then (RFC 7323 §3.2) may refuse
+    /// all that we send. Default: none.
     pub plain_syn_after: Option<u8>,
     /// Between which limits probes of a closed window are. Default: none: an RTO at first, then twice as long each time.
     pub persist: Option<Persist>,

@@ -342,7 +342,7 @@ impl HalfOpen {
         if !self.is_owed() {
             return None;
         }
-        let rcv = self.receive(config);
+        let mut rcv = self.receive(config);
         let agrees = config.ecn != Ecn::Off
             && self.bits.has(Bits::ASKED)
             && !self.bits.has(Bits::ASKED_NOT)
@@ -359,7 +359,7 @@ impl HalfOpen {
             seq: self.iss,
             ack: self.irs + 1,
             flags: TcpFlags::SYN | TcpFlags::ACK | ecn,
-            window: rcv.unscaled_window(),
+            window: rcv.syn_window(),
             options,
             ..SegmentMeta::default()
         };

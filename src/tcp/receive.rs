@@ -82,11 +82,16 @@ impl ReceiveVars {
         }
     }
 
-    /// A SYN with this number has arrived.
+    /// A SYN with this number has arrived. A SYN of ours has offered a window already, and that counts, however large
+    /// the buffer is by now.
     pub(super) fn begin(&mut self, irs: SeqNumber) {
+        let window = match self.wnd() {
+            0 => u32::from(self.unscaled_window()),
+            offered => offered,
+        };
         self.irs = irs;
         self.nxt = ORIGIN + 1;
-        self.edge = self.nxt + u64::from(self.unscaled_window());
+        self.edge = self.nxt + u64::from(window);
     }
 
     /// The sequence number at `position`.
@@ -152,16 +157,13 @@ impl ReceiveVars {
         u16::try_from(self.capacity()).unwrap_or(u16::MAX)
     }
 
-    /// Chooses the window that a SYN offers: all that is free. Only what has come with the peer's SYN, and was taken
-    /// before the handshake is done (RFC 7413), makes that less than the buffer, or moves the edge.
+    /// Chooses the window that a SYN offers: all that is free, and never less than was offered before, for the buffer may
+    /// be another one meanwhile (SHLD-14). Before the peer's SYN has come, it is counted from the origin.
     // RFC 7323-4
     pub(super) fn syn_window(&mut self) -> u16 {
-        let taken = self.nxt.saturating_sub(ORIGIN + 1);
         let free = u64::from(self.capacity()).saturating_sub(self.nxt.saturating_sub(self.consumed));
-        let window = u16::try_from(free).unwrap_or(u16::MAX);
-        if taken > 0 {
-            self.edge = self.edge.max(self.nxt + u64::from(window));
-        }
+        let window = u16::try_from(free.max(u64::from(self.wnd()))).unwrap_or(u16::MAX);
+        self.edge = self.edge.max(self.nxt + u64::from(window));
         window
     }
 

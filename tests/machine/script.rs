@@ -386,7 +386,9 @@ impl Script {
         if syn {
             self.shifts.0 = seg.wscale;
         }
-        let (Some(ack), Some(win), false) = (seg.ack, seg.win, seg.flags.contains(TcpFlags::RST)) else {
+        // The window of a SYN without an acknowledgment begins behind the peer's SYN.
+        let ack = seg.ack.or(syn.then_some(1));
+        let (Some(ack), Some(win), false) = (ack, seg.win, seg.flags.contains(TcpFlags::RST)) else {
             return;
         };
         let shift = match self.shifts {

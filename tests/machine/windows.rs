@@ -346,3 +346,63 @@ fn what_rounding_takes_from_the_peers_window_does_not_move_an_acknowledgment() {
         send!(s, seq: 11, ack: 1_281, win: 10);
     });
 }
+
+/// §3.8.6: what the SYN,ACK offers is taken, though the buffer was smaller when the SYN came.
+#[test]
+fn a_buffer_that_grows_before_the_syn_ack_is_offered_and_kept() {
+    play(|stage| {
+        let mut s = stage.listen(&plain());
+        send!(s, SYN, seq: 0);
+        s.tcb.configure(s.at(), |config| config.receive_window = 20_000).expect("it is open");
+        expect!(s, SYN, seq: 0, ack: 1, win: 20_000, mss: 1_000);
+        send!(s, seq: 1, ack: 1);
+        send!(s, seq: 15_001, ack: 1, len: 1_000);
+        expect!(s, seq: 1, ack: 1, win: 20_000);
+        assert_eq!(s.tcb.out_of_order().count(), 1, "it lies within what was offered");
+    });
+}
+
+/// SHLD-14: what a SYN has offered stays, though the buffer is smaller when the SYN,ACK comes.
+// RFC 9293 SHLD-14
+#[test]
+fn a_buffer_that_shrinks_after_the_syn_takes_nothing_back() {
+    play(|stage| {
+        let mut s = stage.connect(&plain());
+        expect!(s, SYN, seq: 0, win: 10_000, mss: 1_000);
+        assert_eq!(s.tcb.rcv_wnd(), 10_000);
+        s.tcb.configure(s.at(), |config| config.receive_window = 5_000).expect("it is open");
+        advance!(s, 1 s, { 1 s => (SYN, seq: 0, win: 10_000, mss: 1_000) });
+        send!(s, SYN, seq: 0, ack: 1, mss: 1_000);
+        expect!(s, seq: 1, ack: 1, win: 10_000);
+        assert_eq!(s.tcb.rcv_wnd(), 10_000);
+    });
+}
+
+/// A larger buffer than the SYN has offered is offered with the first acknowledgment, and not believed before.
+#[test]
+fn a_buffer_that_grows_after_the_syn_is_offered_with_the_acknowledgment() {
+    play(|stage| {
+        let mut s = stage.connect(&plain());
+        expect!(s, SYN, seq: 0, win: 10_000, mss: 1_000);
+        s.tcb.configure(s.at(), |config| config.receive_window = 20_000).expect("it is open");
+        send!(s, SYN, seq: 0, ack: 1, mss: 1_000);
+        assert_eq!(s.tcb.rcv_wnd(), 10_000);
+        expect!(s, seq: 1, ack: 1, win: 20_000);
+        assert_eq!(s.tcb.rcv_wnd(), 20_000);
+    });
+}
+
+/// SYNs that cross: the SYN,ACK takes back nothing of what the SYN has offered.
+// RFC 9293 SHLD-14, MUST-10
+#[test]
+fn a_buffer_that_shrinks_between_crossing_syns_takes_nothing_back() {
+    play(|stage| {
+        let mut s = stage.connect(&plain());
+        expect!(s, SYN, seq: 0, win: 10_000, mss: 1_000);
+        s.tcb.configure(s.at(), |config| config.receive_window = 5_000).expect("it is open");
+        send!(s, SYN, seq: 0, mss: 1_000);
+        expect!(s, SYN, seq: 0, ack: 1, win: 10_000, mss: 1_000);
+        send!(s, SYN, seq: 0, ack: 1, mss: 1_000);
+        assert_eq!(s.tcb.rcv_wnd(), 10_000);
+    });
+}
