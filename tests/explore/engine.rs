@@ -2,6 +2,9 @@
 //!
 //! Two threads take blocks of a layer and look at what may follow; then each of two others takes in what falls into its
 //! half of the fingerprints, in the order of the blocks. So the result does not depend on who was faster.
+//!
+//! No world is kept: a state that is to be looked at is known by its way, and made anew. Those of a layer stand in the order
+//! of their ways, so that each has most of its way in common with the one before.
 
 #![allow(clippy::disallowed_methods, reason = "the search has two threads and says how long it took")]
 
@@ -66,7 +69,7 @@ pub enum Unfinished {
 /// How much the search may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Visits at the most: a hundred octets each, and those of a layer a thousand or two.
+    /// Visits at the most: two hundred octets each, or less.
     pub visits: usize,
     /// One state of so many is looked at with its whole path, by its fingerprint.
     pub paths_one_in: u64,
@@ -82,7 +85,6 @@ impl Default for Limits {
 
 /// A state that is to be looked at.
 struct Open {
-    world: World,
     key: Key,
     left: Packed,
     number: u32,
@@ -90,7 +92,6 @@ struct Open {
 
 /// A state that one of a block leads to.
 struct Next {
-    world: World,
     key: Key,
     left: Packed,
     parent: u32,
@@ -107,6 +108,14 @@ struct Given {
     ended: Vec<u32>,
     /// The first property that was broken: the state, the number of the step, which property, and why.
     broken: Option<(u32, Option<u8>, String, String)>,
+}
+
+/// A world on the way to the one that is looked at.
+struct Stage {
+    number: u32,
+    world: World,
+    /// What may follow on it.
+    steps: Vec<Step>,
 }
 
 const BLOCK: usize = 512;
@@ -158,7 +167,7 @@ impl Search<'_> {
         self.visited[half(&key)].visit(key, left);
         self.came_from.push((0, 0));
         self.figures.states = 1;
-        let mut layer = vec![Open { world, key, left, number: 0 }];
+        let mut layer = vec![Open { key, left, number: 0 }];
         while !layer.is_empty() {
             self.figures.widest = self.figures.widest.max(layer.len());
             layer = self.layer(layer)?;
@@ -201,10 +210,11 @@ impl Search<'_> {
         let next = AtomicUsize::new(0);
         let given: Vec<Mutex<Given>> = blocks.iter().map(|_| Mutex::default()).collect();
         let work = || {
+            let mut way = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(block) = blocks.get(number) else { break };
-                let all = self.look_at_block(block);
+                let all = self.look_at_block(block, &mut way);
                 *given[number].lock().expect("nobody panics with it") = all;
             }
         };
@@ -218,9 +228,8 @@ impl Search<'_> {
         given.into_iter().map(|given| given.into_inner().expect("nobody panics with it")).collect()
     }
 
-    fn look_at_block(&self, block: &[Open]) -> Given {
+    fn look_at_block(&self, block: &[Open], way: &mut Vec<Stage>) -> Given {
         let mut given = Given::default();
-        let mut steps = Vec::new();
         for open in block {
             if given.broken.is_some() {
                 break;
@@ -230,8 +239,9 @@ impl Search<'_> {
                 continue;
             }
             let mut at = None;
-            let looked =
-                catch_unwind(AssertUnwindSafe(|| self.look_at(open, &mut steps, &mut at, &mut given)));
+            self.go_to(open.number, way);
+            let Some(stage) = way.last() else { break };
+            let looked = catch_unwind(AssertUnwindSafe(|| self.look_at(open, stage, &mut at, &mut given)));
             let broken = match looked {
                 Ok(broken) => broken,
                 Err(panic) => Err(("panic".into(), what_it_said(&*panic))),
@@ -243,22 +253,52 @@ impl Search<'_> {
         given
     }
 
+    /// Makes the world of a visit the last of `way`, which is the way to another one of the same layer or of one before: what both
+    /// have in common stays.
+    fn go_to(&self, number: u32, way: &mut Vec<Stage>) {
+        let stage = |number, world: World| {
+            let mut steps = Vec::new();
+            world.steps(self.rules, &mut steps);
+            Stage { number, world, steps }
+        };
+        let (mut at, mut missing) = (number, Vec::new());
+        // Numbers grow along a way.
+        loop {
+            while way.last().is_some_and(|last| last.number > at) {
+                way.pop();
+            }
+            if at == 0 || way.last().is_some_and(|last| last.number == at) {
+                break;
+            }
+            let (parent, step) = self.came_from[at as usize];
+            missing.push((at, step));
+            at = parent;
+        }
+        if way.is_empty() {
+            way.push(stage(0, World::new(self.rules)));
+        }
+        for (number, step) in missing.into_iter().rev() {
+            let last = &way[way.len() - 1];
+            let (world, _) = last.world.take(self.rules, last.steps[usize::from(step)]);
+            way.push(stage(number, world));
+        }
+    }
+
     /// Everything that may follow on one state. `at` is the step that is being looked at.
     fn look_at(
         &self,
         open: &Open,
-        steps: &mut Vec<Step>,
+        Stage { world: from, steps, .. }: &Stage,
         at: &mut Option<u8>,
         given: &mut Given,
     ) -> Result<(), (String, String)> {
-        self.calm_down(open)?;
-        open.world.steps(self.rules, steps);
+        self.calm_down(from)?;
         if steps.is_empty() {
             given.figures.ends += 1;
             given.ended.push(open.number);
         }
-        given.figures.cut += usize::from(open.world.is_cut());
-        let passed = open.world.now - START;
+        given.figures.cut += usize::from(from.is_cut());
+        let passed = from.now - START;
         given.figures.millis =
             given.figures.millis.max(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
         if passed > EXPLORED.time {
@@ -270,17 +310,17 @@ impl Search<'_> {
         for (number, &step) in steps.iter().enumerate() {
             let number = u8::try_from(number).expect("few steps");
             *at = Some(number);
-            let (world, happened) = open.world.take(self.rules, step);
+            let (world, happened) = from.take(self.rules, step);
             given.figures.transitions += 1;
             for property in self.checks.steps {
-                (property.check)(&open.world, step, &world, &happened)
+                (property.check)(from, step, &world, &happened)
                     .map_err(|it| (it.property.to_owned(), it.why))?;
             }
             let (key, left) =
                 (key(world.fingerprint(EXPLORED)), Packed::new(&world.left).expect("it only gets less"));
             let half = half(&key);
             if !self.visited[half].knows(&key, left) {
-                given.halves[half].push(Next { world, key, left, parent: open.number, step: number });
+                given.halves[half].push(Next { key, left, parent: open.number, step: number });
             }
         }
         *at = None;
@@ -288,16 +328,16 @@ impl Search<'_> {
     }
 
     /// The way on from a state when nothing goes wrong any more: as far as somewhere where one has been.
-    fn calm_down(&self, open: &Open) -> Result<(), (String, String)> {
+    fn calm_down(&self, from: &World) -> Result<(), (String, String)> {
         for (calm, known) in self.checks.calm.iter().zip(&self.calmed) {
-            let mut world = (calm.begin)(self.rules, &open.world);
+            let mut world = (calm.begin)(self.rules, from);
             let mut been = Vec::new();
             let broken = |why: String| (calm.name.to_owned(), why);
             loop {
-                let here = key(world.fingerprint(CALM));
                 if (calm.over)(&world).map_err(broken)? {
                     break;
                 }
+                let here = key(world.fingerprint(CALM));
                 if known.lock().expect("nobody panics with it").contains(&here) {
                     break;
                 }
@@ -332,13 +372,13 @@ impl Search<'_> {
             let other = scope.spawn(|| fresh(high, of_high));
             (fresh(low, of_low), other.join().expect("nobody panics there"))
         });
-        for Next { world, key, left, parent, step } in low.into_iter().chain(high) {
+        for Next { key, left, parent, step } in in_order(low, high) {
             let number = u32::try_from(self.came_from.len()).expect("fewer than 2³² visits");
             self.came_from.push((parent, step));
             if key[1] % self.limits.paths_one_in == 0 {
                 self.samples.push(number);
             }
-            following.push(Open { world, key, left, number });
+            following.push(Open { key, left, number });
         }
     }
 
@@ -406,6 +446,17 @@ impl Search<'_> {
             Some(Finding { rules, property, why, path: path.clone(), panics: None })
         })
     }
+}
+
+/// Two halves of what follows, each in the order of the ways, in one.
+fn in_order(low: Vec<Next>, high: Vec<Next>) -> impl Iterator<Item = Next> {
+    let place = |next: &Next| (next.parent, next.step);
+    let (mut low, mut high) = (low.into_iter().peekable(), high.into_iter().peekable());
+    std::iter::from_fn(move || match (low.peek(), high.peek()) {
+        (Some(one), Some(other)) if place(other) < place(one) => high.next(),
+        (Some(_), _) => low.next(),
+        (None, _) => high.next(),
+    })
 }
 
 fn what_it_said(panic: &(dyn std::any::Any + Send)) -> String {
