@@ -21,7 +21,8 @@ pub const OCTETS: usize = 2;
 pub const START: Instant = Instant::from_nanos(1 << 58);
 
 /// How far the future goes that is explored: within the bounds all timers of both ends together take less time, for the two
-/// that would take longer are short here.
+/// that would take longer are short here. Ages that only a larger R2 could tell apart are the same within it: no user of any world
+/// changes R2, nor anything else of the configuration but, in calm walks, keep-alives.
 pub const EXPLORED: Horizon = Horizon { time: Duration::from_secs(140), octets: OCTETS as u32 };
 
 /// How far a calm walk goes: keep-alives begin after two hours, and may have to be asked nine times.

@@ -91,7 +91,10 @@ fn in_other_states(step: &Step, seg: &SegmentMeta) -> Option<String> {
         return Some(format!("acknowledges {acknowledged} of {}, and SND.UNA is {}", own.max, after.una));
     }
     if unwanted {
-        return None;
+        return takes_for_nobody(step, seg, at);
+    }
+    if let Some(why) = keeps_the_window(step, seg, at) {
+        return Some(why);
     }
     let text = i64::from(seg.len);
     let in_window = at + text <= own.rcv_edge;
@@ -111,6 +114,31 @@ fn in_other_states(step: &Step, seg: &SegmentMeta) -> Option<String> {
     };
     let follows = after.state == state || and_closes == Some(after.state) && after.shut_down;
     (!follows).then(|| format!("acknowledging {acknowledged} leads to {} and not to {state}", after.state))
+}
+
+/// Fifth check: the window of a segment counts unless one that was sent later has told of another. This one stands behind all that
+/// its sender has ever sent, so that none begins later (SND.WL1), and none that came before acknowledges more (SND.WL2).
+fn keeps_the_window(step: &Step, seg: &SegmentMeta, at: i64) -> Option<String> {
+    let (own, after, peer) = (&step.before, &step.after, &step.peer);
+    let open =
+        |state| matches!(state, State::Established | State::FinWait1 | State::FinWait2 | State::CloseWait);
+    let refused = matches!(&step.cause, Cause::Segment(_, _, Some(verdict)) if verdict.refused.is_some());
+    let newest = seg.seq_len() == 0 && at == peer.max && own.irs == peer.iss;
+    if !newest || refused || !open(own.state) || !open(after.state) {
+        return None;
+    }
+    let window = u32::from(seg.window) << peer.scale;
+    (after.snd_wnd != window).then(|| format!("offers {window} octets, and SND.WND is {}", after.snd_wnd))
+}
+
+/// Octets that come for a user who has let go are not taken and acknowledged: the peer is reset (§3.6.1, SHLD-3; RFC 2525
+/// §2.16).
+fn takes_for_nobody(step: &Step, seg: &SegmentMeta, at: i64) -> Option<String> {
+    let (own, text) = (&step.before, i64::from(seg.len));
+    let waits = matches!(own.state, State::FinWait1 | State::FinWait2) && !own.peer_closed;
+    let fits = at <= own.rcv_nxt && own.rcv_nxt < at + text && at + text <= own.rcv_edge;
+    let taken = waits && fits && step.after.state != State::Closed;
+    taken.then(|| format!("brings octets that nobody will read, and leads to {}", step.after.state))
 }
 
 /// First and fourth check: an old duplicate is acknowledged, and a SYN on an open connection is challenged (RFC 5961 §4.2).
@@ -219,6 +247,33 @@ mod tests {
         assert!(said(&step, "acknowledges 2 of 2, and SND.UNA is 1"));
         step.after.una = 2;
         assert_eq!(must_move(&step), None);
+    }
+
+    #[test]
+    fn a_window_that_does_not_count_is_found() {
+        let mut step = arrives(open(), TcpFlags::ACK, 0);
+        assert_eq!(must_move(&step), None);
+        let Cause::Segment(seg, ..) = &mut step.cause else { panic!("a segment") };
+        seg.window = 3;
+        assert!(said(&step, "offers 3 octets, and SND.WND is 4"));
+        step.peer.max = 2;
+        assert_eq!(must_move(&step), None, "its peer has sent more meanwhile, which may have come");
+        (step.peer.max, step.after.snd_wnd) = (1, 3);
+        assert_eq!(must_move(&step), None);
+    }
+
+    #[test]
+    fn octets_that_are_taken_for_nobody_are_found() {
+        let mut step = arrives(open(), TcpFlags::ACK, 1);
+        for end in [&mut step.before, &mut step.after] {
+            (end.state, end.let_go, end.shut_down) = (State::FinWait2, true, true);
+        }
+        step.after.rcv_nxt = 2;
+        assert!(said(&step, "brings octets that nobody will read, and leads to FIN-WAIT-2"));
+        step.after.state = State::Closed;
+        assert_eq!(must_move(&step), None);
+        (step.after.state, step.before.rcv_edge) = (State::FinWait2, 1);
+        assert_eq!(must_move(&step), None, "there is no room for them");
     }
 
     #[test]
