@@ -183,5 +183,5 @@ fn one_world() {
     if let Some(most) = number("FIRINGS") {
         *firings = [[most; Budget::TIMERS]; 2];
     }
-    run(&rules, Limits::default());
+    run(&rules, Limits { visits: 200_000_000, ..Limits::default() });
 }
