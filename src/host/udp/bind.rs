@@ -313,8 +313,9 @@ impl UdpTable {
         };
         self.stats.unread += self.received.clear(&mut channel.received);
         channel.role = Role::Orphan;
+        channel.end_sending();
         if channel.sending.is_empty() {
-            self.channels.rows.remove(index);
+            self.channels.remove(index);
         }
     }
 

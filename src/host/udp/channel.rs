@@ -106,6 +106,13 @@ impl Channel {
     fn forget(&mut self, news: u8) {
         self.news.0 &= !news;
     }
+
+    /// Nobody will send any more, or wants to know when there is room.
+    pub(super) fn end_sending(&mut self) {
+        self.awaited.room = false;
+        self.wanted = u32::MAX;
+        self.forget(News::WRITABLE);
+    }
 }
 
 /// All rows, and the lists that go through them.
@@ -133,6 +140,14 @@ impl Channels {
 
     pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut Channel> {
         self.rows.get_mut(index)
+    }
+
+    /// A row is gone, from the lists that go through all rows as well.
+    pub(super) fn remove(&mut self, index: u32) {
+        for list in [&mut self.ready, &mut self.transmit, &mut self.starved] {
+            list.remove(&mut self.rows, index);
+        }
+        self.rows.remove(index);
     }
 
     /// There is news about a channel: its turn comes once, whatever is added meanwhile.

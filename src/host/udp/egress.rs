@@ -147,7 +147,7 @@ impl UdpTable {
         if !row.sending.is_empty() {
             self.channels.transmit.push(&mut self.channels.rows, index);
         } else if row.role == Role::Orphan {
-            self.channels.rows.remove(index);
+            self.channels.remove(index);
             return Some(waiting);
         }
         let limit = self.send_limit(index);

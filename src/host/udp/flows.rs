@@ -113,11 +113,11 @@ impl UdpTable {
         };
         self.stats.discarded += self.sending.clear(&mut row.sending);
         if row.news.has(News::NEW) {
-            self.channels.ready.remove(&mut self.channels.rows, channel);
-            self.channels.rows.remove(channel);
+            self.channels.remove(channel);
             return;
         }
         row.role = Role::Ended(why);
+        row.end_sending();
         row.error = None;
         let index = row.socket;
         if let Some(socket) = self.sockets.get_mut(index) {
@@ -132,8 +132,7 @@ impl UdpTable {
         if let Some(socket) = self.sockets.get_mut(index) {
             socket.ended.remove(&mut self.channels.rows, channel);
         }
-        self.channels.ready.remove(&mut self.channels.rows, channel);
-        self.channels.rows.remove(channel);
+        self.channels.remove(channel);
         self.ended = self.ended.saturating_sub(1);
     }
 

@@ -301,3 +301,27 @@ fn an_error_about_a_flow_is_the_answer_of_its_next_call() {
     assert_eq!(host.flow(flow).recv(), Err(UdpNetworkError::Refused));
     assert!(host.flow(flow).recv().unwrap().is_some());
 }
+
+/// A flow that could have been told of room, and is over before: with it goes its wish for room, so that the list of those
+/// who wait for the memory of all has no row that is gone.
+#[test]
+fn a_flow_that_ends_before_it_is_told_of_room_waits_for_no_memory() {
+    let mut host = Tester::with(UdpConfig { send_memory: 8_000, ..UdpConfig::default() });
+    let mut flows = UdpFlows { idle: Duration::from_secs(30), ..UdpFlows::default() };
+    flows.send.datagrams = 3;
+    let id = everything(&mut host, flows);
+    let greedy = host.bind("10.0.0.1:8");
+    host.arrive("10.0.0.9:1", SERVER, b"");
+    let flow = flow_of_event(&mut host);
+    let now = host.now;
+    while host.flow(flow).send(now, b"x", &UdpSend::default()).is_ok() {}
+    host.packet().unwrap();
+    while host.send(greedy, &[0; 1000], "10.0.0.9:9").is_ok() {}
+    host.now = at_secs(31);
+    host.table.handle_timeout(host.now);
+    assert_eq!(host.events(), [UdpEvent { id, flow: Some(flow), tag: 5, ready: ended(FlowEnd::Idle) }]);
+    while host.packet().is_some() {}
+    let told: Vec<UdpId> = host.events().iter().map(|event| event.id).collect();
+    assert_eq!(told, [greedy]);
+    assert_eq!(host.events(), []);
+}
