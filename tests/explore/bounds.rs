@@ -100,8 +100,8 @@ pub fn deep_worlds() -> Vec<Rules> {
         rules
     };
     vec![
-        // All calls of all users, with everything that may go wrong, but only one loss.
-        with("everything", &|rules| (rules.half_close, rules.abort, rules.budget.drops) = (true, true, 1)),
+        // All calls of all users, with everything that may go wrong.
+        with("everything", &|rules| (rules.half_close, rules.abort) = (true, true)),
         with("timestamps, everything wrong", &|rules| configure(rules, |config| config.timestamps = true)),
         with("simultaneous, everything wrong", &|rules| rules.opens[1] = [true, false]),
         with("pieces, everything wrong", &|rules| {
