@@ -607,3 +607,19 @@ proptest! {
         prop_assert!(pipe.ends[end].memory() <= LITTLE);
     }
 }
+
+#[test]
+fn octets_that_were_acknowledged_are_not_there_to_be_sent() {
+    let mut pipe = Pipe::connected();
+    pipe.send(CLIENT, b"hello");
+    let now = pipe.now;
+    let plan = pipe.ends[CLIENT].poll_segment(now).unwrap();
+    assert!(pipe.ends[CLIENT].has_octets(&plan));
+    pipe.deliver(SERVER, &Segment { meta: plan.meta, octets: b"hello".to_vec() });
+    for _ in 0..3 {
+        pipe.settle();
+        pipe.wait();
+    }
+    assert_eq!(pipe.states()[CLIENT], State::Established);
+    assert!(!pipe.ends[CLIENT].has_octets(&plan));
+}

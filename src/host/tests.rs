@@ -819,3 +819,41 @@ fn the_order_in_which_connections_were_released_is_counted_as_memory() {
     let (grown, each) = (a.memory() - a.held - before, size_of::<(ConnId, Instant)>());
     assert!((100 * each..=200 * each).contains(&grown), "{grown} octets for 100 orphans of {each}");
 }
+
+/// RFC 1122 §3.2.1.3.
+#[test]
+fn only_our_own_addresses_send_to_us_without_the_wire() {
+    let a = host(A);
+    let check = |ip: &str| a.check_source(ip.parse().unwrap(), super::ingress::Origin::Loop);
+    assert_eq!(check(A), Ok(()));
+    assert_eq!(check(B), Err(IgnoreReason::InvalidSource));
+}
+
+/// RFC 9293 MUST-57.
+#[test]
+fn nobody_calls_a_listener_by_broadcast() {
+    let (mut a, mut b, mut out) = (host(A), host(B), [0; 1500]);
+    b.listen(ListenOn::port(80), &ListenConfig::default()).unwrap();
+    a.connect(NOW, "10.0.0.2:80".parse().unwrap()).unwrap();
+    let len = a.poll_transmit(NOW, &mut out).unwrap().len;
+    // To 10.0.0.255 instead, checksums mended.
+    out[19] = 255;
+    for at in [10, 36] {
+        let sum = u32::from(u16::from_be_bytes([out[at], out[at + 1]]));
+        out[at..at + 2].copy_from_slice(&(((sum + 65_535 - 253) % 65_535) as u16).to_be_bytes());
+    }
+    assert_eq!(b.handle_packet(NOW, &out[..len]), Ingress::Ignored(IgnoreReason::OtherDestination));
+    assert_eq!(b.poll_transmit(NOW, &mut out), None);
+}
+
+#[test]
+fn segments_that_reach_a_connection_and_those_it_refuses_are_counted() {
+    let (mut a, mut b) = (host(A), host(B));
+    connected(NOW, &mut a, &mut b);
+    // The SYN reached no connection yet.
+    assert_eq!((a.stats().segments_in, b.stats().segments_in), (1, 1));
+    let (mut stats, reason) = (HostStats::default(), crate::tcp::DropReason::Closed);
+    stats.refuse(reason);
+    stats.refuse(reason);
+    assert_eq!(stats.refused(reason), 2);
+}

@@ -87,6 +87,48 @@ fn an_empty_buffer_that_rests_holds_no_memory() {
 }
 
 #[test]
+fn what_is_kept_by_reference_is_no_less_than_half_of_its_memory_and_not_short() {
+    const LEAST: usize = COPY_BELOW;
+    for (len, pinned, is) in
+        [(LEAST, 2 * LEAST, true), (LEAST - 1, LEAST - 1, false), (LEAST, 2 * LEAST + 2, false)]
+    {
+        assert_eq!(worth_keeping(len, pinned), is, "{len} of {pinned}");
+    }
+}
+
+#[test]
+fn places_in_the_list_count_as_memory() {
+    let mut buffer = RecvBuffer::new(0);
+    put(&mut buffer, 0, bytes(&stream(0, 1000), 1000));
+    let places = buffer.make(WINDOW).chunks.capacity();
+    assert!(places > 0);
+    assert_eq!(buffer.memory(), size_of::<Held>() + 1000 + places * size_of::<Chunk>());
+}
+
+#[test]
+fn a_full_tail_is_counted_until_what_stands_behind_it_is_read() {
+    let mut buffer = RecvBuffer::new(0);
+    put(&mut buffer, 0, slice(&stream(0, 1024)));
+    put(&mut buffer, 1024, bytes(&stream(1024, 1000), 1000));
+    put(&mut buffer, 2024, slice(b"more"));
+    assert_eq!(buffer.make(WINDOW).held, 2024);
+    assert_eq!(drain(&mut buffer).len(), 2028);
+    assert_eq!(buffer.make(WINDOW).held, 0);
+}
+
+#[test]
+fn what_goes_on_behind_a_gap_takes_the_room_that_is_ready_for_it() {
+    let mut buffer = RecvBuffer::new(0);
+    for at in [10_000, 11_448] {
+        put(&mut buffer, at, slice(&stream(at, 1448)));
+    }
+    // The second has room for as much as there was before it.
+    let before = buffer.memory();
+    put(&mut buffer, 12_896, slice(&stream(12_896, 1448)));
+    assert_eq!(buffer.memory(), before);
+}
+
+#[test]
 fn a_one_line_request_takes_a_few_hundred_octets() {
     let mut buffer = RecvBuffer::new(0);
     put(&mut buffer, 0, slice(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n"));

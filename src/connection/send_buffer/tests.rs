@@ -52,6 +52,24 @@ fn a_one_line_request_takes_a_few_hundred_octets() {
 }
 
 #[test]
+fn a_slow_stream_keeps_one_small_chunk_for_its_next_message() {
+    let mut buffer = SendBuffer::new(1 << 20, 0);
+    buffer.push_slice(b"short");
+    assert_eq!(buffer.held().spare_count(), 0);
+    assert!(buffer.forget(NOW + Duration::from_secs(9), 5));
+    assert_eq!((buffer.held().spare_count(), buffer.held().spare_held()), (1, MIN_CHUNK));
+}
+
+#[test]
+fn how_far_a_stream_was_when_it_came_here_does_not_make_it_fast() {
+    const AT: u64 = 1 << 40;
+    let mut buffer = SendBuffer::starting_at(1 << 20, 0, AT);
+    buffer.push_slice(&stream(0, 10_000));
+    buffer.forget(NOW, AT + 10_000);
+    assert_eq!(buffer.held().spare_held(), 0);
+}
+
+#[test]
 fn small_pieces_share_a_chunk() {
     let mut buffer = SendBuffer::new(1 << 20, 0);
     for at in 0..10_000 {

@@ -143,3 +143,12 @@ fn a_connection_may_have_the_largest_code_point() {
     a.connect_with(NOW, server(), &options).unwrap();
     assert_eq!(packet(&mut a)[1] >> 2, 63);
 }
+
+#[test]
+fn nobody_is_called_at_a_broadcast_address_or_at_port_0() {
+    let mut a = host(A);
+    for remote in ["10.0.0.255:80", "10.0.0.2:0"] {
+        let remote = remote.parse().unwrap();
+        assert_eq!(a.connect(NOW, remote), Err(ConnectError::Address(remote)));
+    }
+}

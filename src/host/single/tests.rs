@@ -331,6 +331,24 @@ fn in_time_wait_a_listener_takes_a_newer_syn_of_its_peer() {
     assert_eq!(server.recv(now, 10), Received::Data("new".into()));
 }
 
+/// RFC 6528 §2: the clock is not far enough yet.
+#[test]
+fn in_time_wait_a_new_connection_soon_after_begins_a_window_behind_the_old() {
+    let (mut client, mut server) = connected();
+    let mut now = start();
+    server.close(now).unwrap();
+    settle(&mut client, &mut server, now);
+    client.close(now).unwrap();
+    settle(&mut client, &mut server, now);
+    let old = server.connection().tcb().snd_max();
+    now = now + core::time::Duration::from_millis(100);
+    let mut again = client_with(&SingleConfig::default(), CLIENT, SERVER, now);
+    let syn = poll(&mut again, now).unwrap();
+    server.handle_packet(now, &syn);
+    assert_eq!(server.state(), State::SynReceived);
+    assert_eq!(server.connection().tcb().iss(), old + 0x1_0000);
+}
+
 #[test]
 fn in_time_wait_with_unread_octets_nobody_is_taken() {
     let (mut client, mut server) = connected();

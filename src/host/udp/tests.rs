@@ -317,3 +317,26 @@ fn memory_is_counted_and_given_back() {
     while host.read(id).is_some() {}
     assert_eq!(host.table.received.held(), 0);
 }
+
+#[test]
+fn ports_count_as_memory() {
+    let mut host = tester();
+    let before = host.table.memory();
+    host.table.ports.extend((1..=100).map(|port| (port, 1)));
+    assert!(host.table.memory() - before >= 100 * size_of::<(u16, u32)>());
+}
+
+#[test]
+fn who_finds_nothing_to_read_still_hears_that_there_is_room() {
+    let mut host = tester();
+    let mut options = UdpOptions::default();
+    options.send.datagrams = 2;
+    let id = host.bind_with("10.0.0.1:7", options);
+    for _ in 0..2 {
+        host.send(id, b"x", "10.0.0.9:9").unwrap();
+    }
+    assert_eq!(host.send(id, b"x", "10.0.0.9:9"), Err(UdpSendError::WouldBlock));
+    host.packet().unwrap();
+    assert_eq!(host.read(id), None);
+    assert_eq!(host.events(), [UdpEvent { id, flow: None, tag: 0, ready: WRITABLE }]);
+}

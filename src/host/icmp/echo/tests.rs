@@ -49,6 +49,15 @@ fn the_code_point_comes_back_and_the_mark_of_congestion_does_not() {
 }
 
 #[test]
+fn a_reply_has_the_hop_limit_of_the_host() {
+    let mut icmp = Icmp::new(IcmpConfig::default(), 9, &Secret::new([7; 32]));
+    hear(&mut icmp, &asked(b"data"));
+    hear(&mut icmp, &asked_6(b"data"));
+    let sent = drain(&mut icmp);
+    assert_eq!((read_v4(&sent[0]).0.hop_limit, read_v6(&sent[1]).0.hop_limit), (9, 9));
+}
+
+#[test]
 fn a_reply_larger_than_the_path_goes_in_fragments() {
     let data: Vec<u8> = (0..5000_u32).map(|octet| octet as u8).collect();
     let mut icmp = icmp();

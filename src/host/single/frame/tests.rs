@@ -109,6 +109,17 @@ fn what_is_not_for_this_connection_is_ignored_with_the_reason() {
     assert_eq!(changed(|packet| packet[44] ^= 1), Err(IgnoreReason::TcpChecksum));
 }
 
+/// All else is right, so that the short way alone decides.
+#[test]
+fn whoever_else_calls_the_same_port_is_not_the_peer() {
+    let expected_of = framing(V4);
+    for from in ["192.0.2.2:49153", "192.0.2.3:49152"] {
+        let packet = packet(&framing([V4[0], from]), &meta(TcpFlags::ACK), b"");
+        let read = parse(&packet, &expected(&expected_of)).map(|frame| frame.from);
+        assert_eq!(read, Err(IgnoreReason::OtherSource));
+    }
+}
+
 /// RFC 9293 MUST-63.
 #[test]
 fn a_source_that_cannot_be_one_end_of_a_connection_is_ignored() {

@@ -156,6 +156,15 @@ fn fragments_wait_for_a_buffer_that_has_room() {
 }
 
 #[test]
+fn what_is_being_cut_up_counts_as_memory() {
+    let mut host = tester();
+    let id = host.bind("10.0.0.1:1");
+    host.send(id, &[5; 30_000], PEER).unwrap();
+    assert!(host.packet().is_some());
+    assert!(host.table.half_sent.memory() >= 30_000);
+}
+
+#[test]
 fn two_datagrams_that_were_cut_up_are_told_apart() {
     let mut host = tester();
     let id = host.bind("[fd00::1]:1");

@@ -51,6 +51,17 @@ fn buffers_are_used_again_without_asking_for_memory() {
 }
 
 #[test]
+fn there_is_room_while_a_third_is_free() {
+    let (mut pool, mut queue) = (Pool::new(30_000), Queue::new());
+    while pool.room() >= 10_000 {
+        assert!(pool.has_room(0) && !pool.has_room(pool.room() + 1));
+        let octets = pool.store(Payload::Slice(&[0; 1000]));
+        pool.push(&mut queue, waiting(octets));
+    }
+    assert!(!pool.has_room(0));
+}
+
+#[test]
 fn spare_buffers_never_push_the_whole_over_its_limit() {
     let mut pool = Pool::new(50_000);
     let mut queue = Queue::new();
