@@ -330,3 +330,6 @@ pub(super) fn scale(config: &TcpConfig) -> u8 {
 fn scale_for(window: u32) -> u8 {
     (0..14).find(|shift| window >> shift <= u32::from(u16::MAX)).unwrap_or(14)
 }
+
+#[cfg(test)]
+mod tests;

@@ -437,3 +437,18 @@ fn congestion_avoidance_grows_a_window_that_holds_something_back() {
         });
     }
 }
+
+/// Where the user has read so much that the window can stay what it was, a second full segment is acknowledged at once.
+#[test]
+fn a_second_full_segment_is_acknowledged_at_once_where_the_user_reads() {
+    play(|stage| {
+        let mut s = stage.established(&quick());
+        each_is_acknowledged(&mut s, 1, 5);
+        call!(s, consumed 2_000);
+        expect_none!(s);
+        send!(s, seq: 5_001, ack: 1, len: 1_000);
+        expect_none!(s);
+        send!(s, seq: 6_001, ack: 1, len: 1_000);
+        expect!(s, seq: 1, ack: 7_001, win: 5_000);
+    });
+}

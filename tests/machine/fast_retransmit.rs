@@ -381,3 +381,46 @@ fn duplicates_at_the_end_of_a_recovery_begin_none() {
         assert_eq!((s.tcb.retransmitted(), s.tcb.in_recovery()), (before + 1_000, true));
     });
 }
+
+/// RFC 5681 §3.1: SSTHRESH is as high as can be at first; there is none to tell.
+#[test]
+fn the_phase_of_recovery_and_its_threshold_are_told() {
+    use tcpstate::tcp::RecoveryPhase::{Disorder, Loss, Open, Recovery};
+    play(|stage| {
+        let mut s = super::flight::ten_in_flight(stage, &super::flight::sacking(), 0);
+        let told = |s: &super::script::Script| {
+            let info = s.tcb.info(s.at());
+            (info.recovery, info.ssthresh)
+        };
+        assert_eq!(told(&s), (Open, None));
+        s.advance(span!(100 ms), &[]);
+        super::flight::report(&mut s, 1, (1_001, 2_001));
+        assert_eq!(told(&s), (Disorder, None));
+        super::flight::report(&mut s, 1, (1_001, 10_001));
+        assert_eq!(told(&s), (Recovery, Some(5_000)));
+        s.pass(span!(3 s));
+        assert_eq!(told(&s).0, Loss);
+    });
+}
+
+/// RFC 5681 §3.2 step 4: the duplicates of a recovery can tell of what was under way behind the gap when it began, and of
+/// no more, whatever was sent since.
+#[test]
+fn duplicates_in_recovery_tell_of_no_more_than_was_under_way_when_it_began() {
+    play(|stage| {
+        let mut config = super::flight::sacking();
+        config.sack = false;
+        let mut s = super::flight::ten_in_flight(stage, &config, 30_000);
+        s.advance(span!(100 ms), &[]);
+        for _ in 0..40 {
+            s.deliver(&seg!(seq: 1, ack: 1));
+            s.burst();
+        }
+        assert!(s.tcb.snd_max().distance_from(s.ours(0)) > 12_001, "more has been sent");
+        assert_eq!(
+            s.tcb.info(s.at()).sacked,
+            11_000,
+            "ten segments, and two that the first duplicates let out"
+        );
+    });
+}

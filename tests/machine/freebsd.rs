@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tcpstate::tcp::{
     CloseReason, Dialect, DropReason, Ecn, HalfOpen, Heard, LossDetection, NetworkError, PathMtu,
-    PathReports, Persist, SegmentMeta, TcpConfig, Unpredictable,
+    PathReports, Persist, SegmentMeta, TcpConfig, Timestamps, Unpredictable,
 };
 use tcpstate::{Instant, State, TcpFlags};
 
@@ -826,4 +826,23 @@ fn without_rack_a_loss_halves_the_window() {
         send!(s, seq: 1, ack: 1, sack: [(1_001, 5_001)]);
         assert_eq!((s.tcb.in_recovery(), s.tcb.ssthresh()), (true, 5_000));
     });
+}
+
+/// RFC 7323 §3.2: once timestamps are agreed on every segment has one.
+#[test]
+fn a_row_with_timestamps_wants_one_on_the_acknowledgment() {
+    let config = Arc::new(freebsd_but(|config| config.timestamps = true));
+    let stamped = |flags, seq, ack, ecr| {
+        let mut meta = arrives(flags, seq, ack);
+        meta.options.timestamps = Some(Timestamps { val: 1, ecr });
+        meta
+    };
+    let secrets = Unpredictable { iss: 7.into(), timestamp_offset: 0 };
+    let mut row = HalfOpen::meet(&config, &stamped(TcpFlags::SYN, 100, 0, 0), secrets, NOW).expect("a SYN");
+    let answer = row.poll_segment(&config, NOW).expect("the SYN,ACK");
+    let ecr = answer.options.timestamps.expect("timestamps are agreed on").val;
+    let heard = row.on_segment(&config, NOW, &arrives(TcpFlags::ACK, 101, 8));
+    assert_eq!(heard, Heard::Refused(DropReason::TimestampMissing, None));
+    let heard = row.on_segment(&config, NOW, &stamped(TcpFlags::ACK, 101, 8, ecr));
+    assert!(!matches!(heard, Heard::Refused(..)), "{heard:?}");
 }

@@ -198,3 +198,16 @@ fn after_slow_start_the_window_goes_out_a_fifth_faster_than_a_round_trip() {
         assert_eq!((sent[0].0, sent[1].0), (0, gap));
     });
 }
+
+/// The deadline of the next segment's turn stands only while a segment waits for it.
+#[test]
+fn where_nothing_waits_no_deadline_stands_for_the_pace() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage, &paced(sacking()), 2_000);
+        s.advance(span!(100 ms), &[]);
+        s.send(&seg!(seq: 1, ack: 10_001));
+        assert_eq!(times(&mut s, span!(4 ms)), [(0, 10_001), (2_777, 11_001)]);
+        let left = s.tcb.poll_timeout().expect("the probe of the tail") - s.at();
+        assert!(left > span!(100 ms), "{left:?}");
+    });
+}

@@ -425,3 +425,30 @@ fn reports_about_what_was_sent_before_the_last_lowering_change_nothing() {
         });
     }
 }
+
+#[test]
+fn what_the_path_takes_is_told() {
+    play(|stage| {
+        let mut s = sent(stage, 3_000);
+        let told = |s: &Script| {
+            let info = s.tcb.info(s.at());
+            (info.path_mtu, info.path_mtu_limit, s.tcb.path_was_lowered())
+        };
+        assert_eq!(told(&s), (1_500, 1_500, false));
+        let quoted = report(&s, 1_040, 1);
+        call!(s, PathMtu(quoted));
+        assert_eq!(told(&s), (1_040, 1_040, true));
+        s.burst();
+    });
+}
+
+/// RFC 1191 §6.4: only what was larger than the router takes was dropped by it.
+#[test]
+fn what_just_fits_the_smaller_path_does_not_go_again() {
+    play(|stage| {
+        let mut s = sent(stage, 2_460); // a full segment, and one of 1,000 octets
+        let quoted = report(&s, 1_040, 1);
+        call!(s, PathMtu(quoted));
+        assert_eq!(places(&s.burst()), [(1, 1_000), (1_001, 460)]);
+    });
+}

@@ -320,3 +320,17 @@ fn a_probe_of_new_data_is_cut_to_the_peers_window() {
         });
     }
 }
+
+/// RFC 8985 §7.3: a probe is for what is outstanding. If that arrives before the owner polls, what is sent next is none.
+#[test]
+fn a_probe_that_was_due_is_forgotten_when_everything_has_arrived() {
+    play(|stage| {
+        let mut s = in_flight(stage, &sacking(), 2, 0);
+        s.sleep(span!(200 ms));
+        s.time_out();
+        s.deliver(&ack(2_001, None));
+        call!(s, queue 500);
+        assert_eq!(places(&s.burst()), [2_001]);
+        assert_eq!(s.tcb.info(s.at()).tail_probes, 0);
+    });
+}

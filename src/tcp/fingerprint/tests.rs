@@ -408,4 +408,57 @@ fn a_moment_counts_by_its_distance_and_never_by_the_time_only_within_the_first_d
     assert_eq!(folded(Instant::MAX, early), folded(Instant::MAX, late));
     assert_ne!(folded(Instant::ZERO, early), folded(Instant::ZERO, late));
     assert_eq!(folded(Instant::ZERO, start(1)), folded(Instant::ZERO, start(2)));
+    assert_ne!(folded(Instant::ZERO, start(1)), folded(start(1), start(1)), "never is not now");
+}
+
+#[test]
+fn a_reset_that_waits_counts_by_what_it_says() {
+    let pair = open(TcpConfig::default());
+    let owed = |window| {
+        let mut tcb = pair.ends[0].clone();
+        tcb.rare.make().reply = Some(Box::new(SegmentMeta { window, ..SegmentMeta::default() }));
+        tcb.fingerprint(pair.now)
+    };
+    assert_eq!(owed(1), owed(1));
+    assert_ne!(owed(1), owed(2));
+}
+
+/// RFC 5681 §4.1: the restart of an idle connection is all that asks when something was sent last, and within the horizon
+/// of a few octets not even that does.
+#[test]
+fn when_something_was_sent_last_counts_only_where_a_restart_asks_for_it() {
+    let few = Horizon { time: Duration::from_secs(60), octets: 2 };
+    for restart_after_idle in [true, false] {
+        let pair = open(TcpConfig { restart_after_idle, ..TcpConfig::default() });
+        let mut other = pair.ends[0].clone();
+        other.last_sent = pair.now + Duration::from_millis(1);
+        let later = pair.now + Duration::from_millis(2);
+        let same = pair.ends[0].fingerprint(later) == other.fingerprint(later);
+        assert_eq!(same, !restart_after_idle);
+        assert_eq!(pair.ends[0].fingerprint_within(later, few), other.fingerprint_within(later, few));
+    }
+}
+
+/// RFC 8985 §7.4.2: what an acknowledgment says of a probe depends on whether it repeated something.
+#[test]
+fn whether_a_probe_that_is_outstanding_repeated_something_counts() {
+    let pair = open(TcpConfig::default());
+    let probed = |repeated| {
+        let mut tcb = pair.ends[0].clone();
+        tcb.recovery.probe.sent(9, repeated);
+        tcb.fingerprint(pair.now)
+    };
+    assert_ne!(probed(true), probed(false));
+}
+
+/// So many undoings are trusted in one window of data: those of an earlier one do not count.
+#[test]
+fn what_was_undone_counts_until_its_window_of_data_is_over() {
+    let pair = open(TcpConfig::default());
+    let una = pair.ends[0].snd.una;
+    for (until, counts) in [(una, false), (una + 1, true)] {
+        let mut tcb = pair.ends[0].clone();
+        tcb.recovery.count_undo(una, until);
+        assert_eq!(tcb.fingerprint(pair.now) != pair.ends[0].fingerprint(pair.now), counts);
+    }
 }

@@ -409,3 +409,10 @@ fn a_segment_that_reaches_over_both_edges_is_not_acceptable() {
         assert_eq!(hear(offset, len), Heard::Acknowledged, "{len} octets at {offset}");
     }
 }
+
+/// What only some connections need is memory that is held for it: a SYN,ACK that was sent once needs nothing.
+#[test]
+fn a_machine_from_a_row_that_has_waited_for_nothing_holds_nothing_rare() {
+    let config = TcpConfig::default();
+    assert!(row(&config).tcb(&config.into()).rare.get().is_none());
+}

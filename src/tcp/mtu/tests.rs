@@ -472,3 +472,19 @@ fn a_report_without_a_size_leads_to_the_next_plateau() {
     assert_eq!(path.on_report(&config, 0, 5, second(1)), Reported::Lowered);
     assert_eq!(path.size(), u32::from(config.min_path_mtu) - 40);
 }
+
+/// RFC 4821 §7.6: while a segment of a size between proves that it passes, a larger probe may still tell more, and a smaller
+/// one nothing.
+#[test]
+fn a_probe_stays_under_way_only_while_it_is_larger_than_what_passes() {
+    for (passes, after) in [(1_200, 1_460), (1_460, 1_460)] {
+        let mut path = suspected(&ethernet());
+        proves(&mut path, 984);
+        path.candidate = 1_460;
+        path.probe_sent(0, 1_460);
+        path.passed(passes, second(9));
+        assert_eq!(path.probe().is_some(), passes < 1_460);
+        path.on_progress(1_460, second(9));
+        assert_eq!(path.size(), after);
+    }
+}

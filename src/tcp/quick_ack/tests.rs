@@ -76,3 +76,14 @@ fn a_size_that_comes_twice_is_full() {
     }
     assert_eq!((pace.full_size, pace.last_size, pace.pushed), (1_460, 600, 2));
 }
+
+/// Linux, `tcp_initialize_rcv_mss`: half of the window that was offered, where that is less than the MSS.
+#[test]
+fn before_anything_has_come_half_of_the_window_is_full_size() {
+    for (offered, full) in [(100, 88), (400, 200), (1_072, 536), (2_000, 536)] {
+        let secrets = crate::tcp::Unpredictable { iss: 1.into(), timestamp_offset: 0 };
+        let mut tcb = Tcb::connect(TcpConfig::default(), secrets, after(0));
+        tcb.rcv.edge = tcb.rcv.last_ack_sent + offered;
+        assert_eq!(tcb.full_size_of_peer(), full, "of {offered}");
+    }
+}

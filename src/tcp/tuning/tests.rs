@@ -258,3 +258,18 @@ fn odd_values_do_no_harm() {
     tuning.turn(at(0), 9, (0, 0), BOUNDS);
     assert!((BEGIN..=MOST).contains(&tuning.window), "{tuning:?}");
 }
+
+/// Of a fingerprint within a horizon of a few octets: a large window stays what it is, a small one may still grow.
+#[test]
+fn where_little_is_sent_what_tunes_a_window_counts_only_while_it_is_small() {
+    let few = crate::tcp::Horizon { time: ms(60_000), octets: 2 };
+    let secrets = crate::tcp::Unpredictable { iss: 1.into(), timestamp_offset: 0 };
+    for (window, counts) in [(255, true), (256, false)] {
+        let mut tcb = Tcb::connect(crate::tcp::TcpConfig::default(), secrets, at(0));
+        tcb.rcv.tuning.window = window;
+        let mut other = tcb.clone();
+        other.rcv.tuning.before = 7;
+        let same = tcb.fingerprint_within(at(1), few) == other.fingerprint_within(at(1), few);
+        assert_eq!(same, !counts, "{window}");
+    }
+}

@@ -42,3 +42,13 @@ fn only_the_first_partial_acknowledgment_is_the_first() {
     duplicates.on_partial_ack();
     assert!(duplicates.is_first_partial());
 }
+
+#[test]
+fn the_count_of_duplicates_ends_where_what_has_arrived_stays() {
+    let mut duplicates = Duplicates::default();
+    duplicates.on_duplicate(5_000, 1_000);
+    duplicates.just_count();
+    assert_eq!((duplicates.count(), duplicates.arrived()), (2, 1_000));
+    duplicates.end_count();
+    assert_eq!((duplicates.count(), duplicates.arrived()), (0, 1_000));
+}

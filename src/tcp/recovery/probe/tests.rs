@@ -56,3 +56,13 @@ fn the_probe_has_repaired_a_loss_when_no_duplicate_was_heard_of() {
     assert_eq!(probe.hear(1_100, None, false), Probed::Repaired);
     assert_eq!(probe.hear(1_200, None, false), Probed::Nothing, "once");
 }
+
+/// RFC 8985 §7.4.2: a D-SACK explains the probe if it is about where that ended, and only if the probe repeated something.
+#[test]
+fn a_dsack_for_the_end_of_a_repeated_probe_is_explained_by_it() {
+    assert!(repeated().explains(1_000));
+    assert!(!repeated().explains(900));
+    let mut new = TailProbe::new();
+    new.sent(1_000, false);
+    assert!(!new.explains(1_000));
+}

@@ -331,6 +331,30 @@ fn a_receiver_may_forget_what_it_had() {
 }
 
 #[test]
+fn each_transmission_is_counted_whether_new_or_again() {
+    let mut records = segments(3);
+    assert_eq!(records.transmissions(), 3);
+    send(&mut records, 0..100, 9);
+    assert_eq!(records.transmissions(), 4);
+}
+
+/// RFC 6675 §4, IsLost: below three runs, or more than so many octets, that were reported. What was sent again is left to
+/// the timer.
+#[test]
+fn what_lies_below_enough_reports_is_lost_once() {
+    let mut records = segments(6);
+    send(&mut records, 100..200, 9);
+    sack(&mut records, 300..500);
+    assert!(!records.lose_below_reports(200), "not more than that");
+    assert!(records.lose_below_reports(199));
+    records.check();
+    let fates: Vec<_> =
+        records.iter().filter(|record| record.fate == Lost).map(|record| record.start).collect();
+    assert_eq!(fates, [0, 200]);
+    assert!(!records.lose_below_reports(199), "each is looked at once");
+}
+
+#[test]
 fn too_many_records_become_half_as_many() {
     let mut records = Records::new();
     for number in 0..Records::MAX_RECORDS as u64 + 10 {
