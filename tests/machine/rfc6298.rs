@@ -308,3 +308,26 @@ fn after_a_timeout_sending_goes_on_from_what_is_unacknowledged() {
         assert_eq!(s.tcb.poll_timeout(), None);
     });
 }
+
+/// Segments that still fit go again as they were, though a larger one would have room for more (RFC 6298 §5.4): only where
+/// segments have become smaller what was lost is cut anew.
+#[test]
+fn what_still_fits_goes_again_after_a_timeout_as_it_was() {
+    play(|stage| {
+        let mut config = super::flight::sacking();
+        (config.nagle, config.tail_probes) = (false, false);
+        let mut s = super::flight::opened(stage, &config);
+        for len in [1_000, 300, 1_000] {
+            call!(s, queue len);
+            assert_eq!(s.burst().len(), 1);
+        }
+        let again = s.pass(span!(1 s));
+        assert_eq!(again.iter().map(|(_, seg)| (seg.seq, seg.len)).collect::<Vec<_>>(), [(1, 1_000)]);
+        s.deliver(&seg!(seq: 1, ack: 1_001));
+        let again = s.burst();
+        assert_eq!(
+            again.iter().map(|seg| (seg.seq, seg.len)).collect::<Vec<_>>(),
+            [(1_001, 300), (1_301, 1_000)]
+        );
+    });
+}
