@@ -4,7 +4,7 @@ fn rcv() -> ReceiveVars {
     ReceiveVars::new(&TcpConfig { receive_window: 10_000, ..TcpConfig::default() })
 }
 
-/// RFC 9293 §3.8.6.2.1, SHLD-14: what the SYN has offered counts from then on.
+/// RFC 9293 §3.8.6, SHLD-14: what the SYN has offered counts from then on.
 #[test]
 fn the_window_of_a_syn_is_offered() {
     let mut rcv = rcv();
