@@ -452,3 +452,37 @@ fn a_second_full_segment_is_acknowledged_at_once_where_the_user_reads() {
         expect!(s, seq: 1, ack: 7_001, win: 5_000);
     });
 }
+
+/// Linux answers a loss once: a timeout within the recovery leaves SSTHRESH as it is.
+#[test]
+fn a_timeout_within_a_recovery_does_not_lower_the_threshold_again() {
+    play(|stage| {
+        let mut config = sacking();
+        config.window_rules = WindowRules::Linux;
+        let mut s = ten_in_flight(stage, &config, 0);
+        s.pass(span!(100 ms));
+        report(&mut s, 1, (2_001, 10_001));
+        assert_eq!(s.tcb.ssthresh(), 5_000);
+        s.pass(span!(3 s));
+        assert_eq!((s.tcb.ssthresh(), s.tcb.backoff() > 0), (5_000, true));
+    });
+}
+
+/// One full segment alone waits for company, though the window keeps its size; a second one does not.
+#[test]
+fn later_one_full_segment_waits_for_company() {
+    play(|stage| {
+        let mut s = stage.established(&quick());
+        each_is_acknowledged(&mut s, 1, 5);
+        call!(s, consumed 5_000);
+        s.burst();
+        send!(s, seq: 5_001, ack: 1, len: 1_000);
+        send!(s, seq: 6_001, ack: 1, len: 1_000);
+        advance!(s, 1 s, { 40 ms => (seq: 1, ack: 7_001, win: 8_000) });
+        call!(s, consumed 2_000);
+        send!(s, seq: 7_001, ack: 1, len: 1_000);
+        expect_none!(s);
+        send!(s, seq: 8_001, ack: 1, len: 1_000);
+        assert!(s.poll().is_some_and(|answer| answer.ack == Some(9_001)));
+    });
+}

@@ -258,3 +258,20 @@ fn the_window_of_a_syn_ack_begins_behind_the_octets_of_the_syn() {
         expect!(s, seq: 1, ack: 101, win: 10_000);
     });
 }
+
+/// RFC 7413 §4.1.3: only a SYN that has not gone yet has room.
+#[test]
+fn a_syn_has_room_until_it_is_sent() {
+    play(|stage| {
+        let mut s = stage.connect(&fast());
+        assert_eq!(s.tcb.syn_room(), 0, "no cookie");
+        call!(s, SetCookie(cookie(COOKIE)));
+        assert_eq!(s.tcb.syn_room(), 496);
+        call!(s, queue 200);
+        s.burst();
+        assert_eq!((s.tcb.state(), s.tcb.syn_room()), (tcpstate::State::SynSent, 0));
+        send!(s, SYN, seq: 0, ack: 201, mss: 1_000);
+        assert_eq!(s.tcb.syn_room(), 0);
+        s.burst();
+    });
+}

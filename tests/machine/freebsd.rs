@@ -846,3 +846,34 @@ fn a_row_with_timestamps_wants_one_on_the_acknowledgment() {
     let heard = row.on_segment(&config, NOW, &stamped(TcpFlags::ACK, 101, 8, ecr));
     assert!(!matches!(heard, Heard::Refused(..)), "{heard:?}");
 }
+
+/// FreeBSD takes no sample from the SYN,ACK after a passive open, unless timestamps are in use.
+#[test]
+fn a_syn_ack_after_a_passive_open_is_not_timed() {
+    for (config, srtt) in [(freebsd(), None), (plain(), Some(span!(100 ms)))] {
+        play(|stage| {
+            let mut s = stage.listen(&config);
+            send!(s, SYN, seq: 0, mss: 1_000);
+            assert!(s.poll().is_some_and(|answer| answer.flags == TcpFlags::SYN | TcpFlags::ACK));
+            advance!(s, 100 ms);
+            send!(s, seq: 1, ack: 1);
+            assert_eq!(s.tcb.srtt(), srtt);
+        });
+    }
+}
+
+/// What stands at RCV.NXT while the window is closed is a probe, and not beyond the window.
+#[test]
+fn octets_at_a_closed_window_are_a_probe() {
+    play(|stage| {
+        let mut s = stage.established(&freebsd());
+        for k in 0..10 {
+            send!(s, seq: 1 + 1_000 * k, ack: 1, len: 1_000);
+            s.burst();
+        }
+        refuse!(s, ZeroWindow, seq: 10_001, ack: 1, len: 1);
+        s.burst();
+        refuse!(s, AboveWindow, seq: 10_002, ack: 1, len: 1);
+        s.burst();
+    });
+}

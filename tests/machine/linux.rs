@@ -199,3 +199,33 @@ fn a_duplicate_whose_window_has_shrunk_is_one() {
         }
     });
 }
+
+/// Linux reports a FIN that came again together with its octets (RFC 2883 speaks of octets only).
+#[test]
+fn a_fin_that_came_again_is_reported() {
+    play(|stage| {
+        let mut s = stage.established(&linux_but(|config| config.sack = true));
+        send!(s, FIN, seq: 1, ack: 1, len: 100);
+        s.burst();
+        refuse!(s, BelowWindow, FIN, seq: 1, ack: 1, len: 100);
+        let answer = s.poll().expect("an acknowledgment");
+        assert_eq!((answer.ack, answer.sack), (Some(102), vec![(1, 102)]));
+    });
+}
+
+/// RFC 7323 §2.3: the field is shifted left before it is held against the window that there is.
+#[test]
+fn a_scaled_window_has_shrunk_only_if_its_octets_are_fewer() {
+    play(|stage| {
+        let config = linux_but(|config| config.window_scaling = true);
+        let mut s = stage.answered(&config, &seg!(SYN, seq: 0, ack: 1, mss: 1_000, wscale: 3));
+        call!(s, queue 100);
+        s.burst();
+        send!(s, seq: 1, ack: 101, win: 1_000);
+        assert_eq!(s.tcb.snd_wnd(), 8_000);
+        send!(s, seq: 1, ack: 101, win: 2_000);
+        assert_eq!(s.tcb.snd_wnd(), 16_000);
+        send!(s, seq: 1, ack: 101, win: 1_999);
+        assert_eq!(s.tcb.snd_wnd(), 16_000, "Linux does not believe it");
+    });
+}

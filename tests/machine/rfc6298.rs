@@ -331,3 +331,19 @@ fn what_still_fits_goes_again_after_a_timeout_as_it_was() {
         );
     });
 }
+
+/// Only timers that run have a deadline, and the earliest is the one that is waited for.
+#[test]
+fn the_deadlines_are_those_of_the_timers_that_run() {
+    use tcpstate::tcp::Timer;
+    play(|stage| {
+        let mut s = stage.established(&plain());
+        assert_eq!(s.tcb.deadlines().next(), None);
+        call!(s, queue 100);
+        s.burst();
+        let deadlines: Vec<_> = s.tcb.deadlines().collect();
+        assert_eq!(deadlines, [(Timer::Retransmit, s.tcb.poll_timeout().unwrap())]);
+    });
+    let numbers = Timer::ALL.map(Timer::number);
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], "places in ALL");
+}

@@ -334,3 +334,31 @@ fn a_probe_that_was_due_is_forgotten_when_everything_has_arrived() {
         assert_eq!(s.tcb.info(s.at()).tail_probes, 0);
     });
 }
+
+/// RFC 8985 §7.3: a probe of new octets that are the last takes the FIN along.
+// RFC 8985-21
+#[test]
+fn a_probe_of_the_last_octets_takes_the_fin_along() {
+    play(|stage| {
+        let mut s = ten_in_flight(stage, &sacking(), 500);
+        call!(s, Shutdown);
+        let sent = s.pass(span!(1 s));
+        let sent: Vec<_> = sent.iter().map(|(_, seg)| (seg.seq, seg.len)).zip(&sent).collect();
+        assert!(
+            matches!(sent[..], [((10_001, 500), (_, seg))] if seg.flags.contains(tcpstate::TcpFlags::FIN))
+        );
+    });
+}
+
+/// What a probe repeats is not thought lost for that; what a timeout repeats is.
+#[test]
+fn what_a_probe_repeats_does_not_count_as_lost() {
+    play(|stage| {
+        let mut s = in_flight(stage, &sacking(), 2, 0);
+        assert_eq!(within(&mut s, span!(1_199 ms)), [(300, 1_001)]);
+        let told = s.tcb.outstanding();
+        assert_eq!((told.segments, told.lost, told.repeated), (2, 0, 1));
+        assert_eq!(within(&mut s, span!(1 ms)), [(1_300, 1)]);
+        assert!(s.tcb.outstanding().lost > 0);
+    });
+}

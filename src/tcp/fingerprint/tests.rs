@@ -462,3 +462,18 @@ fn what_was_undone_counts_until_its_window_of_data_is_over() {
         assert_eq!(tcb.fingerprint(pair.now) != pair.ends[0].fingerprint(pair.now), counts);
     }
 }
+
+#[test]
+fn what_a_tail_probe_was_does_not_count_once_it_is_over() {
+    let pair = open(TcpConfig::default());
+    let print = |repeated: bool, over: bool| {
+        let mut tcb = pair.ends[0].clone();
+        tcb.recovery.probe.sent(1_000, repeated);
+        if over {
+            tcb.recovery.probe.forget();
+        }
+        tcb.fingerprint(pair.now)
+    };
+    assert_eq!(print(true, true), print(false, true));
+    assert_ne!(print(true, false), print(false, false));
+}

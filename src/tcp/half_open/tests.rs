@@ -416,3 +416,14 @@ fn a_machine_from_a_row_that_has_waited_for_nothing_holds_nothing_rare() {
     let config = TcpConfig::default();
     assert!(row(&config).tcb(&config.into()).rare.get().is_none());
 }
+
+/// RFC 7323 §5.3 R1: octets with an old timestamp are acknowledged; without octets it is a challenge, and those are few.
+#[test]
+fn octets_with_an_old_timestamp_are_acknowledged_where_no_challenge_is_left() {
+    let config = TcpConfig { challenge_acks: 0, ..TcpConfig::default() };
+    let bare = segment(0, TcpFlags::ACK, 1, Some(9));
+    let heard = row(&config).on_segment(&config, at(1), &bare);
+    assert_eq!(heard, Heard::Refused(DropReason::OldTimestamp, None));
+    let heard = row(&config).on_segment(&config, at(1), &SegmentMeta { len: 1, ..bare });
+    assert!(matches!(heard, Heard::Refused(DropReason::OldTimestamp, Some(_))), "{heard:?}");
+}

@@ -2,14 +2,17 @@
 
 use alloc::vec::Vec;
 
-use crate::tcp::{Command, Queue, Tcb, TcpConfig, Unpredictable};
+use crate::tcp::{Command, Queue, SmallSegments, Tcb, TcpConfig, Unpredictable};
 use crate::{Instant, State};
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000);
 
 /// A machine that is connected, and the other one.
 fn connected() -> [Tcb; 2] {
-    let config = TcpConfig::default();
+    connected_with(TcpConfig::default())
+}
+
+fn connected_with(config: TcpConfig) -> [Tcb; 2] {
     let mut called = Tcb::listen(config);
     called.prepare(Unpredictable::default());
     let mut caller = Tcb::connect(config, Unpredictable::default(), NOW);
@@ -70,4 +73,18 @@ fn what_the_congestion_window_has_no_room_for_does_not_go_at_all() {
     window[0] = false;
     assert_eq!(sent(&mut caller), window);
     assert_eq!(caller.predicts_full_segment(NOW), None);
+}
+
+/// Under Minshall's rule no segment takes more than half of the largest window, and the short way knows of no such thing.
+#[test]
+fn more_than_half_of_the_window_goes_the_short_way_only_where_it_may_go_at_all() {
+    for (small_segments, short) in [(SmallSegments::Rfc9293, true), (SmallSegments::Minshall, false)] {
+        let config = TcpConfig { small_segments, receive_window: 2_000, ..TcpConfig::default() };
+        let [mut caller, _] = connected_with(config);
+        let few = Queue { len: 10, push: true, ..Queue::default() };
+        caller.on_command(NOW, Command::Queue(few)).expect("it is open");
+        assert_eq!(sent(&mut caller), [false]);
+        queue(&mut caller, 1, false);
+        assert_eq!(caller.predicts_full_segment(NOW).is_some(), short, "{small_segments:?}");
+    }
 }

@@ -565,6 +565,7 @@ impl Records {
             assert!(record.fate != Fate::Lost || self.marks.reaches(record.start), "{self:?}");
             let watched = self.marks.watches(record.start, record.sent_at);
             assert!(record.fate != Fate::InFlight || !record.is_repeated() || watched, "{self:?}");
+            assert!(record.is_repeated() || !watched, "what was sent once stands in its order: {self:?}");
         }
     }
 

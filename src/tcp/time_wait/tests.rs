@@ -266,3 +266,12 @@ fn an_acknowledgment_older_than_the_largest_window_is_challenged() {
         Waited::Refused(DropReason::AckTooOld, Some(_))
     ));
 }
+
+/// RFC 9293 §3.10.7.4: with a window of zero, what stands at RCV.NXT is refused for that, and acknowledged.
+#[test]
+fn a_closed_window_refuses_what_is_next() {
+    let config = TcpConfig { receive_window: 120, ..TcpConfig::default() };
+    let mut row = TimeWait::of(&waiting(&config, 119, 0, Some(7), None)).unwrap();
+    let heard = row.on_segment(&config, at(1), &segment(121, 12, TcpFlags::ACK, 1, Some(7)));
+    assert!(matches!(heard, Waited::Refused(DropReason::ZeroWindow, Some(_))), "{heard:?}");
+}

@@ -448,3 +448,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn lost_records_that_fill_the_room_exactly_go_in_one_piece() {
+    let mut records = segments(3);
+    records.lose_where(|_| true);
+    assert_eq!(records.first_lost(200), Some(0..200));
+    assert_eq!(records.first_lost(199), Some(0..100), "records stay whole");
+}
+
+// RFC 6675 §4: IsLost.
+#[test]
+fn three_runs_or_more_than_so_many_octets_reported_above_make_a_loss() {
+    let mut records = segments(8);
+    sack(&mut records, 200..300);
+    assert!(!records.lose_below_reports(100), "one run, and not more octets");
+    sack(&mut records, 400..500);
+    assert!(!records.clone().lose_below_reports(200), "two");
+    assert!(records.clone().lose_below_reports(199), "more octets");
+    sack(&mut records, 600..700);
+    assert!(records.lose_below_reports(1_000), "three runs, however small");
+    assert_eq!(records.lost(), 200, "below all three");
+}
+
+#[test]
+fn what_was_reported_in_whole_stays_reported_when_records_are_merged() {
+    let mut records = segments(4);
+    sack(&mut records, 0..300);
+    records.merge_pairs();
+    records.check();
+    assert_eq!(all(&records), [(0, 200, Fate::Sacked, 1), (200, 400, InFlight, 1)]);
+}
