@@ -170,12 +170,8 @@ impl Tcb {
         let srtt = self.rtt.srtt_nanos();
         let pace = self.pace_of_acks();
         let mut delay = pace.delay;
-        if delay > least {
-            let mut most = if pace.interactive || pace.pushed > 0 { LONGEST_DELAY } else { 500_000_000 };
-            if srtt > 0 {
-                most = most.min(srtt.max(least));
-            }
-            delay = delay.min(most);
+        if delay > least && srtt > 0 {
+            delay = delay.min(srtt.max(least));
         }
         // Before any octets there is nothing to go by: a FIN is acknowledged at once, but for what the user says now.
         let delay = if delay == 0 { least.min(TICK) } else { delay.min(LONGEST_DELAY) };
