@@ -61,6 +61,11 @@ fn a_slow_stream_keeps_one_small_chunk_for_its_next_message() {
 }
 
 #[test]
+fn however_small_the_limit_there_is_room_for_a_segment() {
+    assert!(SendBuffer::new(0, 0).room() >= 1460);
+}
+
+#[test]
 fn how_far_a_stream_was_when_it_came_here_does_not_make_it_fast() {
     const AT: u64 = 1 << 40;
     let mut buffer = SendBuffer::starting_at(1 << 20, 0, AT);
