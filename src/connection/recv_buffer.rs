@@ -170,11 +170,12 @@ impl RecvBuffer {
         self.rest();
     }
 
-    /// No gap will be filled any more, or what waits for it is not worth its memory: says how much that was.
+    /// No gap will be filled any more, or what waits for it is not worth its memory: says how much that was. What waits
+    /// for the end of the handshake goes too.
     pub(super) fn forget_waiting(&mut self) -> usize {
         let Some(held) = &mut self.held else { return 0 };
         let waiting = core::mem::take(&mut held.waiting);
-        waiting.memory()
+        waiting.memory() + held.forget_held_back()
     }
 
     /// Begins another stream.
@@ -214,6 +215,17 @@ impl Held {
     fn islands(&self) -> impl Iterator<Item = Range<u64>> {
         let held_back = self.readable_to()..self.in_order_to;
         Some(held_back).filter(|held_back| !held_back.is_empty()).into_iter().chain(self.waiting.islands())
+    }
+
+    /// Before the handshake is done the user can have nothing: all that is in order goes, or nothing.
+    fn forget_held_back(&mut self) -> usize {
+        if self.readable() > 0 || self.is_empty() {
+            return 0;
+        }
+        let memory = self.memory();
+        self.in_order_to = self.consumed_to;
+        self.rest();
+        memory - self.memory()
     }
 
     fn peek(&self, mut skip: usize, out: &mut [u8]) -> usize {

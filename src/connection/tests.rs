@@ -623,3 +623,18 @@ fn octets_that_were_acknowledged_are_not_there_to_be_sent() {
     assert_eq!(pipe.states()[CLIENT], State::Established);
     assert!(!pipe.ends[CLIENT].has_octets(&plan));
 }
+
+/// Until a peer has acknowledged our SYN nobody can read what came with its own.
+#[test]
+fn a_connection_that_ends_in_its_handshake_holds_nothing_that_came_with_the_syn() {
+    let mut pipe = Pipe::new();
+    let their_syn = SegmentMeta { flags: TcpFlags::SYN, window: 1000, len: 1000, ..SegmentMeta::default() };
+    pipe.deliver(CLIENT, &Segment { meta: their_syn, octets: stream(0, 1000) });
+    assert_eq!(pipe.states()[CLIENT], State::SynReceived);
+    assert!(pipe.ends[CLIENT].memory() >= 1000);
+    let seq = pipe.ends[CLIENT].tcb().rcv_nxt();
+    let reset = SegmentMeta { seq, flags: TcpFlags::RST, ..SegmentMeta::default() };
+    pipe.deliver(CLIENT, &Segment { meta: reset, octets: vec![] });
+    assert_eq!((pipe.states()[CLIENT], pipe.ends[CLIENT].unread()), (State::Closed, 0));
+    assert!(pipe.ends[CLIENT].memory() <= LITTLE, "{} octets", pipe.ends[CLIENT].memory());
+}

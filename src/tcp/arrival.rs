@@ -354,8 +354,13 @@ impl Tcb {
         if self.state == State::Closed { Err(Stop::Done) } else { Ok(()) }
     }
 
-    /// Whether an acknowledgment is older than anything that may still be under way (RFC 5961 §5.2).
+    /// Whether an acknowledgment is older than anything that may still be under way (RFC 5961 §5.2). Whoever closes in
+    /// SYN-RECEIVED is in FIN-WAIT-1 with a SYN that is not acknowledged yet: what does not acknowledge it is not from
+    /// the peer who was sent it.
     fn is_too_old(&self, acknowledged: u64) -> bool {
+        if self.snd.syn_unacknowledged() {
+            return acknowledged <= ORIGIN;
+        }
         let first = if self.config.is_linux() { ORIGIN + 1 } else { 0 };
         acknowledged + u64::from(self.snd.max_wnd) < self.snd.una || acknowledged < first.min(self.snd.una)
     }

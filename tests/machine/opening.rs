@@ -445,6 +445,31 @@ fn a_fin_sent_in_syn_received_follows_the_syn_ack_again() {
     });
 }
 
+/// Who closed in SYN-RECEIVED has not heard from the peer yet that it knows our SYN: what does not acknowledge it, data
+/// or FIN, is another connection's, and is asked about (RFC 5961 §5.2).
+// RFC 9293 X-11
+#[test]
+fn after_a_close_in_syn_received_nothing_counts_that_does_not_acknowledge_the_syn() {
+    play(|stage| {
+        let mut s = stage.connect(&plain());
+        expect!(s, SYN, seq: 0, mss: 1_000);
+        send!(s, SYN, seq: 0, len: 5, mss: 1_000);
+        expect!(s, SYN, seq: 0, ack: 1, mss: 1_000);
+        call!(s, Shutdown);
+        expect!(s, FIN, seq: 1, ack: 1);
+        state!(s, FinWait1);
+        refuse!(s, AckTooOld, FIN, seq: 1, ack: 0);
+        expect!(s, seq: 2, ack: 1);
+        state!(s, FinWait1);
+        refuse!(s, AckTooOld, seq: 1, ack: 0, len: 10);
+        expect!(s, seq: 2, ack: 1);
+        assert!(s.tcb.out_of_order().eq(Some(0..5)), "what came with the SYN still waits");
+        send!(s, FIN, seq: 6, ack: 2);
+        expect!(s, seq: 2, ack: 7, win: 9_994);
+        state!(s, TimeWait);
+    });
+}
+
 /// §3.10.4, SYN-RECEIVED: "otherwise, queue for processing after entering ESTABLISHED state".
 // RFC 9293 X-11
 #[test]

@@ -171,6 +171,18 @@ fn what_the_machine_holds_back_is_not_readable() {
 }
 
 #[test]
+fn what_the_machine_held_back_goes_with_what_waits() {
+    for payload in [slice(b"with the SYN"), bytes(&stream(0, 1400), 1500)] {
+        let mut buffer = RecvBuffer::new(0);
+        buffer.store(NOW, WINDOW, 0, payload);
+        assert!(buffer.forget_waiting() > 0);
+        assert_eq!(buffer.islands().count(), 0);
+        put(&mut buffer, 0, slice(b"again"));
+        assert_eq!(drain(&mut buffer), b"again");
+    }
+}
+
+#[test]
 fn the_first_copy_stays_and_octets_that_differ_are_counted() {
     let mut buffer = RecvBuffer::new(0);
     assert_eq!(put(&mut buffer, 4, slice(b"efgh")), 0);
