@@ -147,20 +147,24 @@ impl Epoch {
         self.reno = self.reno.min(MAX_WINDOW);
     }
 
-    /// The window once `acked` octets of it are acknowledged: the higher of what the curve and what Reno would
-    /// have (RFC 9438 §4.2). The way to where the curve will be in a round trip is gone in as many steps as
-    /// there are acknowledgments until then (§4.4, §4.5).
+    /// The window once `acked` octets of it are acknowledged: Reno's while the curve is below it (RFC 9438 §4.3), or else
+    /// on the way to where the curve will be in a round trip, which is gone in as many steps as there are acknowledgments
+    /// until then (§4.4, §4.5).
     // RFC 9438-3, 9438-7, 9438-8, 9438-17
     fn grow(&mut self, ack: &AckSample, acked: u32, cwnd: u32, w_max: u32, prior: u32) -> u32 {
         let smss = ack.smss.clamp(1, MAX_SMSS);
         self.grow_reno(acked, smss, cwnd, prior);
+        // It may be far above if something else has taken the window down: no jump, then.
+        let reno = self.reno.min(cwnd.saturating_add(acked)).max(cwnd);
+        let curve = |nanos| w_cubic(ticks(nanos), self.k, w_max, smss);
         let t = ack.now.as_nanos().saturating_sub(self.began.as_nanos());
+        if curve(t) < self.reno {
+            return reno;
+        }
         let later = t.saturating_add(ack.srtt.map_or(0, nanos));
-        let target = w_cubic(ticks(later), self.k, w_max, smss).clamp(cwnd, cwnd + cwnd / 2);
+        let target = curve(later).clamp(cwnd, cwnd + cwnd / 2);
         let parts = u64::from(target - cwnd) * u64::from(acked);
-        let curve = cwnd.saturating_add(whole_octets(parts, cwnd, &mut self.rest));
-        // Reno's may be far above if something else has taken the window down: no jump, then.
-        curve.max(self.reno.min(cwnd.saturating_add(acked)))
+        cwnd.saturating_add(whole_octets(parts, cwnd, &mut self.rest)).max(reno)
     }
 }
 
