@@ -84,6 +84,9 @@ pub mod tcp;
 pub mod time;
 pub mod wire;
 
+#[cfg(all(test, feature = "tracing"))]
+mod ear;
+
 #[cfg(feature = "pcap")]
 pub mod capture;
 #[cfg(feature = "drill")]

@@ -385,56 +385,13 @@ fn every_frame_is_in_a_flow_or_has_a_reason_why_not() {
     assert_eq!((summary.frames, summary.flows), (5, 0));
 }
 
-/// What a subscriber hears: the fields of each event, in one line.
 #[cfg(feature = "tracing")]
-mod traced {
-    use super::Talk;
-    use std::fmt::{Debug, Write};
-    use std::string::String;
-    use std::sync::{Arc, Mutex};
-    use std::vec::Vec;
-    use tracing::field::{Field, Visit};
-    use tracing::span::{Attributes, Id, Record};
-    use tracing::{Event, Metadata, Subscriber};
-
-    #[derive(Clone, Default)]
-    struct Ear(Arc<Mutex<Vec<String>>>);
-
-    struct Line(String);
-
-    impl Visit for Line {
-        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-            write!(self.0, "{}={value:?} ", field.name()).unwrap();
-        }
-    }
-
-    impl Subscriber for Ear {
-        fn enabled(&self, _: &Metadata<'_>) -> bool {
-            true
-        }
-        fn new_span(&self, _: &Attributes<'_>) -> Id {
-            Id::from_u64(1)
-        }
-        fn record(&self, _: &Id, _: &Record<'_>) {}
-        fn record_follows_from(&self, _: &Id, _: &Id) {}
-        fn event(&self, event: &Event<'_>) {
-            let mut line = Line(String::new());
-            event.record(&mut line);
-            self.0.lock().unwrap().push(line.0);
-        }
-        fn enter(&self, _: &Id) {}
-        fn exit(&self, _: &Id) {}
-    }
-
-    #[test]
-    fn every_change_of_a_state_is_an_event() {
-        let ear = Ear::default();
-        tracing::subscriber::with_default(ear.clone(), || Talk::new().a("S 0").b("S. 0 1").flow());
-        let heard = ear.0.lock().unwrap();
-        assert_eq!(heard.len(), 4, "{heard:?}");
-        let last = "message=state flow=0 frame=2 end=\"b\" from=\"LISTEN\" to=\"SYN-RECEIVED\" ";
-        assert_eq!(heard[3], last);
-    }
+#[test]
+fn every_change_of_a_state_is_an_event() {
+    let heard = crate::ear::hear(|| drop(Talk::new().a("S 0").b("S. 0 1").flow()));
+    assert_eq!(heard.len(), 4, "{heard:?}");
+    let last = "message=state flow=0 frame=2 end=\"b\" from=\"LISTEN\" to=\"SYN-RECEIVED\" ";
+    assert_eq!(heard[3], last);
 }
 
 #[test]
