@@ -153,12 +153,15 @@ impl Epoch {
     // RFC 9438-3, 9438-7, 9438-8, 9438-17
     fn grow(&mut self, ack: &AckSample, acked: u32, cwnd: u32, w_max: u32, prior: u32) -> u32 {
         let smss = ack.smss.clamp(1, MAX_SMSS);
+        let k = self.k;
+        let curve = |nanos| w_cubic(ticks(nanos), k, w_max, smss);
+        let t = ack.now.as_nanos().saturating_sub(self.began.as_nanos());
+        // Asked before the acknowledgment counts: it makes no difference in how many pieces it comes.
+        let friendly = curve(t) < self.reno;
         self.grow_reno(acked, smss, cwnd, prior);
         // It may be far above if something else has taken the window down: no jump, then.
         let reno = self.reno.min(cwnd.saturating_add(acked)).max(cwnd);
-        let curve = |nanos| w_cubic(ticks(nanos), self.k, w_max, smss);
-        let t = ack.now.as_nanos().saturating_sub(self.began.as_nanos());
-        if curve(t) < self.reno {
+        if friendly {
             return reno;
         }
         let later = t.saturating_add(ack.srtt.map_or(0, nanos));
