@@ -305,6 +305,9 @@ fn why_refused(
             }
             Known::HopByHopNotFirst
         }
+        (SliceError::Ipv6Exts(_), Ok(Some(packet))) if packet.fragment.is_some() => {
+            Known::BehindFragmentHeader
+        }
         (SliceError::Len(error), Ok(Some(packet))) => match error.layer {
             Layer::Ipv4Packet if packet.length != LengthSource::Ip => Known::Ipv4Length,
             Layer::Ipv6Packet if packet.length != LengthSource::Ip => Known::Ipv6Length,
@@ -718,6 +721,10 @@ fn fragmented_octets_are_not_read_as_headers_where_etherparse_does() {
     assert!(SlicedPacket::from_ethernet(&frame).is_err());
     assert_eq!(known(&frame), Some(Known::BehindFragmentHeader));
     assert_eq!(ours(&frame).unwrap().unwrap().payload.len(), 8);
+    // Nor like an authentication header, which would be too short.
+    let frame = v6(16, 44, &[51, 0, 0x05, 0xa8, 0, 0, 0, 1, 6, 0, 0, 0, 0, 0, 0, 0]);
+    assert!(SlicedPacket::from_ethernet(&frame).is_err());
+    assert_eq!(known(&frame), Some(Known::BehindFragmentHeader));
 }
 
 #[test]
