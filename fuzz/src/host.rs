@@ -21,11 +21,11 @@ use tcpstate::host::{
 use tcpstate::tcp::Keepalive;
 use tcpstate::wire::fragment::Pieces;
 use tcpstate::wire::{IpProtocol, TcpRepr, UdpRepr};
-use tcpstate::{Instant, TcpFlags};
+use tcpstate::{Instant, State, TcpFlags};
 
 use crate::choice;
 use crate::craft::{self, Trouble};
-use crate::record::{Entry, Nobody, Origin, Recorder};
+use crate::record::{Call, Entry, Nobody, Origin, Recorder};
 
 /// Operations that one input may have.
 const OPS: usize = 250;
@@ -133,6 +133,8 @@ struct End {
     host: Host,
     ids: Vec<ConnId>,
     stale: Vec<ConnId>,
+    /// All connections that there were, in the order in which they began, each with the state that was told last.
+    begun: Vec<(ConnId, Option<State>)>,
     listeners: Vec<ListenerId>,
     sockets: Vec<UdpId>,
     flows: Vec<UdpFlowId>,
@@ -194,6 +196,7 @@ impl End {
             host,
             ids: Vec::new(),
             stale: Vec::new(),
+            begun: Vec::new(),
             listeners,
             sockets,
             flows: Vec::new(),
@@ -205,6 +208,31 @@ impl End {
 
     fn id(&self, which: u8) -> Option<ConnId> {
         self.ids.get(usize::from(which) % self.ids.len().max(1)).copied()
+    }
+
+    fn begin(&mut self, id: ConnId) {
+        self.ids.push(id);
+        self.begun.push((id, None));
+    }
+
+    /// The number by which this connection is told of.
+    fn number_of(&self, id: ConnId) -> usize {
+        self.begun.iter().position(|&(other, _)| other == id).unwrap_or(0)
+    }
+
+    /// Tells in which states connections are that were in others before.
+    fn tell_states<R: Recorder + ?Sized>(&mut self, now: Instant, recorder: &mut R) {
+        if !recorder.is_on() {
+            return;
+        }
+        for (which, (id, last)) in self.begun.iter_mut().enumerate() {
+            let Some(connection) = self.host.connection(*id) else { continue };
+            let (state, Some(tuple)) = (connection.state(), connection.tuple()) else { continue };
+            if last.replace(state) != Some(state) {
+                let (local, remote) = (Some(tuple.local()), Some(tuple.remote()));
+                recorder.entry(now, &Entry::State { end: self.number, which, local, remote, state });
+            }
+        }
     }
 
     fn trace(&mut self, octets: &[u8]) {
@@ -231,7 +259,7 @@ impl End {
         empty
     }
 
-    fn events(&mut self, how: u8) {
+    fn events<R: Recorder + ?Sized>(&mut self, how: u8, now: Instant, recorder: &mut R) {
         for count in 0.. {
             assert!(count < AT_ONCE, "it tells without end");
             let Some(event) = self.host.poll_event() else { break };
@@ -243,7 +271,9 @@ impl End {
                     while let Some(id) = self.host.accept(listener) {
                         assert!(self.host.connection(id).is_some(), "a stale id was given");
                         assert!(!self.stale.contains(&id), "an id that was used before");
-                        self.ids.push(id);
+                        let (which, call) = (self.begun.len(), Call::Accept);
+                        recorder.entry(now, &Entry::Call { end: self.number, which, call });
+                        self.begin(id);
                     }
                 }
                 Event::Decide { request, .. } => {
@@ -327,6 +357,7 @@ impl<'i, 'r, R: Recorder + ?Sized> Run<'i, 'r, R> {
             let Ok(op) = Op::arbitrary(&mut self.from) else { break };
             self.op(op);
             for end in &mut self.ends {
+                end.tell_states(self.now, self.recorder);
                 end.check(self.now);
             }
             if self.from.is_empty() {
@@ -356,6 +387,7 @@ impl<'i, 'r, R: Recorder + ?Sized> Run<'i, 'r, R> {
         {
             self.recorder.entry(now, &Entry::Note(&format!("refused: {reason}")));
         }
+        self.ends[usize::from(to)].tell_states(now, self.recorder);
     }
 
     fn op(&mut self, op: Op) {
@@ -388,7 +420,9 @@ impl<'i, 'r, R: Recorder + ?Sized> Run<'i, 'r, R> {
             Op::Poll(which) => {
                 self.ends[usize::from(which)].poll(self.now, self.recorder);
             }
-            Op::Events(which, how) => self.end(which).events(how),
+            Op::Events(which, how) => {
+                self.ends[usize::from(which)].events(how, self.now, self.recorder);
+            }
             Op::Everything(which) => self.everything(which),
             Op::User(which, id, call) => self.user(which, id, call),
             _ => self.owner(op),
@@ -406,8 +440,9 @@ impl<'i, 'r, R: Recorder + ?Sized> Run<'i, 'r, R> {
     fn everything(&mut self, which: bool) {
         let now = self.now;
         let end = &mut self.ends[usize::from(which)];
-        end.events(0);
+        end.events(0, now, self.recorder);
         end.poll(now, self.recorder);
+        end.tell_states(now, self.recorder);
     }
 
     /// What the network does to packets that there are.

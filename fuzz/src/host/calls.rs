@@ -45,6 +45,8 @@ impl<R: Recorder + ?Sized> Run<'_, '_, R> {
             Op::Release(which, id) => {
                 let end = &mut self.ends[usize::from(which)];
                 if let Some(id) = end.id(id) {
+                    let (which, call) = (end.number_of(id), Call::Release);
+                    self.recorder.entry(now, &Entry::Call { end: end.number, which, call });
                     end.host.release(now, id);
                     assert!(end.host.connection(id).is_none());
                 }
@@ -88,11 +90,12 @@ impl<R: Recorder + ?Sized> Run<'_, '_, R> {
         // To itself, now and then.
         let to = if how & 4 == 0 { 1 - end } else { end };
         let remote = SocketAddr::new(address(v6, to), 7 + u16::from(how >> 1 & 1));
-        self.recorder.entry(now, &Entry::Call { end, which: self.ends[end].ids.len(), call: Call::Connect });
+        let (which, call) = (self.ends[end].begun.len(), Call::Connect);
+        self.recorder.entry(now, &Entry::Call { end, which, call });
         let end = &mut self.ends[end];
         if let Ok(id) = end.host.connect_with(now, remote, &options) {
             assert!(end.host.connection(id).is_some() && !end.ids.contains(&id), "a new id");
-            end.ids.push(id);
+            end.begin(id);
         }
     }
 
@@ -160,7 +163,7 @@ impl<R: Recorder + ?Sized> Run<'_, '_, R> {
         let number = usize::from(which);
         let end = &mut self.ends[number];
         let Some(id) = end.id(id) else { return };
-        let at = end.ids.iter().position(|&other| other == id).unwrap_or(0);
+        let at = end.number_of(id);
         let Some(mut connection) = end.host.connection(id) else { return };
         let ms = |ms: u16| Duration::from_millis(ms.into());
         let mut told = Call::Other("set");

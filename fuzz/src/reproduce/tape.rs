@@ -255,8 +255,13 @@ impl<'t> Maker<'t> {
 
     /// Before its first SYN of its own, an end was called to connect.
     fn before(&mut self, now: Instant, end: usize, flags: TcpFlags) {
-        let syn = flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK);
-        if syn && !std::mem::replace(&mut self.connected[end], true) {
+        if flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK) {
+            self.connect(now, end);
+        }
+    }
+
+    fn connect(&mut self, now: Instant, end: usize) {
+        if !std::mem::replace(&mut self.connected[end], true) {
             self.ladder.call(now, end_of(end), ladder::Call::Connect, Returned::Done(0));
         }
     }
@@ -311,6 +316,9 @@ impl<'t> Maker<'t> {
             }
             Told::State { end, which, local, state, .. } => {
                 if local.is_none() || self.names.get(&(*end, *which)) == Some(&self.flow) {
+                    if *state == State::SynSent {
+                        self.connect(now, *end);
+                    }
                     self.ladder.state(now, end_of(*end), *state);
                 } else if self.all {
                     self.ladder.note(now, Some(end_of(*end)), format!("connection {which} is {state}"));

@@ -93,6 +93,18 @@ fn scripts_that_lack_nothing_do_the_same() {
 }
 
 #[test]
+fn what_users_of_accepted_connections_call_is_in_the_script() {
+    let seeds = seeds("host");
+    let (_, seed) = seeds.iter().find(|(name, _)| name.ends_with("made-closes")).expect("the seed");
+    let made = reproduce("host", seed, None).expect("a target");
+    let text = String::from_utf8(file(&made, "-b.pkt").expect("a script").to_vec()).expect("text");
+    for part in ["accept(3, ..., ...) = 4", "// CLOSE-WAIT", "close(4) = 0", "// LAST-ACK"] {
+        assert!(text.contains(part), "no {part}: {text}");
+    }
+    assert!(made.notes.iter().any(|note| note == "-b.pkt: does the same again"), "{:?}", made.notes);
+}
+
+#[test]
 fn what_is_no_run_gives_what_there_is() {
     for (name, seed) in seeds("options") {
         let made = reproduce("options", &seed, None).expect("a target");
