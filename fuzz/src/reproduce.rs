@@ -106,7 +106,7 @@ fn of_tape(made: &mut Reproduced, target: &str, tape: &Tape) {
         if target == "tcb_ops" { &[(End::A, ".pkt")] } else { &[(End::A, "-a.pkt"), (End::B, "-b.pkt")] };
     let (focus, others) = tape.focus(made.broke.as_deref());
     if others > 0 {
-        made.notes.push(format!("the scripts are of one connection; {others} others are in the capture"));
+        made.notes.push(format!("the scripts are of one connection; others in the capture: {others}"));
     }
     for &(end, name) in ends {
         script(made, target, &focus, end, name, &tape.profile(end));

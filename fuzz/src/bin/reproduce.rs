@@ -19,10 +19,14 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::FAILURE,
         Ok(false) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("{why}\nusage: reproduce TARGET INPUT [--out DIR]\ntargets: {}", TARGETS.join(" "));
+            eprintln!("reproduce: {why}");
             ExitCode::from(2)
         }
     }
+}
+
+fn usage() -> String {
+    format!("usage: reproduce TARGET INPUT [--out DIR]\ntargets: {}", TARGETS.join(" "))
 }
 
 fn tell(mut arguments: impl Iterator<Item = String>) -> Result<bool, String> {
@@ -35,13 +39,20 @@ fn tell(mut arguments: impl Iterator<Item = String>) -> Result<bool, String> {
                 let number = arguments.next().and_then(|number| number.parse().ok());
                 break_after = Some(number.ok_or("--break-after wants a number of entries")?);
             }
+            "-h" | "--help" => {
+                println!("{}", usage());
+                return Ok(false);
+            }
+            option if option.starts_with('-') => return Err(format!("no option {option}\n{}", usage())),
             _ => plain.push(argument),
         }
     }
-    let [target, input] = plain.as_slice() else { return Err("two arguments are wanted".into()) };
+    let [target, input] = plain.as_slice() else {
+        return Err(format!("two arguments are wanted\n{}", usage()));
+    };
     let octets = fs::read(input).map_err(|error| format!("{input}: {error}"))?;
-    let made =
-        reproduce(target, &octets, break_after).ok_or_else(|| format!("there is no target {target}"))?;
+    let made = reproduce(target, &octets, break_after)
+        .ok_or_else(|| format!("there is no target {target}\n{}", usage()))?;
     if let Some(picture) = &made.picture {
         println!("{picture}");
     }

@@ -11,7 +11,12 @@ use tcpstate_fuzz::seeds;
 const MADE: &str = "made-";
 
 fn main() -> io::Result<ExitCode> {
-    let only_check = std::env::args().nth(1).is_some_and(|argument| argument == "--check");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument != "--check") {
+        eprintln!("usage: seeds [--check]");
+        return Ok(ExitCode::from(2));
+    }
+    let only_check = !arguments.is_empty();
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut captures = Vec::new();
     for entry in fs::read_dir(package.join("../tests/captures"))? {
