@@ -163,13 +163,20 @@ fn nothing_is_broken_within_deeper_bounds() {
 #[test]
 #[ignore = "for one world at a time"]
 fn one_world() {
-    let Ok(name) = std::env::var("TCPSTATE_EXPLORE_WORLD") else { return };
-    let mut rules = worlds()
-        .into_iter()
-        .chain(deep_worlds())
-        .find(|rules| rules.name == name)
-        .expect("a world of this name");
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u8>().ok());
+    let Ok(name) = std::env::var("TCPSTATE_EXPLORE_WORLD") else {
+        println!("TCPSTATE_EXPLORE_WORLD names no world: nothing is explored");
+        return;
+    };
+    let mut worlds = worlds();
+    worlds.extend(deep_worlds());
+    let names: Vec<&str> = worlds.iter().map(|rules| rules.name).collect();
+    let Some(mut rules) = worlds.iter().find(|rules| rules.name == name).cloned() else {
+        panic!("there is no world {name:?}, but {names:?}");
+    };
+    let number = |name: &str| {
+        let value = std::env::var(name).ok()?;
+        Some(value.parse::<u8>().unwrap_or_else(|_| panic!("{name} is {value:?}, and no number up to 255")))
+    };
     let Budget { drops, copies, reorders, delays, forgeries, firings } = &mut rules.budget;
     for (name, bound) in [
         ("DROPS", drops),

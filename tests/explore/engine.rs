@@ -53,7 +53,10 @@ impl std::fmt::Display for Figures {
             f,
             "{states} states ({visits} with what is left), {transitions} transitions, depth {depth}, "
         )?;
-        write!(f, "{ends} ends, {cut} cut, {millis} ms, widest layer {widest}, {paths} whole paths")
+        write!(
+            f,
+            "{ends} ends, {cut} cut, the oldest {millis} ms old, widest layer {widest}, {paths} whole paths"
+        )
     }
 }
 

@@ -82,7 +82,8 @@ fn planted() {
             Err(other) => panic!("{}: {other:?}", rules.name),
         }
     }
-    assert!(seen > 0, "there is no such world: {wanted:?}");
+    let names: Vec<&str> = worlds().iter().map(|rules| rules.name).collect();
+    assert!(seen > 0, "there is no world {}, but {names:?}", wanted.unwrap_or_default());
     let (judged, left_out) = properties::judged();
     println!("the observer: {judged} ends of paths judged, {left_out} of which no onlooker could know");
 }
