@@ -28,7 +28,7 @@ Usage: differential [--seeds N] [--first S] [--class NAME] [--examples]
        differential --seed S | --script 'server iss=1 buffer=4096 : S+0 .+0,ack ...'
 
 Plays N seeds (20,000 if nothing is said) to all stacks and prints how often each class of difference was found. Exits with
-1 if there is one that has no class; with --class the seeds of that class are printed, shortened. With --examples one
+1 if there is one that has no class; with --class each seed of that class is printed, with the difference. With --examples one
 short script is printed for each class and stack. With --seed or --script one run is told step by step.";
 
 /// What is asked for.
@@ -39,6 +39,7 @@ struct Args {
     class: Option<String>,
     examples: bool,
     script: Option<Script>,
+    help: bool,
 }
 
 fn args() -> Result<Args, String> {
@@ -54,7 +55,8 @@ fn args() -> Result<Args, String> {
             "--script" => args.script = Some(value()?.parse()?),
             "--class" => args.class = Some(value()?),
             "--examples" => args.examples = true,
-            _ => return Err(USAGE.into()),
+            "-h" | "--help" => args.help = true,
+            _ => return Err(format!("no option {word}\n{USAGE}")),
         }
     }
     match &args.class {
@@ -226,6 +228,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if args.help {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     if let Some(script) = &args.script {
         tell(script);
         return ExitCode::SUCCESS;
