@@ -47,6 +47,7 @@ impl Tcb {
             self.ts.take(now, timestamps.val);
         }
         self.update_window(seg, start, false);
+        self.restart_persist(now);
         self.rcv.note_size(seg.len, self.config.mss);
         if self.is_paced_by_user() {
             self.note_pace(now, seg);
@@ -81,6 +82,7 @@ impl Tcb {
             && self.recovery.phase == Phase::Open
             && !self.recovery.probe.is_due()
             && !self.probe_due
+            && !self.hold_is_over
             && self.rcv.sack_wanted() == 0
             && self.rare.get().is_none_or(|rare| rare.reply.is_none() && rare.snd_up <= start)
             && self.path.probe_due(now).is_none()
@@ -93,7 +95,7 @@ impl Tcb {
     pub(super) fn form_predicted(&mut self, now: Instant, len: u32, plan: &mut SegmentPlan) {
         let start = self.snd.nxt;
         let end = start + u64::from(len);
-        (self.polled, self.unsettled, self.hold_is_over, self.keepalive_due) = (true, true, false, false);
+        (self.polled, self.unsettled, self.keepalive_due) = (true, true, false);
         let records = self.records.make();
         let in_flight = records.in_flight();
         let stamp = self.delivered.stamp(&mut records.clocks, now, in_flight);

@@ -1,9 +1,11 @@
 //! Which segments go the short way. That it leads where the long one does, each of them asserts.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
-use crate::tcp::{Command, Queue, SmallSegments, Tcb, TcpConfig, Unpredictable};
-use crate::{Instant, State};
+use crate::tcp::timers::Timer;
+use crate::tcp::{Command, Queue, SegmentMeta, SmallSegments, Tcb, TcpConfig, Unpredictable, WindowProbe};
+use crate::{Instant, State, TcpFlags};
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000);
 
@@ -86,5 +88,42 @@ fn more_than_half_of_the_window_goes_the_short_way_only_where_it_may_go_at_all()
         assert_eq!(sent(&mut caller), [false]);
         queue(&mut caller, 1, false);
         assert_eq!(caller.predicts_full_segment(NOW).is_some(), short, "{small_segments:?}");
+    }
+}
+
+/// Where probes are empty, whatever says that the window is closed puts the next one off, octets that are expected too.
+#[test]
+fn predicted_octets_from_a_peer_with_a_closed_window_put_off_the_next_probe() {
+    let mut config = TcpConfig { window_probe: WindowProbe::Empty, ..TcpConfig::default() };
+    config.timestamps = false;
+    let [mut caller, _] = connected_with(config);
+    let closed = SegmentMeta {
+        seq: caller.rcv_nxt(),
+        ack: caller.snd_una(),
+        flags: TcpFlags::ACK,
+        ..SegmentMeta::default()
+    };
+    caller.on_segment(NOW, &closed);
+    queue(&mut caller, 1, false);
+    assert_eq!(sent(&mut caller), []);
+    let due = caller.timers.at(Timer::Persist);
+    assert!(NOW < due && due < Instant::MAX);
+
+    let wait = Duration::from_millis(100);
+    let octets = SegmentMeta { len: 10, ..closed };
+    assert!(caller.is_predicted(&octets));
+    caller.on_segment(NOW + wait, &octets);
+    assert_eq!(caller.timers.at(Timer::Persist), due + wait);
+}
+
+/// Under Minshall's rule that segment is pushed, and the short way knows of no such thing.
+#[test]
+fn what_has_waited_long_enough_goes_the_long_way() {
+    for small_segments in [SmallSegments::Rfc9293, SmallSegments::Minshall] {
+        let [mut caller, _] = connected_with(TcpConfig { small_segments, ..TcpConfig::default() });
+        queue(&mut caller, 4, false);
+        assert!(caller.poll_segment(NOW).is_some());
+        caller.hold_is_over = true;
+        assert_eq!(sent(&mut caller), [false, true, true]);
     }
 }
