@@ -223,8 +223,12 @@ impl Tcb {
     /// (§3.6.1, SHLD-3).
     // RFC 2525-17
     fn close(&mut self, notices: &mut Notices) {
-        let receiving =
-            matches!(self.state, State::Established | State::FinWait1 | State::FinWait2 | State::CloseWait);
+        let receiving = match self.state {
+            State::Established | State::FinWait1 | State::FinWait2 | State::CloseWait => true,
+            // What came with the SYN was taken, and the SYN,ACK says so; what was not waits for the handshake.
+            State::SynReceived => self.early,
+            _ => false,
+        };
         // Octets that wait for a gap to be filled will not be read either.
         let unread = self.rcv.unread() > 0 || !self.rcv.ranges.is_empty();
         if self.config.is_freebsd() {

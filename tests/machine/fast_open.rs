@@ -227,6 +227,32 @@ fn a_reset_ends_a_connection_that_was_opened_early() {
     });
 }
 
+/// RFC 9293 §3.6.1, SHLD-3: the SYN,ACK acknowledges what was taken, so the peer has to hear that nobody will read it.
+#[test]
+fn a_close_after_an_early_open_resets_the_peer_if_something_was_not_read() {
+    play(|stage| {
+        let mut s = stage.listen(&fast());
+        send!(s, SYN, PSH, seq: 0, len: 100, mss: 1_000, cookie: COOKIE);
+        assert!(s.tcb.open_early());
+        expect!(s, SYN, seq: 0, ack: 101, mss: 1_000, win: 9_900);
+        call!(s, consumed 99);
+        call!(s, Close);
+        expect!(s, RST, seq: 1, ack: 101);
+        closed!(s, Discarded);
+    });
+    // All was read: a FIN, as after any other CLOSE.
+    play(|stage| {
+        let mut s = stage.listen(&fast());
+        send!(s, SYN, PSH, seq: 0, len: 100, mss: 1_000, cookie: COOKIE);
+        assert!(s.tcb.open_early());
+        expect!(s, SYN, seq: 0, ack: 101, mss: 1_000, win: 9_900);
+        call!(s, consumed 100);
+        call!(s, Close);
+        expect!(s, FIN, seq: 1, ack: 101, win: 9_900);
+        state!(s, FinWait1);
+    });
+}
+
 /// A SYN that comes again is answered again: the octets are there already.
 #[test]
 fn a_repeated_syn_is_answered_with_the_same_acknowledgment() {
