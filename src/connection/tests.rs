@@ -7,6 +7,7 @@ use std::vec::Vec;
 
 mod buffers;
 mod owner;
+mod strangers;
 
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
@@ -518,93 +519,6 @@ proptest! {
         }
         prop_assert_eq!([heard[1], heard[0]], sent);
         prop_assert!(pipe.ends.iter().all(|end| end.memory() <= LITTLE));
-    }
-}
-
-/// What a peer that keeps to no rule, and a user who keeps to none either, may do.
-#[derive(Clone, Debug)]
-enum Deed {
-    /// Distance from what is expected, that of the acknowledgment from what was acknowledged, flags, window,
-    /// octets.
-    Segment(i32, i32, u16, u16, usize),
-    Send(usize),
-    Recv(usize),
-    Shutdown,
-    Close,
-    Abort,
-    Poll,
-    Wait,
-}
-
-fn deeds() -> impl Strategy<Value = Vec<Deed>> {
-    let near = || prop_oneof![6 => Just(0), 3 => -10_i32..10, 2 => -3000_i32..3000, 1 => any::<i32>()];
-    let flags = prop_oneof![
-        8 => Just(TcpFlags::ACK.bits()), 2 => Just(TcpFlags::SYN.bits()), 1 => Just(TcpFlags::RST.bits()),
-        1 => Just((TcpFlags::FIN | TcpFlags::ACK).bits()), 1 => 0_u16..0x200
-    ];
-    let window = prop_oneof![Just(0_u16), Just(1000), Just(65_535)];
-    let len = || prop_oneof![Just(0_usize), 1_usize..20, 1_usize..3000];
-    let deed = prop_oneof![
-        12 => (near(), near(), flags, window, len()).prop_map(|(s, a, f, w, l)| Deed::Segment(s, a, f, w, l)),
-        3 => (1_usize..20_000).prop_map(Deed::Send),
-        3 => (0_usize..5000).prop_map(Deed::Recv),
-        1 => prop_oneof![6 => Just(Deed::Shutdown), 2 => Just(Deed::Close), 1 => Just(Deed::Abort)],
-        6 => Just(Deed::Poll),
-        4 => Just(Deed::Wait),
-    ];
-    prop::collection::vec(deed, 0..150)
-}
-
-proptest! {
-    /// Machine and buffers are compared after every call, and every segment has the octets that its plan
-    /// says.
-    #[test]
-    fn nothing_a_stranger_or_a_user_does_parts_the_machine_from_its_buffers(
-        deeds in deeds(),
-        established in any::<bool>(),
-        passive in any::<bool>(),
-    ) {
-        let mut config = ConnectionConfig::default();
-        (config.tcp.receive_window, config.tcp.receive_window_max) = (8 << 10, 0);
-        config.tcp.timestamps = false;
-        (config.send_buffer, config.send_buffer_max) = (8 << 10, 0);
-        let mut pipe = Pipe::with(&config);
-        if established {
-            pipe.settle();
-        }
-        let end = usize::from(passive);
-        for deed in deeds {
-            match deed {
-                Deed::Segment(seq, ack, flags, window, len) => {
-                    let tcb = pipe.ends[end].tcb();
-                    let meta = SegmentMeta {
-                        seq: tcb.rcv_nxt() + seq.cast_unsigned(),
-                        ack: tcb.snd_nxt() + ack.cast_unsigned(),
-                        flags: TcpFlags::from_bits(flags),
-                        window,
-                        len: len as u32,
-                        ecn: EcnCodepoint::from_bits(window as u8),
-                        ..SegmentMeta::default()
-                    };
-                    pipe.deliver(end, &Segment { meta, octets: stream(0, len) });
-                }
-                Deed::Send(len) => drop(pipe.ends[end].send(pipe.now, &stream(0, len))),
-                Deed::Recv(max) => drop(pipe.ends[end].recv(pipe.now, max)),
-                Deed::Shutdown => drop(pipe.ends[end].shutdown(pipe.now)),
-                Deed::Close => drop(pipe.ends[end].close(pipe.now)),
-                Deed::Abort => drop(pipe.ends[end].abort(pipe.now)),
-                Deed::Poll => for _ in 0..100 {
-                    if pipe.poll(end).is_none() {
-                        break;
-                    }
-                },
-                Deed::Wait => drop(pipe.wait()),
-            }
-            // Twice the window, a chunk, and the limit of the send buffer.
-            prop_assert!(pipe.ends[end].memory() < 40 << 10, "{} octets", pipe.ends[end].memory());
-        }
-        pipe.ends[end].abort(pipe.now).ok();
-        prop_assert!(pipe.ends[end].memory() <= LITTLE);
     }
 }
 
