@@ -11,7 +11,7 @@ use tcpstate::host::{
     Checksums, ConnId, ConnectOptions, Decision, Event, Host, HostConfig, Ingress, ListenConfig, ListenOn,
     LocalAddress, Packet, Readiness, RequestId,
 };
-use tcpstate::tcp::{Keepalive, TcpConfig};
+use tcpstate::tcp::{Dialect, Keepalive, TcpConfig};
 
 use super::net::{MS, Net, Weather};
 use super::side::Side;
@@ -21,6 +21,10 @@ use crate::record::{Call, Entry, Origin, Recorder};
 
 /// Packets that one moment may have.
 const PACKETS_AT_ONCE: usize = 20_000;
+/// Packets that one input may have. There are more for two reasons: FreeBSD answers what it refuses without a limit, and two
+/// ends that do not agree where they are do so until one of them gives up; and a timeout that may not be longer than the round
+/// trip sends everything many times. There the input ends.
+const PACKETS: u32 = 200_000;
 /// Moments that one input may have.
 const MOMENTS: u32 = 300_000;
 /// Connections that one input may open.
@@ -65,6 +69,9 @@ pub(super) struct World<'r, R: ?Sized> {
     is_calm: bool,
     by_reference: bool,
     moments: u32,
+    packets: u32,
+    /// There may be packets without end.
+    is_tireless: bool,
     trace: u64,
     buffer: Vec<u8>,
     recorder: &'r mut R,
@@ -99,7 +106,7 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
         let ways = octet(from);
         let configs = [config(from, 0), config(from, 1)];
         let mut listens = [choice::listen(from), choice::listen(from)];
-        let mut is_sure = true;
+        let (mut is_sure, mut is_tireless) = (true, false);
         let mut most = 60_000;
         for (config, listen) in configs.iter().zip(&mut listens) {
             if let Some(connection) = &mut listen.connection {
@@ -108,6 +115,7 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
             let tcps = [Some(&config.connection), listen.connection.as_ref()];
             for tcp in tcps.into_iter().flatten().map(|connection| &connection.tcp) {
                 is_sure &= choice::is_patient(tcp);
+                is_tireless |= tcp.dialect == Dialect::FreeBsd || tcp.max_rto < Duration::from_secs(1);
                 let small = tcp.mss_limit < 536 || tcp.receive_window < 2_000 || tcp.default_mss < 200;
                 let small = small || tcp.min_path_mtu < 552 || tcp.receive_window_max < 2_000;
                 most = if small { 2_000 } else { most };
@@ -140,6 +148,8 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
             is_calm: false,
             by_reference: ways & 4 != 0,
             moments: 0,
+            packets: 0,
+            is_tireless,
             trace: 1,
             buffer: vec![0; 65_535],
             recorder,
@@ -291,6 +301,7 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
             while let Some(transmit) = self.nodes[end].host.poll_transmit(now, &mut buffer) {
                 let octets = &buffer[..transmit.len];
                 count += 1;
+                self.packets += 1;
                 empty += usize::from(self.sent(end, octets));
                 assert!(count < PACKETS_AT_ONCE, "host {end} does not fall silent");
                 let is_large = octets.len() > usize::from(self.nodes[end].host.config().mtu);
@@ -403,8 +414,17 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
         [due.map(Instant::as_nanos), behind, self.net.first()].into_iter().flatten().min()
     }
 
+    /// Whether there were so many packets that it is not worth going on.
+    fn is_too_much(&self) -> bool {
+        assert!(self.packets < PACKETS || self.is_tireless, "{} packets: {:?}", self.packets, self.sides);
+        self.packets >= PACKETS
+    }
+
     /// Goes to the next moment, at most to `limit`; `false` if there is none.
     fn step(&mut self, limit: u64) -> bool {
+        if self.is_too_much() {
+            return false;
+        }
         let Some(next) = self.next().map(|next| next.max(self.now)).filter(|&next| next <= limit) else {
             return false;
         };
@@ -471,6 +491,9 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
         }
         let limit = self.now + 7_200_000 * MS;
         while self.step(limit) {}
+        if self.is_too_much() {
+            return self.trace;
+        }
         if is_sure {
             self.check_all_arrived();
         }
@@ -481,6 +504,9 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
             }
         }
         while self.step(u64::MAX - 1) {}
+        if self.is_too_much() {
+            return self.trace;
+        }
         for (end, node) in self.nodes.iter_mut().enumerate() {
             assert_eq!(node.host.len(), 0, "host {end} has connections that nobody knows of");
             assert_eq!(node.host.poll_timeout(), None, "host {end} waits for nothing");
