@@ -21,10 +21,12 @@ use crate::record::{Call, Entry, Origin, Recorder};
 
 /// Packets that one moment may have.
 const PACKETS_AT_ONCE: usize = 20_000;
-/// Packets that one input may have. There are more for two reasons: FreeBSD answers what it refuses without a limit, and two
-/// ends that do not agree where they are do so until one of them gives up; and a timeout that may not be longer than the round
-/// trip sends everything many times. There the input ends.
+/// Packets that one input may have.
 const PACKETS: u32 = 200_000;
+/// Packets behind which an input ends whose choices allow of any number. FreeBSD answers what it refuses without a limit, and two
+/// ends that do not agree where they are do so until one of them gives up; and a timeout that may not be longer than the round
+/// trip sends everything many times.
+const ENOUGH: u32 = 20_000;
 /// Moments that one input may have.
 const MOMENTS: u32 = 300_000;
 /// Connections that one input may open.
@@ -417,7 +419,7 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
     /// Whether there were so many packets that it is not worth going on.
     fn is_too_much(&self) -> bool {
         assert!(self.packets < PACKETS || self.is_tireless, "{} packets: {:?}", self.packets, self.sides);
-        self.packets >= PACKETS
+        self.is_tireless && self.packets >= ENOUGH
     }
 
     /// Goes to the next moment, at most to `limit`; `false` if there is none.
