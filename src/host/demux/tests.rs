@@ -37,12 +37,23 @@ proptest! {
     }
 }
 
-#[test]
-fn a_million_rows_take_9_to_24_octets_each() {
+fn of_rows(count: u32) -> Demux {
     let mut demux = Demux::new();
-    for index in 0..1_000_000_u32 {
+    for index in 0..count {
         demux.insert(u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15), index);
     }
+    demux
+}
+
+#[test]
+fn a_thousand_rows_take_9_to_24_octets_each() {
+    let memory = of_rows(1_000).memory();
+    assert!((9_000..24_000).contains(&memory), "{memory}");
+}
+
+#[test]
+fn a_million_rows_take_9_to_24_octets_each() {
+    let demux = of_rows(1_000_000);
     assert!((9..24).contains(&(demux.memory() / demux.len())), "{}", demux.memory() / demux.len());
     let found = demux.find(999_u64.wrapping_mul(0x9e37_79b9_7f4a_7c15), |index| index == 999);
     assert_eq!(found, Some(999));

@@ -439,6 +439,19 @@ fn when_something_was_sent_last_counts_only_where_a_restart_asks_for_it() {
     }
 }
 
+#[test]
+fn when_the_next_segment_may_go_counts_until_then_and_longer_only_if_one_waits() {
+    let pair = open(TcpConfig::default());
+    let paced = |after, waits| {
+        let mut tcb = pair.ends[0].clone();
+        (tcb.pace_at, tcb.pace_waits) = (pair.now + Duration::from_millis(after), waits);
+        tcb.fingerprint(pair.now + Duration::from_millis(5))
+    };
+    assert_ne!(paced(6, false), paced(7, false), "it is to come");
+    assert_eq!(paced(3, false), paced(4, false), "it has come");
+    assert_ne!(paced(3, true), paced(4, true), "and something has waited for it");
+}
+
 /// RFC 8985 §7.4.2: what an acknowledgment says of a probe depends on whether it repeated something.
 #[test]
 fn whether_a_probe_that_is_outstanding_repeated_something_counts() {
