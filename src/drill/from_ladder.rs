@@ -25,12 +25,13 @@ use core::time::Duration;
 
 use super::run::flows::Flow;
 use super::run::{live, log};
-use super::script::{Direction, Script};
-use super::{Profile, parse};
+use super::script::{Direction, OptionList, OptionWord, Script};
+use super::{Profile, parse, script};
 use crate::ladder::{End, Entry, Ladder, Packet, PacketId, What};
 use crate::wire::{IpPacket, IpProtocol, TcpSegment};
 use crate::{Instant, State, TcpFlags};
 use calls::Sockets;
+use settings::Settings;
 
 /// The number that scripts have for the first timestamp of the end.
 const FIRST_STAMP: u32 = 100;
@@ -101,27 +102,12 @@ impl fmt::Display for LeftOut {
 /// ```
 #[must_use]
 pub fn from_ladder(ladder: &Ladder, end: End, profile: &Profile) -> Written {
-    let start = ladder.entries().first().map_or(Instant::ZERO, |entry| entry.at);
-    let mut writer = Writer {
-        ladder,
-        end,
-        // Clocks of timestamps tick in milliseconds: a script's ticks are to come when those of the run came.
-        zero: Instant::from_nanos(start.as_nanos() / 1_000_000 * 1_000_000),
-        flows: BTreeMap::new(),
-        several: several(ladder),
-        sockets: Sockets::default(),
-        state: State::Closed,
-        is_known: false,
-        events: String::new(),
-        left_out: Vec::new(),
-        acted_at: None,
-        stamps: BTreeSet::new(),
-        echoes: Echoes::default(),
-    };
-    for entry in ladder.entries() {
-        writer.entry(entry);
-    }
-    writer.finish(profile)
+    let settings = settings::differing(profile, ladder.socket(end).is_ipv6());
+    let first = Writer::of(ladder, end, &settings, false);
+    // With the option for echoes that were never sent, an echo of zero is reckoned too, if it stands there as one.
+    let both = first.echoes.zero && first.echoes.never_sent;
+    let writer = if both { Writer::of(ladder, end, &settings, true) } else { first };
+    writer.finish(&settings)
 }
 
 struct Writer<'l> {
@@ -134,6 +120,10 @@ struct Writer<'l> {
     /// There is more than one connection: lines name their ports.
     several: bool,
     sockets: Sockets,
+    /// Options of each socket that is made.
+    chosen: &'l [(&'static str, i64)],
+    /// What names of states begin with.
+    prefix: &'static str,
     state: State,
     /// Whether states are told at all.
     is_known: bool,
@@ -144,6 +134,8 @@ struct Writer<'l> {
     /// Timestamps that lines have told, in the script's numbers.
     stamps: BTreeSet<u32>,
     echoes: Echoes,
+    /// Echoes of zero are told as octets.
+    raw_zeros: bool,
 }
 
 /// Echoes of timestamps that have arrived with an acknowledgment.
@@ -176,7 +168,34 @@ fn sockets_of(packet: &Packet) -> Option<(SocketAddr, SocketAddr, (TcpFlags, u32
     Some((source, destination, (segment.flags, segment.seq.get())))
 }
 
-impl Writer<'_> {
+impl<'l> Writer<'l> {
+    fn of(ladder: &'l Ladder, end: End, settings: &'l Settings, raw_zeros: bool) -> Self {
+        let start = ladder.entries().first().map_or(Instant::ZERO, |entry| entry.at);
+        let mut writer = Self {
+            ladder,
+            end,
+            // Clocks of timestamps tick in milliseconds: a script's ticks are to come when those of the run came.
+            zero: Instant::from_nanos(start.as_nanos() / 1_000_000 * 1_000_000),
+            flows: BTreeMap::new(),
+            several: several(ladder),
+            sockets: Sockets::default(),
+            chosen: &settings.sockets,
+            prefix: if settings.profile == "freebsd" { "TCPS" } else { "TCP" },
+            state: State::Closed,
+            is_known: false,
+            events: String::new(),
+            left_out: Vec::new(),
+            acted_at: None,
+            stamps: BTreeSet::new(),
+            echoes: Echoes::default(),
+            raw_zeros,
+        };
+        for entry in ladder.entries() {
+            writer.entry(entry);
+        }
+        writer
+    }
+
     fn entry(&mut self, entry: &Entry) {
         let at = entry.at;
         match &entry.what {
@@ -270,12 +289,23 @@ impl Writer<'_> {
             let (script, live) = *flow.origins.stamp.get_or_insert((FIRST_STAMP, val));
             self.stamps.insert(val.wrapping_sub(live).wrapping_add(script));
         }
-        let told = live::packet(&packet.octets, direction, &flow.origins)?;
+        let mut told = live::packet(&packet.octets, direction, &flow.origins)?;
         if let (Direction::In, true, Some((_, ecr))) = (direction, acknowledges, stamps) {
-            let script =
-                flow.origins.stamp.map_or(ecr, |(script, live)| ecr.wrapping_sub(live).wrapping_add(script));
-            self.echoes.zero |= ecr == 0;
-            self.echoes.never_sent |= ecr != 0 && !self.stamps.contains(&script);
+            match flow.origins.stamp {
+                // Nothing of ours that it could be counted from: it is what it is.
+                None if ecr != 0 => stamps_as_octets(&mut told),
+                _ if ecr == 0 => {
+                    self.echoes.zero = true;
+                    if self.raw_zeros {
+                        stamps_as_octets(&mut told);
+                    }
+                }
+                Some((script, live)) => {
+                    let script = ecr.wrapping_sub(live).wrapping_add(script);
+                    self.echoes.never_sent |= !self.stamps.contains(&script);
+                }
+                None => {}
+            }
         }
         let text = log::as_told(told, self.several).to_string();
         self.event(at, &text);
@@ -296,22 +326,16 @@ impl Writer<'_> {
         self.left_out.push(LeftOut { at: Some(at.since(self.zero)), what: what.into() });
     }
 
-    fn finish(mut self, profile: &Profile) -> Written {
+    fn finish(mut self, settings: &Settings) -> Written {
         let last = self.ladder.entries().last().map_or(self.zero, |entry| entry.at);
         self.last_state(last);
         if self.events.lines().all(|line| line.starts_with("//")) {
             self.event(last, "%{ pass }%");
         }
-        let scaled = self.echoes.never_sent;
-        if scaled && self.echoes.zero {
-            self.left_out
-                .push(LeftOut { at: None, what: "echoes of timestamps that were never sent".into() });
-        }
-        let settings = settings::differing(profile, self.ladder.socket(self.end).is_ipv6());
         let others =
             settings.others.iter().map(|what| LeftOut { at: None, what: format!("the setting {what}") });
         self.left_out.splice(0..0, others);
-        let text = self.text(&settings, scaled && !self.echoes.zero);
+        let text = self.text(settings);
         let (script, error) = match parse(&text, &[]) {
             Ok(script) => (script, None),
             Err(error) => {
@@ -322,7 +346,7 @@ impl Writer<'_> {
         Written { script, text, left_out: self.left_out }
     }
 
-    fn text(&self, settings: &settings::Settings, scaled: bool) -> String {
+    fn text(&self, settings: &Settings) -> String {
         let mut text = String::new();
         if settings.profile != "default" {
             let _ = writeln!(text, "// profile: {}", settings.profile);
@@ -346,7 +370,7 @@ impl Writer<'_> {
         if self.several {
             let _ = writeln!(text, "--bind_port={}", own.port());
         }
-        if scaled {
+        if self.echoes.never_sent {
             let _ = writeln!(text, "--tcp_ts_ecr_scaled");
         }
         text.push('\n');
@@ -361,6 +385,18 @@ impl Writer<'_> {
 fn timestamps(packet: &Packet) -> Option<(u32, u32)> {
     let ip = IpPacket::parse(&packet.octets, packet.octets.len()).ok()?;
     TcpSegment::parse(ip.payload, ip.payload_len).ok()?.options.timestamps()
+}
+
+/// Tells the timestamps of a line as the octets that they are.
+fn stamps_as_octets(line: &mut script::Packet) {
+    let script::Body::Tcp(tcp) = &mut line.body else { return };
+    let OptionList::These(words) = &mut tcp.options else { return };
+    for word in words {
+        if let OptionWord::Timestamps { val: Some(val), ecr: Some(ecr) } = *word {
+            let data = val.to_be_bytes().into_iter().chain(ecr.to_be_bytes()).collect();
+            *word = OptionWord::Other { kind: 8, data };
+        }
+    }
 }
 
 /// `0.020000`, and to the nanosecond where it is needed.

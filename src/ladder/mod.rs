@@ -65,7 +65,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::tcp::SegmentMeta;
+use crate::tcp::{OptionLayout, SegmentMeta};
 use crate::{Instant, State};
 
 /// Entries that a ladder keeps.
@@ -79,6 +79,7 @@ const MOST_OCTETS: usize = 256 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ladder {
     ends: [SocketAddr; 2],
+    layouts: [OptionLayout; 2],
     states: [Option<State>; 2],
     packets: Vec<Packet>,
     entries: Vec<Entry>,
@@ -90,7 +91,22 @@ impl Ladder {
     /// Nothing yet, between these two.
     #[must_use]
     pub const fn new(ends: [SocketAddr; 2]) -> Self {
-        Self { ends, states: [None; 2], packets: Vec::new(), entries: Vec::new(), octets: 0, left_out: 0 }
+        Self {
+            ends,
+            layouts: [OptionLayout::Usual; 2],
+            states: [None; 2],
+            packets: Vec::new(),
+            entries: Vec::new(),
+            octets: 0,
+            left_out: 0,
+        }
+    }
+
+    /// Where the options stand in the segments of an end that are told from now on without a packet.
+    pub fn lay_out(&mut self, end: End, layout: OptionLayout) {
+        if let Some(place) = self.layouts.get_mut(end.index()) {
+            *place = layout;
+        }
     }
 
     /// The sockets of both ends.
@@ -159,7 +175,8 @@ impl Ladder {
 
     /// An end sends a segment; as much of the payload as there is not is zeros.
     pub fn sent_segment(&mut self, now: Instant, from: End, meta: &SegmentMeta, payload: &[u8]) -> PacketId {
-        match packet_of(self.socket(from), self.socket(from.peer()), meta, payload) {
+        let layout = self.layouts.get(from.index()).copied().unwrap_or(OptionLayout::Usual);
+        match octets::laid_out(self.socket(from), self.socket(from.peer()), meta, payload, layout) {
             Ok(octets) => self.sent(now, from, octets),
             Err(error) => {
                 self.note(now, Some(from), format!("a segment that no packet can carry: {error}: {meta:?}"));

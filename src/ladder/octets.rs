@@ -23,20 +23,23 @@ pub fn packet_of(
     meta: &SegmentMeta,
     payload: &[u8],
 ) -> Result<Vec<u8>, EmitError> {
+    laid_out(from, to, meta, payload, OptionLayout::Usual)
+}
+
+/// The same, with the options where this layout has them.
+pub(super) fn laid_out(
+    from: SocketAddr,
+    to: SocketAddr,
+    meta: &SegmentMeta,
+    payload: &[u8],
+    layout: OptionLayout,
+) -> Result<Vec<u8>, EmitError> {
     let len = meta.len as usize;
     let max = usize::from(u16::MAX);
     if len > max {
         return Err(EmitError::LengthOutOfRange { len, max });
     }
-    let framing = Framing {
-        local: from,
-        remote: to,
-        hop_limit: 64,
-        dscp: 0,
-        id: 0,
-        flow_label: 0,
-        layout: OptionLayout::Usual,
-    };
+    let framing = Framing { local: from, remote: to, hop_limit: 64, dscp: 0, id: 0, flow_label: 0, layout };
     let mut octets = payload.get(..len).unwrap_or(payload).to_vec();
     octets.resize(len, 0);
     let mut out = vec![0; LONGEST_HEADERS + len];

@@ -55,7 +55,7 @@ impl Writer<'_> {
         }
         self.forget_flow();
         self.sockets.listener = true;
-        self.event(at, "socket(..., SOCK_STREAM, IPPROTO_TCP) = 3");
+        self.socket(at);
         self.event(at, "bind(3, ..., ...) = 0");
         self.event(at, "listen(3, 1) = 0");
     }
@@ -66,9 +66,16 @@ impl Writer<'_> {
         }
         self.forget_flow();
         self.sockets.connection = Some(3);
-        self.event(at, "socket(..., SOCK_STREAM, IPPROTO_TCP) = 3");
+        self.socket(at);
         self.event(at, "fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0");
         self.event(at, "connect(3, ..., ...) = -1 EINPROGRESS (Operation now in progress)");
+    }
+
+    fn socket(&mut self, at: Instant) {
+        self.event(at, "socket(..., SOCK_STREAM, IPPROTO_TCP) = 3");
+        for (name, value) in self.chosen {
+            self.event(at, &format!("setsockopt(3, IPPROTO_TCP, {name}, [{value}], 4) = 0"));
+        }
     }
 
     /// What came before belongs to no connection: the one that begins counts anew.
@@ -133,28 +140,31 @@ impl Writer<'_> {
     /// The state in which the end is left, as far as there is a descriptor to ask.
     pub(super) fn last_state(&mut self, at: Instant) {
         let name = match self.state {
-            State::Listen => "TCP_LISTEN",
-            State::SynSent => "TCP_SYN_SENT",
-            State::SynReceived => "TCP_SYN_RECV",
-            State::Established => "TCP_ESTABLISHED",
-            State::CloseWait => "TCP_CLOSE_WAIT",
-            State::FinWait1 => "TCP_FIN_WAIT1",
-            State::FinWait2 => "TCP_FIN_WAIT2",
-            State::Closing => "TCP_CLOSING",
-            State::LastAck => "TCP_LAST_ACK",
+            State::Listen => "LISTEN",
+            State::SynSent => "SYN_SENT",
+            State::SynReceived => "SYN_RECV",
+            State::Established => "ESTABLISHED",
+            State::CloseWait => "CLOSE_WAIT",
+            State::FinWait1 => "FIN_WAIT1",
+            State::FinWait2 => "FIN_WAIT2",
+            State::Closing => "CLOSING",
+            State::LastAck => "LAST_ACK",
             // A socket in TIME-WAIT is closed: a row waits in its place.
-            State::Closed | State::TimeWait => "TCP_CLOSE",
+            State::Closed | State::TimeWait => "CLOSE",
         };
         let listens = self.sockets.listener && self.sockets.connection.is_none();
         let there = match self.state {
             _ if !self.is_known => return,
             _ if self.sockets.closed => false,
             State::Listen => listens,
+            // FreeBSD's sockets stay what they are.
+            State::Closed | State::TimeWait if self.prefix == "TCPS" => false,
             State::SynReceived | State::Closed | State::TimeWait if listens => false,
             _ => self.descriptor(at).is_some(),
         };
+        let prefix = self.prefix;
         match there {
-            true => self.event(at, &format!("%{{ assert tcpi_state == {name}, tcpi_state }}%")),
+            true => self.event(at, &format!("%{{ assert tcpi_state == {prefix}_{name}, tcpi_state }}%")),
             false => self.comment(&format!("left in {}, which no descriptor can tell", self.state)),
         }
     }

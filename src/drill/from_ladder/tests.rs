@@ -113,20 +113,91 @@ fn several_connections_name_their_ports() {
     assert!(written.text.contains("< [5001 > 80] S 9:9(0)"), "{written}");
 }
 
-#[test]
-fn echoes_of_what_was_never_sent_are_reckoned() {
-    // A listener answers an acknowledgment with a reset, timestamps or not.
+/// A SYN and a listener that answers it with what it has, and then an acknowledgment for each of these echoes.
+fn echoing(is_answered: bool, echoes: &[u32]) -> Written {
     let mut ladder = ladder();
     ladder.call(NOW, End::B, Call::Listen, Returned::Done(0));
     ladder.state(NOW, End::B, State::Listen);
-    let mut ack = segment(TcpFlags::ACK, 5, 77);
-    ack.options.timestamps = Some(Timestamps { val: 3, ecr: 4 });
-    ladder.delivered_segment(NOW, End::A, &ack, &[]);
-    let reset = ack.reset_in_answer().unwrap();
-    ladder.delivered_segment(NOW, End::B, &reset, &[]);
-    let written = from_ladder(&ladder, End::B, &Profile::library());
+    let mut syn = segment(TcpFlags::SYN, 4, 0);
+    syn.options.timestamps = Some(Timestamps { val: 3, ecr: 0 });
+    if is_answered {
+        ladder.delivered_segment(NOW, End::A, &syn, &[]);
+        let mut answer = segment(TcpFlags::SYN | TcpFlags::ACK, 76, 5);
+        answer.options.timestamps = Some(Timestamps { val: 1_000, ecr: 3 });
+        ladder.delivered_segment(NOW, End::B, &answer, &[]);
+    }
+    for &ecr in echoes {
+        let mut ack = segment(TcpFlags::ACK, 5, 77);
+        ack.options.timestamps = Some(Timestamps { val: 3, ecr });
+        ladder.delivered_segment(NOW, End::A, &ack, &[]);
+        if !is_answered {
+            // A listener answers an acknowledgment with a reset, timestamps or not.
+            ladder.delivered_segment(NOW, End::B, &ack.reset_in_answer().unwrap(), &[]);
+        }
+    }
+    from_ladder(&ladder, End::B, &Profile::library())
+}
+
+#[test]
+fn echoes_of_what_was_never_sent_are_reckoned() {
+    let written = echoing(true, &[1_000, 998]);
     assert!(written.text.contains("--tcp_ts_ecr_scaled"), "{written}");
-    assert!(written.text.contains("< . 5:5(0) ack 77 win 1000 <nop,nop,TS val 3 ecr 4>"), "{written}");
+    assert!(written.text.contains("ack 1 win 1000 <nop,nop,TS val 3 ecr 98>"), "{written}");
+    // Zero is no number that was reckoned.
+    let written = echoing(true, &[0, 998]);
+    assert!(written.text.contains("<nop,nop,gen-8 0000000300000000>") && left_out(&written).is_empty());
+    let written = echoing(true, &[0, 1_000]);
+    assert!(written.text.contains("<nop,nop,TS val 3 ecr 0>"), "{written}");
+    assert!(!written.text.contains("--tcp_ts_ecr_scaled"), "{written}");
+}
+
+#[test]
+fn echoes_to_who_has_sent_none_are_what_they_are() {
+    let written = echoing(false, &[4, 0]);
+    assert!(!written.text.contains("--tcp_ts_ecr_scaled"), "{written}");
+    assert!(
+        written.text.contains("< . 5:5(0) ack 77 win 1000 <nop,nop,gen-8 0000000300000004>"),
+        "{written}"
+    );
+    assert!(passes(&written) && left_out(&written).is_empty(), "{written}");
+}
+
+#[test]
+fn options_of_sockets_are_set_where_one_is_made() {
+    let mut profile = Profile::library();
+    let tcp = &mut profile.host.connection.tcp;
+    (tcp.nagle, tcp.mss_limit, tcp.pacing, tcp.mss) = (false, 1000, false, 60);
+    let mut ladder = ladder();
+    ladder.call(NOW, End::B, Call::Listen, Returned::Done(0));
+    ladder.state(NOW, End::B, State::Listen);
+    let written = from_ladder(&ladder, End::B, &profile);
+    for part in [
+        "IPPROTO_TCP) = 3\n0.000000123 setsockopt(3, IPPROTO_TCP, TCP_NODELAY, [1], 4) = 0\n",
+        "setsockopt(3, IPPROTO_TCP, TCP_MAXSEG, [1000], 4) = 0\n",
+        "net.core.default_qdisc=pfifo_fast",
+    ] {
+        assert!(written.text.contains(part), "no {part}: {written}");
+    }
+    // There is no network for so small packets.
+    assert_eq!(left_out(&written), ["the setting connection.tcp.mss: 60 instead of 1460"]);
+    assert!(passes(&written), "{written}");
+}
+
+#[test]
+fn what_a_sysctl_of_freebsd_sets_is_set() {
+    let mut profile = Profile::freebsd();
+    let tcp = &mut profile.host.connection.tcp;
+    (tcp.timestamps, tcp.sack, tcp.keepalive, tcp.plain_syn_after) = (false, false, None, Some(3));
+    (tcp.receive_window, tcp.receive_window_max, tcp.ack_delay) = (9_000, 9_000, Duration::ZERO);
+    let written = from_ladder(&ladder(), End::A, &profile);
+    assert!(left_out(&written).is_empty(), "{written}");
+    for part in
+        ["rfc1323=2", "sack.enable=0", "always_keepalive=0", "recvspace=9000", "rexmit_drop_options=1"]
+    {
+        assert!(written.text.contains(&format!(" net.inet.tcp.{part}")), "no {part}: {written}");
+    }
+    let verdict = run(&written.script, &RunOptions::new(Profile::freebsd())).verdict;
+    assert_eq!(verdict, Verdict::Pass, "{written}");
 }
 
 #[test]

@@ -154,6 +154,11 @@ pub(super) fn set(
             }
             Ok(())
         }
+        // Connections are paced by the queue of that name, and by no other that there is.
+        "net.core.default_qdisc" => {
+            profile.host.connection.tcp.pacing = value == "fq";
+            Ok(())
+        }
         "net.ipv4.ip_no_pmtu_disc" if value == "0" => Ok(()),
         _ if is_of_the_machine(key) => Ok(()),
         _ => unknown(key, value),
