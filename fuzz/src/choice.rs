@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use arbitrary::Unstructured;
 use tcpstate::connection::ConnectionConfig;
+use tcpstate::drill::Profile;
 use tcpstate::host::{
     FastOpenCookies, HostConfig, ListenConfig, RateLimit, SynCookies, UdpFlows, UdpOptions,
 };
 use tcpstate::tcp::{
-    AckPolicy, CongestionAlgorithm, Dialect, Ecn, Keepalive, LossDetection, MtuProbing, OptionLayout,
-    PathReports, Persist, RtoRule, SmallSegments, TcpConfig, WindowProbe, WindowRules,
+    AckPolicy, CongestionAlgorithm, Dialect, Ecn, Keepalive, LossDetection, MtuProbing, PathReports, Persist,
+    RtoRule, SmallSegments, TcpConfig, WindowProbe, WindowRules,
 };
 
 /// One of the values; the first when the input has ended.
@@ -53,8 +54,11 @@ pub fn tcp(from: &mut Unstructured<'_>) -> TcpConfig {
     let preset = octet(from);
     let mut config = TcpConfig::default();
     match preset & 7 {
-        1 => like_linux(&mut config),
-        2 => like_freebsd(&mut config),
+        1 => like(&mut config, &Profile::linux()),
+        2 => {
+            like(&mut config, &Profile::freebsd());
+            config.plain_syn_after = Some(3);
+        }
         3 => {
             (config.timestamps, config.sack, config.window_scaling) = (false, false, false);
         }
@@ -73,29 +77,14 @@ pub fn tcp(from: &mut Unstructured<'_>) -> TcpConfig {
     config
 }
 
-fn like_linux(config: &mut TcpConfig) {
-    config.dialect = Dialect::Linux;
-    config.option_layout = OptionLayout::Linux;
-    config.ack_policy = AckPolicy::Quick;
-    config.small_segments = SmallSegments::Minshall;
-    config.window_probe = WindowProbe::Empty;
-    config.rto_rule = RtoRule::Linux;
-    config.window_rules = WindowRules::Linux;
-    config.min_rto = ms(200);
-    config.challenge_interval = ms(500);
-}
-
-fn like_freebsd(config: &mut TcpConfig) {
-    config.dialect = Dialect::FreeBsd;
-    config.option_layout = OptionLayout::FreeBsd;
-    config.loss_detection = LossDetection::Sack;
-    config.rto_slop = ms(200);
-    config.min_rto = ms(30);
-    config.plain_syn_after = Some(3);
-    config.persist = Some(Persist { least: s(5), most: s(60) });
-    config.path_reports = PathReports::Believe;
-    config.ecn_syn_retries = 1;
-    config.tail_probes = false;
+/// What scripts take for Linux or FreeBSD, but as patient as is usual: see [`is_patient`].
+fn like(config: &mut TcpConfig, profile: &Profile) {
+    let usual = *config;
+    *config = profile.host.connection.tcp;
+    (config.r2, config.syn_r2, config.max_rto) = (usual.r2, usual.syn_r2, usual.max_rto);
+    (config.retries, config.syn_retries) = (usual.retries, usual.syn_retries);
+    (config.syn_ack_retries, config.connect_timeout) = (usual.syn_ack_retries, usual.connect_timeout);
+    config.keepalive = usual.keepalive;
 }
 
 fn sizes(config: &mut TcpConfig, bits: &mut Bits, from: &mut Unstructured<'_>) {
