@@ -25,7 +25,7 @@ use tcpstate::{Instant, State, TcpFlags};
 
 use crate::choice;
 use crate::craft::{self, Trouble};
-use crate::record::{Call, Entry, Nobody, Origin, Recorder};
+use crate::record::{BACK, Call, Entry, LATE, Nobody, Origin, Recorder};
 
 /// Operations that one input may have.
 const OPS: usize = 250;
@@ -256,6 +256,7 @@ impl End {
             self.sent.push_back(octets.to_vec());
         }
         self.sent.truncate(UNDER_WAY);
+        recorder.entry(now, &Entry::Polled { end: self.number });
         empty
     }
 
@@ -301,6 +302,9 @@ impl End {
     }
 
     fn time<R: Recorder + ?Sized>(&mut self, now: Instant, recorder: &mut R) {
+        if recorder.is_on() && self.host.poll_timeout().is_some_and(|due| due < now) {
+            recorder.entry(now, &Entry::Odd { end: self.number, what: LATE });
+        }
         recorder.entry(now, &Entry::Timeout { end: self.number });
         self.host.handle_timeout(now);
         if let Some(at) = self.host.poll_timeout() {
@@ -411,6 +415,9 @@ impl<'i, 'r, R: Recorder + ?Sized> Run<'i, 'r, R> {
             Op::Back(ms) => {
                 let nanos = self.now.as_nanos().saturating_sub(u64::from(ms) * 1_000_000);
                 self.now = Instant::from_nanos(nanos);
+                for end in [0, 1] {
+                    self.recorder.entry(self.now, &Entry::Odd { end, what: BACK });
+                }
             }
             Op::Deadline(which) => {
                 let due = self.end(which).host.poll_timeout();

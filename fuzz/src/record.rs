@@ -116,9 +116,28 @@ pub enum Entry<'a> {
         /// The state.
         state: State,
     },
+    /// The end has been asked for all that it has to send.
+    Polled {
+        /// Which.
+        end: usize,
+    },
+    /// Something that no script can do to the end.
+    Odd {
+        /// Which.
+        end: usize,
+        /// What.
+        what: &'static str,
+    },
     /// Anything else that is worth a comment.
     Note(&'a str),
 }
+
+/// A deadline that is met late: time has gone on over it.
+pub const LATE: &str = "time that goes on over a deadline";
+/// Data that is pushed, or urgent, or of which more follows.
+pub const FLAGS: &str = "a write with flags";
+/// The clock steps back.
+pub const BACK: &str = "a clock that steps back";
 
 /// Where a packet comes from that arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

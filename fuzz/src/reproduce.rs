@@ -109,7 +109,7 @@ fn of_tape(made: &mut Reproduced, target: &str, tape: &Tape) {
         made.notes.push(format!("the scripts are of one connection; others in the capture: {others}"));
     }
     for &(end, name) in ends {
-        script(made, target, &focus, end, name, &tape.profile(end));
+        script(made, target, &focus, (end, name), &tape.profile(end), &tape.unsayable(end));
     }
 }
 
@@ -128,9 +128,9 @@ fn script(
     made: &mut Reproduced,
     target: &str,
     ladder: &Ladder,
-    end: End,
-    name: &'static str,
+    (end, name): (End, &'static str),
     profile: &Profile,
+    unsayable: &[String],
 ) {
     let written = from_ladder(ladder, end, profile);
     let base = Profile::from_name(profile.name).unwrap_or_else(|_| Profile::library());
@@ -141,11 +141,18 @@ fn script(
     if made.broke.is_some() {
         text.push_str("// The last lines are what was wrong: put there what should be.\n");
     }
+    for what in unsayable {
+        let _ = writeln!(text, "// A script cannot say: {what}");
+    }
     text.push_str(&written.text);
+    let mut does_the_same = false;
     let said = match parse(&text, &[]) {
         Err(error) => format!("is no script: {error}"),
         Ok(script) => match run_script(&script, &RunOptions::new(base)).verdict {
-            Verdict::Pass => "does the same again".into(),
+            Verdict::Pass => {
+                does_the_same = true;
+                "does the same again".into()
+            }
             Verdict::Fail(failure) => {
                 format!("does not do the same again, line {}: {}", failure.line, failure.message)
             }
@@ -153,6 +160,9 @@ fn script(
         },
     };
     made.notes.push(format!("{name}: {said}"));
+    if !does_the_same {
+        made.notes.extend(unsayable.iter().map(|what| format!("{name}: a script cannot say: {what}")));
+    }
     // Which settings they are stands in the script.
     let settings = written.left_out.iter().filter(|what| what.what.starts_with("the setting ")).count();
     if settings > 0 {
@@ -205,7 +215,7 @@ fn of_packet(made: &mut Reproduced, input: &[u8]) {
         Some((from, to, _)) => {
             let ladder = arrives([from, to], octets, made.broke.as_deref());
             made.picture = Some(ladder.to_string());
-            script(made, "packet", &ladder, End::B, ".pkt", &Profile::library());
+            script(made, "packet", &ladder, (End::B, ".pkt"), &Profile::library(), &[]);
         }
         None => made.notes.push("no script: it is no segment of TCP right behind an IP header".into()),
     }
@@ -229,7 +239,7 @@ fn of_options(made: &mut Reproduced, input: &[u8]) {
     let ladder = arrives(ends(), &packet, made.broke.as_deref());
     made.picture = Some(ladder.to_string());
     capture(made, &ladder);
-    script(made, "options", &ladder, End::B, ".pkt", &Profile::library());
+    script(made, "options", &ladder, (End::B, ".pkt"), &Profile::library(), &[]);
 }
 
 fn of_script(made: &mut Reproduced, input: &[u8]) {

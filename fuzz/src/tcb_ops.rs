@@ -16,12 +16,15 @@ use tcpstate::tcp::{
 use tcpstate::{EcnCodepoint, Instant, SeqNumber, State, TcpFlags};
 
 use crate::choice;
-use crate::record::{Call, Entry, Recorder};
+use crate::record::{BACK, Call, Entry, LATE, Recorder};
 
 /// What a poll may take to come to rest: a window in octets of data, and some more.
 const MOST_POLLS: u32 = 70_000;
 /// Segments without octets that one segment may be answered with: an acknowledgment, a window update, a probe.
 const MOST_ANSWERS: u32 = 3;
+
+/// Deadlines that one operation meets.
+const MOST_DEADLINES: u32 = 64;
 
 #[derive(Arbitrary, Debug)]
 enum Op {
@@ -81,8 +84,9 @@ enum Op {
     Rest,
     /// On to the next deadline.
     Deadline,
-    /// So many milliseconds, or seconds.
+    /// So many milliseconds; if they are even, every deadline on the way is met, and else none.
     Wait(u16),
+    /// So many seconds, whatever is due on the way.
     WaitLong(u32),
     /// The clock steps back.
     Back(u16),
@@ -233,8 +237,25 @@ pub fn run<R: Recorder + ?Sized>(octets: &[u8], recorder: &mut R) {
 }
 
 impl<R: Recorder + ?Sized> Run<'_, R> {
+    /// Goes on from deadline to deadline, until there is none before this.
+    fn meet_deadlines(&mut self, until: Instant) {
+        for _ in 0..MOST_DEADLINES {
+            let Some(due) = self.tcb.poll_timeout().filter(|&due| due <= until) else { break };
+            self.now = due.max(self.now);
+            self.step(Input::Timeout);
+            self.rest();
+            self.see();
+        }
+    }
+
     fn op(&mut self, op: &Op) {
-        let forth = |by: Duration| self.now + by;
+        let began = self.now;
+        if let Op::Wait(ms) = *op
+            && ms & 1 == 0
+        {
+            self.meet_deadlines(began + Duration::from_millis(ms.into()));
+        }
+        let forth = |by: Duration| began + by;
         self.now = match *op {
             Op::Deadline => self.tcb.poll_timeout().unwrap_or(self.now).max(self.now),
             Op::Wait(ms) => forth(Duration::from_millis(ms.into())),
@@ -244,6 +265,7 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
             }
             _ => self.now,
         };
+        self.tell_of_jumps(began);
         // Near the end of time, which is as far as 64 bits of nanoseconds go, nothing is later any more.
         self.twin.take_if(|_| self.now > Instant::from_nanos(u64::MAX / 2));
         let (readable, acked) = (self.tcb.readable_to(), self.tcb.acked_to());
@@ -277,6 +299,16 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
         let due = self.tcb.poll_timeout();
         assert!(due.is_none_or(|at| at > self.now), "a deadline that has passed: {due:?} {:?}", self.tcb);
         self.see();
+    }
+
+    /// No script can do that.
+    fn tell_of_jumps(&mut self, began: Instant) {
+        if self.tcb.poll_timeout().is_some_and(|due| due < self.now) {
+            self.recorder.entry(self.now, &Entry::Odd { end: 0, what: LATE });
+        }
+        if self.now < began {
+            self.recorder.entry(self.now, &Entry::Odd { end: 0, what: BACK });
+        }
     }
 
     fn configure(&mut self, what: u8) {
@@ -474,6 +506,7 @@ impl<R: Recorder + ?Sized> Run<'_, R> {
             answers += u32::from(plan.meta.seq_len() == 0);
             assert!(polls < MOST_POLLS, "does not come to rest: {:?}", self.tcb);
         }
+        self.recorder.entry(self.now, &Entry::Polled { end: 0 });
         answers
     }
 

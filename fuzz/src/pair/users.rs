@@ -10,7 +10,7 @@ use tcpstate::tcp::Keepalive;
 
 use super::net::Fate;
 use super::world::World;
-use crate::record::{Call, Recorder};
+use crate::record::{Call, Entry, FLAGS, Recorder};
 
 impl<R: Recorder + ?Sized> World<'_, R> {
     pub(super) fn send(&mut self, end: usize, which: u8, how: u8, len: u16) {
@@ -24,6 +24,7 @@ impl<R: Recorder + ?Sized> World<'_, R> {
     fn write(&mut self, number: usize, len: usize, flags: SendFlags, by_reference: bool) {
         let now = self.clock();
         let side = &mut self.sides[number];
+        let end = side.end;
         let len = len.min(self.terms.most.saturating_sub(side.sent) as usize);
         // The host may take an id back when too many connections are over.
         let Some(mut connection) = self.nodes[side.end].host.connection(side.id) else {
@@ -42,6 +43,10 @@ impl<R: Recorder + ?Sized> World<'_, R> {
                 side.sent += taken as u64;
                 side.writer_waits = taken < len;
                 self.tell(number, Call::Send(taken));
+                if flags != SendFlags::default() {
+                    self.recorder.entry(now, &Entry::Odd { end, what: FLAGS });
+                }
+                self.flush_call(end);
             }
             Err(_) => side.goal = side.sent,
         }
@@ -58,6 +63,7 @@ impl<R: Recorder + ?Sized> World<'_, R> {
         let now = self.clock();
         let side = &mut self.sides[number];
         let Some(mut connection) = self.nodes[side.end].host.connection(side.id) else { return false };
+        let end = side.end;
         let (received, is_believed) = (connection.recv(now, max), !self.net.has_forged && !side.is_haunted);
         match received {
             Received::Data(octets) => {
@@ -69,6 +75,7 @@ impl<R: Recorder + ?Sized> World<'_, R> {
                 }
                 self.tell(number, Call::Recv(octets.len()));
                 self.trace(&octets);
+                self.flush_call(end);
                 return true;
             }
             Received::Empty => side.reader_waits = max > 0 || side.reader_waits,
@@ -98,12 +105,16 @@ impl<R: Recorder + ?Sized> World<'_, R> {
         let now = self.clock();
         let side = &mut self.sides[number];
         let Some(mut connection) = self.nodes[side.end].host.connection(side.id) else { return };
+        let end = side.end;
         // Who has no connection yet calls it off by that (RFC 9293 §3.10.4).
         side.has_let_go |= connection.state() == State::SynSent;
-        let _ = connection.shutdown(now);
+        let done = connection.shutdown(now);
         side.has_shut_down = true;
         side.goal = side.sent;
-        self.tell(number, Call::Shutdown);
+        if done.is_ok() {
+            self.tell(number, Call::Shutdown);
+        }
+        self.flush_call(end);
     }
 
     pub(super) fn close(&mut self, end: usize, which: u8) {
@@ -140,6 +151,7 @@ impl<R: Recorder + ?Sized> World<'_, R> {
             let _ = if call == Call::Close { connection.close(now) } else { connection.abort(now) };
         }
         self.nodes[end].is_behind = true;
+        self.flush_call(end);
     }
 
     /// What may be chosen while a connection goes on.

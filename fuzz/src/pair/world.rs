@@ -17,7 +17,7 @@ use super::net::{MS, Net, Weather};
 use super::side::Side;
 use crate::choice::{self, octet};
 use crate::craft;
-use crate::record::{Call, Entry, Origin, Recorder};
+use crate::record::{Call, Entry, LATE, Origin, Recorder};
 
 /// Packets that one moment may have.
 const PACKETS_AT_ONCE: usize = 20_000;
@@ -70,13 +70,15 @@ pub(super) struct World<'r, R: ?Sized> {
     pub(super) decision: Decision,
     is_calm: bool,
     by_reference: bool,
+    /// What users do comes before what is due is sent: both ways are usual.
+    users_first: bool,
     moments: u32,
     packets: u32,
     /// There may be packets without end.
     is_tireless: bool,
     trace: u64,
     buffer: Vec<u8>,
-    recorder: &'r mut R,
+    pub(super) recorder: &'r mut R,
 }
 
 /// Values that would take many moments and show nothing new.
@@ -149,6 +151,7 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
             decision: Decision::Accept,
             is_calm: false,
             by_reference: ways & 4 != 0,
+            users_first: ways & 8 != 0,
             moments: 0,
             packets: 0,
             is_tireless,
@@ -294,28 +297,45 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
         loop {
             let before = (count, self.nodes[end].host.stats().looped);
             let mut happened = false;
+            if !self.users_first {
+                empty += self.flush(end, &mut count);
+            }
             while let Some(event) = self.nodes[end].host.poll_event() {
                 happened = true;
                 self.take(end, event);
             }
-            let mut buffer = std::mem::take(&mut self.buffer);
-            let now = self.clock();
-            while let Some(transmit) = self.nodes[end].host.poll_transmit(now, &mut buffer) {
-                let octets = &buffer[..transmit.len];
-                count += 1;
-                self.packets += 1;
-                empty += usize::from(self.sent(end, octets));
-                assert!(count < PACKETS_AT_ONCE, "host {end} does not fall silent");
-                let is_large = octets.len() > usize::from(self.nodes[end].host.config().mtu);
-                assert!(!is_large || transmit.segment_size.is_some(), "{} octets", octets.len());
-                if !self.net.carry(self.now, end, octets, &transmit) {
-                    self.recorder.entry(now, &Entry::Lost { end, octets });
-                }
-            }
-            self.buffer = buffer;
+            empty += self.flush(end, &mut count);
             if (count, self.nodes[end].host.stats().looped) == before && !happened {
                 return empty;
             }
+        }
+    }
+
+    /// Takes what a host has to send, of which `count` becomes more; says how many of the packets carried nothing.
+    fn flush(&mut self, end: usize, count: &mut usize) -> usize {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let (now, mut empty) = (self.clock(), 0);
+        while let Some(transmit) = self.nodes[end].host.poll_transmit(now, &mut buffer) {
+            let octets = &buffer[..transmit.len];
+            *count += 1;
+            self.packets += 1;
+            empty += usize::from(self.sent(end, octets));
+            assert!(*count < PACKETS_AT_ONCE, "host {end} does not fall silent");
+            let is_large = octets.len() > usize::from(self.nodes[end].host.config().mtu);
+            assert!(!is_large || transmit.segment_size.is_some(), "{} octets", octets.len());
+            if !self.net.carry(self.now, end, octets, &transmit) {
+                self.recorder.entry(now, &Entry::Lost { end, octets });
+            }
+        }
+        self.buffer = buffer;
+        self.recorder.entry(now, &Entry::Polled { end });
+        empty
+    }
+
+    /// What a user's call makes due goes at once, unless users come first.
+    pub(super) fn flush_call(&mut self, end: usize) {
+        if !self.users_first {
+            self.flush(end, &mut 0);
         }
     }
 
@@ -469,6 +489,12 @@ impl<'r, R: Recorder + ?Sized> World<'r, R> {
     /// So many milliseconds during which nobody does anything, as when a machine sleeps.
     pub(super) fn leap(&mut self, ms: u64) {
         self.now += ms * MS;
+        let now = self.clock();
+        for end in [0, 1] {
+            if self.recorder.is_on() && self.nodes[end].host.poll_timeout().is_some_and(|due| due < now) {
+                self.recorder.entry(now, &Entry::Odd { end, what: LATE });
+            }
+        }
         self.happen();
     }
 

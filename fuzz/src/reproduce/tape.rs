@@ -12,6 +12,12 @@ use tcpstate::{Instant, State, TcpFlags};
 use crate::craft;
 use crate::record::{Call, Entry, Origin, Recorder};
 
+/// A script's host sends at once what it has to.
+const UNASKED: &str = "something that happens before all is sent that there was to send";
+
+/// An ICMP error, a fragment, or what is none of these.
+const NO_SEGMENT: &str = "a packet that is no segment of TCP";
+
 /// Everything that a run has told.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
@@ -19,6 +25,10 @@ pub struct Tape {
     machine: Option<TcpConfig>,
     told: Vec<(Instant, Told)>,
     break_after: Option<usize>,
+    /// Ends that may have something to send for which nobody has asked yet.
+    has_to_send: [bool; 2],
+    /// What no script can do to an end, and when it happened first.
+    odd: [BTreeMap<&'static str, Instant>; 2],
 }
 
 /// An entry that owns what it tells.
@@ -37,6 +47,7 @@ enum Told {
 
 impl Recorder for Tape {
     fn entry(&mut self, now: Instant, entry: &Entry<'_>) {
+        self.watch(now, entry);
         let told = match *entry {
             Entry::Host { end, config } => {
                 self.hosts[end] = Some(config.clone());
@@ -59,6 +70,7 @@ impl Recorder for Tape {
                 Told::State { end, which, local, remote, state }
             }
             Entry::Note(text) => Told::Note(text.to_owned()),
+            Entry::Polled { .. } | Entry::Odd { .. } => return,
         };
         self.told.push((now, told));
         assert!(self.break_after.is_none_or(|most| self.told.len() < most), "it was asked for");
@@ -83,6 +95,38 @@ impl Tape {
     #[must_use]
     pub fn new(break_after: Option<usize>) -> Self {
         Self { break_after, ..Self::default() }
+    }
+
+    /// Looks for what no script can do.
+    fn watch(&mut self, now: Instant, entry: &Entry<'_>) {
+        if let Entry::Arrived { end, octets, .. } = *entry
+            && craft::segment(octets).is_none()
+        {
+            self.odd[end].entry(NO_SEGMENT).or_insert(now);
+        }
+        match *entry {
+            Entry::Polled { end } => self.has_to_send[end] = false,
+            Entry::Odd { end, what } => {
+                self.odd[end].entry(what).or_insert(now);
+            }
+            Entry::Call { call: Call::Listen(_) | Call::Connect | Call::Accept, .. } => {}
+            Entry::Arrived { end, .. } | Entry::Timeout { end } | Entry::Call { end, .. }
+                if std::mem::replace(&mut self.has_to_send[end], true) =>
+            {
+                self.odd[end].entry(UNASKED).or_insert(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// What no script can say of what happened to this end.
+    #[must_use]
+    pub fn unsayable(&self, end: End) -> Vec<String> {
+        let start = self.told.first().map_or(Instant::ZERO, |(now, _)| *now);
+        let told = |(what, at): (&&str, &Instant)| {
+            format!("{what}, first {:.6} s after the beginning", at.since(start).as_secs_f64())
+        };
+        self.odd[end.index()].iter().map(told).collect()
     }
 
     /// What this end is made of.
@@ -216,6 +260,9 @@ impl<'t> Maker<'t> {
     }
 
     fn make(mut self, broke: Option<&str>) -> Ladder {
+        if let Some(machine) = &self.tape.machine {
+            self.ladder.lay_out(End::A, machine.option_layout);
+        }
         let start = self.tape.told.first().map_or(Instant::ZERO, |(now, _)| *now);
         for end in [0, 1] {
             let is_told =
@@ -346,7 +393,7 @@ impl<'t> Maker<'t> {
                 let what =
                     if origin == Origin::Injected { "nobody has sent this" } else { "changed on its way" };
                 self.ladder.note(now, Some(from), what);
-                self.ladder.delivered(now, from, octets.to_vec())
+                self.ladder.forged(now, from, octets.to_vec())
             }
         };
         if verified {
