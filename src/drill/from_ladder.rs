@@ -23,11 +23,13 @@ use core::fmt::{self, Write as _};
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::run::flows::Flow;
+use super::run::flows::{Flow, Origins};
 use super::run::{live, log};
 use super::script::{Direction, OptionList, OptionWord, Script};
 use super::{Profile, parse, script};
 use crate::ladder::{End, Entry, Ladder, Packet, PacketId, What};
+use crate::wire::icmp::HEADER_LEN;
+use crate::wire::quote::{Quote, QuotedUpper};
 use crate::wire::{IpPacket, IpProtocol, TcpSegment};
 use crate::{Instant, State, TcpFlags};
 use calls::Sockets;
@@ -168,6 +170,16 @@ fn sockets_of(packet: &Packet) -> Option<(SocketAddr, SocketAddr, (TcpFlags, u32
     Some((source, destination, (segment.flags, segment.seq.get())))
 }
 
+/// Source and destination of the segment that an ICMP error is about.
+fn quoted_sockets(packet: &Packet) -> Option<(SocketAddr, SocketAddr)> {
+    let octets = packet.octets.as_ref();
+    let ip = IpPacket::parse(octets, octets.len()).ok()?;
+    let is_error = matches!(ip.protocol, IpProtocol::ICMP | IpProtocol::ICMPV6);
+    let quote = Quote::parse(ip.payload.get(HEADER_LEN..)?).filter(|_| is_error)?;
+    let QuotedUpper::Tcp(segment) = quote.upper else { return None };
+    Some((SocketAddr::new(quote.src, segment.src_port), SocketAddr::new(quote.dst, segment.dst_port)))
+}
+
 impl<'l> Writer<'l> {
     fn of(ladder: &'l Ladder, end: End, settings: &'l Settings, raw_zeros: bool) -> Self {
         let start = ladder.entries().first().map_or(Instant::ZERO, |entry| entry.at);
@@ -262,12 +274,7 @@ impl<'l> Writer<'l> {
     /// A packet as a line; `Err` says why there is none.
     fn line(&mut self, at: Instant, packet: &Packet, direction: Direction) -> Result<(), String> {
         let Some((source, destination, (flags, seq))) = sockets_of(packet) else {
-            return Err(
-                match live::packet(&packet.octets, direction, &super::run::flows::Origins::default()) {
-                    Ok(_) => "it is no segment of TCP".into(),
-                    Err(error) => error,
-                },
-            );
+            return self.message(at, packet, direction);
         };
         let (local, remote) =
             if direction == Direction::Out { (source, destination) } else { (destination, source) };
@@ -309,6 +316,20 @@ impl<'l> Writer<'l> {
         }
         let text = log::as_told(told, self.several).to_string();
         self.event(at, &text);
+        Ok(())
+    }
+
+    /// An ICMP error about a segment of ours as a line; `Err` says why there is none.
+    fn message(&mut self, at: Instant, packet: &Packet, direction: Direction) -> Result<(), String> {
+        let ends = (self.ladder.socket(self.end), self.ladder.socket(self.end.peer()));
+        let is_ours = direction == Direction::In && quoted_sockets(packet) == Some(ends);
+        let local = self.flows.get(&ends).and_then(|flow| flow.origins.local);
+        // The numbers that it quotes are ours.
+        let told = live::packet(&packet.octets, direction, &Origins { remote: local, ..Origins::default() })?;
+        if !is_ours || local.is_none() || self.several {
+            return Err("it is no segment of TCP".into());
+        }
+        self.event(at, &log::as_told(told, false).to_string());
         Ok(())
     }
 

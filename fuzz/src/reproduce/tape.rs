@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use tcpstate::drill::Profile;
 use tcpstate::host::HostConfig;
 use tcpstate::ladder::{self, End, Ladder, Returned};
-use tcpstate::tcp::{Command, Dialect, Queue, SegmentMeta, TcpConfig};
+use tcpstate::tcp::{Command, Dialect, PathMtu, Queue, SegmentMeta, TcpConfig};
+use tcpstate::wire::quote::{Quote, QuotedUpper};
+use tcpstate::wire::{IpPacket, IpProtocol};
 use tcpstate::{Instant, State, TcpFlags};
 
 use crate::craft;
@@ -15,7 +17,7 @@ use crate::record::{Call, Entry, Origin, Recorder};
 /// A script's host sends at once what it has to.
 const UNASKED: &str = "something that happens before all is sent that there was to send";
 
-/// An ICMP error, a fragment, or what is none of these.
+/// A fragment, an ICMP message about something else, or no packet at all.
 const NO_SEGMENT: &str = "a packet that is no segment of TCP";
 
 /// Everything that a run has told.
@@ -90,6 +92,19 @@ fn flow_of(from: usize, octets: &[u8]) -> Option<Flow> {
     Some(if from == 0 { [source, destination] } else { [destination, source] })
 }
 
+/// The connection that an ICMP error is about, which this end gets.
+fn quoted_flow(end: usize, octets: &[u8]) -> Option<Flow> {
+    let ip = IpPacket::parse(octets, octets.len()).ok()?;
+    if !matches!(ip.protocol, IpProtocol::ICMP | IpProtocol::ICMPV6) {
+        return None;
+    }
+    let quote = Quote::parse(ip.payload.get(8..)?)?;
+    let QuotedUpper::Tcp(segment) = quote.upper else { return None };
+    let own = SocketAddr::new(quote.src, segment.src_port);
+    let other = SocketAddr::new(quote.dst, segment.dst_port);
+    Some(if end == 0 { [own, other] } else { [other, own] })
+}
+
 impl Tape {
     /// An empty one, at which a run breaks on purpose after so many entries.
     #[must_use]
@@ -101,6 +116,7 @@ impl Tape {
     fn watch(&mut self, now: Instant, entry: &Entry<'_>) {
         if let Entry::Arrived { end, octets, .. } = *entry
             && craft::segment(octets).is_none()
+            && quoted_flow(end, octets).is_none()
         {
             self.odd[end].entry(NO_SEGMENT).or_insert(now);
         }
@@ -330,7 +346,8 @@ impl<'t> Maker<'t> {
             }
             Told::Arrived { end, octets, origin, verified } => {
                 self.arrived = None;
-                if self.is_told(1 - end, octets) {
+                let is_about = quoted_flow(*end, octets) == Some(self.flow);
+                if is_about || self.is_told(1 - end, octets) {
                     self.last[*end] = Some(now);
                     self.arrive(now, *end, octets, *origin, *verified);
                 }
@@ -421,10 +438,25 @@ impl<'t> Maker<'t> {
             Call::Shutdown => (ladder::Call::Shutdown, 0),
             Call::Close => (ladder::Call::Close, 0),
             Call::Abort => (ladder::Call::Abort, 0),
+            Call::Command(Command::PathMtu(report)) if self.report(now, report) => return,
             Call::Command(command) => of_command(command),
             other => (ladder::Call::Other(format!("{other:?}")), 0),
         };
         self.ladder.call(now, end_of(end), told, Returned::Done(done));
+    }
+}
+
+impl Maker<'_> {
+    /// The ICMP error that a machine is told of; `false` if there is none that says so much.
+    fn report(&mut self, now: Instant, report: PathMtu) -> bool {
+        let [own, other] = self.flow;
+        let Ok(mtu) = u16::try_from(report.mtu) else { return false };
+        let len = u32::from(mtu).max(1_460);
+        let meta = SegmentMeta { seq: report.seq, flags: TcpFlags::ACK, len, ..SegmentMeta::default() };
+        let Ok(segment) = ladder::packet_of(own, other, &meta, &[]) else { return false };
+        let packet = craft::icmp(other.ip(), &segment, craft::Trouble::TooBig(mtu));
+        self.ladder.forged(now, End::B, packet);
+        true
     }
 }
 

@@ -2,7 +2,9 @@ use super::*;
 use crate::drill::{RunOptions, Verdict, run};
 use crate::ladder::{Call, Returned};
 use crate::tcp::{Ecn, SegmentMeta, Timestamps};
+use crate::wire::{Icmpv4Message, Ipv4Repr};
 use crate::{SeqNumber, TcpFlags};
+use core::net::IpAddr;
 use std::string::ToString;
 use std::vec;
 
@@ -160,6 +162,31 @@ fn echoes_to_who_has_sent_none_are_what_they_are() {
         "{written}"
     );
     assert!(passes(&written) && left_out(&written).is_empty(), "{written}");
+}
+
+#[test]
+fn errors_about_segments_of_ours_are_lines() {
+    let mut ladder = ladder();
+    let [a, b] = ladder.ends();
+    let (IpAddr::V4(from), IpAddr::V4(to)) = (a.ip(), b.ip()) else { unreachable!() };
+    let segments = [segment(TcpFlags::SYN, 4, 0), SegmentMeta { len: 7, ..segment(TcpFlags::ACK, 5, 0) }];
+    for (at, quoted) in [(a, b), (b, a)].into_iter().zip(segments) {
+        let quote = crate::ladder::packet_of(at.0, at.1, &quoted, &[]).unwrap();
+        let mut message = vec![0; 8 + quote.len()];
+        Icmpv4Message::FragmentationNeeded { mtu: 1_000, quote: &quote }.emit(&mut message).unwrap();
+        let mut packet = vec![0; 20];
+        let len = message.len();
+        Ipv4Repr { payload_len: len, ..Ipv4Repr::new(to, from, IpProtocol::ICMP) }.emit(&mut packet).unwrap();
+        packet.extend(message);
+        if at.0 == a {
+            ladder.call(NOW, End::A, Call::Connect, Returned::Done(0));
+            ladder.delivered_segment(NOW, End::A, &quoted, &[]);
+        }
+        ladder.forged(NOW, End::B, packet);
+    }
+    let written = from_ladder(&ladder, End::A, &Profile::library());
+    assert!(written.text.contains("< icmp unreachable frag_needed mtu 1000 [0:0(0)]\n"), "{written}");
+    assert_eq!(left_out(&written), ["0.000000123: packet 3 that arrives: it is no segment of TCP"]);
 }
 
 #[test]
