@@ -87,3 +87,18 @@ fn before_anything_has_come_half_of_the_window_is_full_size() {
         assert_eq!(tcb.full_size_of_peer(), full, "of {offered}");
     }
 }
+
+/// Linux, `tcp_send_delayed_ack`: a delay that has grown is cut to the round trip, but not below the least.
+#[test]
+fn an_acknowledgment_waits_no_longer_than_a_round_trip_if_that_is_more_than_the_least() {
+    for (round_trip, waits) in [(60, 60), (10, 40), (190, 150), (0, 150)] {
+        let secrets = crate::tcp::Unpredictable { iss: 1.into(), timestamp_offset: 0 };
+        let mut tcb = Tcb::connect(TcpConfig::default(), secrets, after(0));
+        if round_trip > 0 {
+            tcb.rtt.sample(Duration::from_millis(round_trip), 1);
+        }
+        tcb.rare.make().pace.delay = 150 * MS;
+        tcb.delay_acknowledgment(after(0));
+        assert_eq!(tcb.timers.at(Timer::DelayedAck), after(waits), "{round_trip} ms");
+    }
+}
