@@ -107,7 +107,7 @@ fn scripts_of_machines_do_the_same_again_or_say_why_not() {
 
 #[test]
 fn scripts_of_pairs_do_the_same_again_or_say_why_not() {
-    // One of them sends 200,000 packets.
+    // One of them sends 20,000 packets.
     let (same, all) = scripts_that_do_the_same("pair", &["answer-for-ever"]);
     assert!(same >= 56, "{same} of {all}");
 }
